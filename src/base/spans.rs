@@ -1,0 +1,135 @@
+//! A set of moments kept as spans: moments nearer than a gap share one span.
+//!
+//! Keeps what timing rules need (where silence lies) in a few words, however many packets there were.
+
+use super::time::CaptureTime;
+
+/// First and last moment of one span, both inside.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Span {
+    /// First moment.
+    pub first: CaptureTime,
+    /// Last moment.
+    pub last: CaptureTime,
+}
+
+/// Spans in rising order, no two nearer than `GAP_NS` (gap inclusive).
+///
+/// A join-semilattice: two moments share a span exactly when a chain of moments with steps of at
+/// most `GAP_NS` links them, whatever the order of insertion.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Spans<const GAP_NS: i64> {
+    spans: Vec<Span>,
+}
+
+impl<const GAP_NS: i64> Spans<GAP_NS> {
+    /// The set that holds one moment.
+    #[must_use]
+    pub fn of(moment: CaptureTime) -> Self {
+        Self { spans: vec![Span { first: moment, last: moment }] }
+    }
+
+    /// Adds one moment. Cheap when moments come in order.
+    pub fn insert(&mut self, moment: CaptureTime) {
+        if let Some(last) = self.spans.last_mut()
+            && moment >= last.first
+            && moment.since_ns(last.last) <= GAP_NS
+        {
+            last.last = last.last.max(moment);
+            return;
+        }
+        self.insert_span(Span { first: moment, last: moment });
+    }
+
+    /// Adds all moments of `other`.
+    pub fn join(&mut self, other: &Self) {
+        for span in &other.spans {
+            self.insert_span(*span);
+        }
+    }
+
+    /// The spans in rising order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The earliest moment; absent when the set is empty.
+    #[must_use]
+    pub fn first(&self) -> Option<CaptureTime> {
+        self.spans.first().map(|span| span.first)
+    }
+
+    /// The latest moment; absent when the set is empty.
+    #[must_use]
+    pub fn last(&self) -> Option<CaptureTime> {
+        self.spans.last().map(|span| span.last)
+    }
+
+    /// Whether no moment was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Adds a span whose inner steps are known to be at most `GAP_NS`.
+    pub fn insert_span(&mut self, added: Span) {
+        let start = self.spans.partition_point(|span| added.first.since_ns(span.last) > GAP_NS);
+        let end = start
+            + self.spans[start..].partition_point(|span| span.first.since_ns(added.last) <= GAP_NS);
+        let mut merged = added;
+        if let (Some(low), Some(high)) =
+            (self.spans[start..end].first(), self.spans[start..end].last())
+        {
+            merged.first = merged.first.min(low.first);
+            merged.last = merged.last.max(high.last);
+        }
+        self.spans.splice(start..end, [merged]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, by brute force: sort, cut where the step is larger than the gap.
+    fn oracle(mut moments: Vec<i64>) -> Vec<(i64, i64)> {
+        moments.sort_unstable();
+        let mut spans: Vec<(i64, i64)> = Vec::new();
+        for moment in moments {
+            match spans.last_mut() {
+                Some(last) if moment - last.1 <= 10 => last.1 = moment,
+                _ => spans.push((moment, moment)),
+            }
+        }
+        spans
+    }
+
+    fn pairs(spans: &Spans<10>) -> Vec<(i64, i64)> {
+        spans.as_slice().iter().map(|span| (span.first.ns(), span.last.ns())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_split_give_the_definition(
+            moments in prop::collection::vec(0i64..400, 0..40),
+            cut in 0usize..40,
+        ) {
+            let cut = cut.min(moments.len());
+            let (mut left, mut right) = (Spans::<10>::default(), Spans::<10>::default());
+            for moment in &moments[..cut] {
+                left.insert(CaptureTime::from_ns(*moment));
+            }
+            for moment in &moments[cut..] {
+                right.insert(CaptureTime::from_ns(*moment));
+            }
+            let mut mirrored = right.clone();
+            mirrored.join(&left);
+            left.join(&right);
+            left.join(&right);
+            prop_assert_eq!(pairs(&left), oracle(moments));
+            prop_assert_eq!(left, mirrored);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One fact of a leg: a message, whatever the number of its retransmissions and copies.
+
+use crate::base::{CaptureTime, Endpoint, NS_PER_S, RecordRef, Spans};
+use crate::sip::Method;
+
+/// Copies of a message nearer than this share a span: below the shortest close timer of the vendor
+/// (5 s), so no timer can expire inside a span, and above T2 (4 s, RFC 3261 section 17).
+pub const MESSAGE_GAP_NS: i64 = 4 * NS_PER_S + NS_PER_S / 2;
+
+/// When copies of one message were seen.
+pub type MessageSpans = Spans<MESSAGE_GAP_NS>;
+
+/// Request or response. Requests order before responses: at the same moment the cause comes first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum MessageKind {
+    /// A request and its method.
+    Request(Method),
+    /// A response and its status code.
+    Response(u16),
+}
+
+/// What tells one message of a leg from another (design.md section 4).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FactKey {
+    /// CSeq number; 0 when it could not be read. First, so that equal times order by transaction.
+    pub cseq_number: u32,
+    /// Method or status.
+    pub kind: MessageKind,
+    /// CSeq method.
+    pub cseq_method: Method,
+    /// From tag; empty when absent.
+    pub from_tag: Box<[u8]>,
+    /// To tag; empty when absent.
+    pub to_tag: Box<[u8]>,
+    /// Branch of the topmost Via; empty when absent.
+    pub branch: Box<[u8]>,
+    /// Sender's address.
+    pub source: Endpoint,
+    /// Receiver's address.
+    pub destination: Endpoint,
+    /// `SIP/2.0 200 Auth failed`: the sniffer takes it for a 4xx (facts C).
+    pub auth_failed: bool,
+    /// Whether the body is SDP (an offer or an answer).
+    pub has_sdp: bool,
+}
+
+/// When a message was seen, and the record that first showed it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FactTimes {
+    /// Spans of its copies; never empty.
+    pub spans: MessageSpans,
+    /// The record of the first copy; equal times are broken by record.
+    pub record: RecordRef,
+}
+
+impl FactTimes {
+    /// Seen once.
+    #[must_use]
+    pub fn once(time: CaptureTime, record: RecordRef) -> Self {
+        Self { spans: MessageSpans::of(time), record }
+    }
+
+    /// First copy.
+    #[must_use]
+    pub fn first(&self) -> CaptureTime {
+        self.spans.first().unwrap_or_default()
+    }
+
+    /// Last copy.
+    #[must_use]
+    pub fn last(&self) -> CaptureTime {
+        self.spans.last().unwrap_or_default()
+    }
+
+    /// Joins the times of the same message seen elsewhere.
+    pub fn join(&mut self, other: &Self) {
+        if (other.first(), other.record) < (self.first(), self.record) {
+            self.record = other.record;
+        }
+        self.spans.join(&other.spans);
+    }
+}
+
+/// Numbers that an INVITE carries, as on the wire, before any rule chose between them.
+/// User parts hold what stands before `@`, undecoded; empty when absent.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct InviteParties {
+    /// User of From.
+    pub from_user: Box<[u8]>,
+    /// User of To.
+    pub to_user: Box<[u8]>,
+    /// User of the Request-URI.
+    pub request_user: Box<[u8]>,
+    /// User of P-Asserted-Identity (RFC 3325).
+    pub asserted_user: Box<[u8]>,
+    /// User of P-Preferred-Identity (RFC 3325).
+    pub preferred_user: Box<[u8]>,
+    /// User of Remote-Party-ID.
+    pub remote_party_user: Box<[u8]>,
+}

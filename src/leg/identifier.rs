@@ -1,0 +1,89 @@
+//! Identifiers for correlation: what a leg says about other legs.
+
+use crate::base::{CaptureTime, Endpoint, RecordRef};
+
+/// What an identifier is. Values are bytes; the form of each is said at the variant.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum IdentifierKind {
+    /// `Replaces` header of an INVITE (RFC 3891): `call-id;to-tag;from-tag`, then `;early-only` when set.
+    Replaces,
+    /// `Replaces` inside a Refer-To URI (RFC 5589), same form, percent-decoded.
+    ReferToReplaces,
+    /// Refer-To URI of a REFER without its URI headers: `user@host`, or as on the wire.
+    ReferTo,
+    /// `Call-ID` URI header inside a Refer-To, or `Target-Dialog` (RFC 4538): `call-id;remote-tag;local-tag`.
+    TargetDialog,
+    /// Referred-By URI (RFC 3892): `user@host`.
+    ReferredBy,
+    /// Status code in the body of a NOTIFY with Content-Type message/sipfrag (RFC 3515): decimal digits.
+    SipfragStatus,
+    /// Contact of a 3xx to an INVITE: `user@host`.
+    RedirectContact,
+    /// `Also` of a BYE or INVITE (old transfer): `user@host`.
+    Also,
+    /// Session-ID (RFC 7989): `local;remote`, lower-case hex; `remote` empty when absent.
+    SessionId,
+    /// P-Charging-Vector icid-value (RFC 7315).
+    Icid,
+    /// In-Reply-To: one Call-ID a value.
+    InReplyTo,
+    /// A header that may carry another leg's Call-ID or a shared token: `lower-case-name: value`.
+    Header,
+    /// Diversion user (RFC 5806).
+    Diversion,
+    /// History-Info user (RFC 7044).
+    HistoryInfo,
+    /// SDP media address of this leg: `ip:port` as [`Endpoint`] prints it.
+    MediaAddress,
+    /// SDP `o=` line without its user name: `session-id version?` kept as `sess-id address`.
+    MediaOrigin,
+    /// Codec negotiated in an SDP answer: `name/rate`, lower-case.
+    Codec,
+    /// User-Agent or Server.
+    UserAgent,
+    /// Request-URI of an INVITE: `user@host`.
+    RequestUri,
+    /// A From tag or To tag seen in the leg, raw.
+    Tag,
+    /// Contact of the party: `user@host`.
+    Contact,
+    /// A recording session (RFC 7866) says it records a call: value of the metadata's session or Call-ID.
+    Recording,
+    /// Reason header (RFC 3326): `protocol;cause=n`.
+    Reason,
+}
+
+/// One identifier: kind, value, and who said it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Identifier {
+    /// What it is.
+    pub kind: IdentifierKind,
+    /// Its value, in the form that the kind names.
+    pub value: Box<[u8]>,
+    /// Source address of the message that carried it.
+    pub said_by: Endpoint,
+    /// CSeq number of that message: ties a Refer-To to its REFER, a redirect to its INVITE.
+    pub cseq: u32,
+}
+
+/// When and where an identifier was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sighting {
+    /// First time.
+    pub first: CaptureTime,
+    /// Last time.
+    pub last: CaptureTime,
+    /// The record that first showed it.
+    pub record: RecordRef,
+}
+
+impl Sighting {
+    /// Joins two sightings of the same thing; equal times are broken by record.
+    pub fn join(&mut self, other: Self) {
+        if (other.first, other.record) < (self.first, self.record) {
+            self.record = other.record;
+            self.first = other.first;
+        }
+        self.last = self.last.max(other.last);
+    }
+}
