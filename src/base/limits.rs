@@ -10,7 +10,7 @@ pub const NOTES_KEPT_PER_KIND_MAX: usize = 100;
 pub const CALL_ID_BYTES_MAX: usize = 1_023;
 /// Bytes of any other header value that are kept as a fact or identifier.
 pub const FACT_TEXT_BYTES_MAX: usize = 1_024;
-/// Facts kept in one leg, smallest by time first; the sniffer closes a call at 20,000 packets (facts A.12).
+/// Facts kept in one leg, smallest by key; the sniffer closes a call at 20,000 packets (facts A.12).
 pub const FACTS_PER_LEG_MAX: usize = 4_096;
 /// Identifiers kept in one leg, smallest by order first.
 pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;

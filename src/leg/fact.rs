@@ -98,3 +98,40 @@ pub struct InviteParties {
     /// User of Remote-Party-ID.
     pub remote_party_user: Box<[u8]>,
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few values, so that keys meet.
+    pub(in crate::leg) fn any_key() -> impl Strategy<Value = FactKey> {
+        let kind = prop_oneof![
+            Just(MessageKind::Request(Method::Invite)),
+            Just(MessageKind::Request(Method::Bye)),
+            Just(MessageKind::Response(200)),
+            Just(MessageKind::Response(487)),
+        ];
+        (kind, 1u32..3, prop::bool::ANY, prop::bool::ANY).prop_map(
+            |(kind, cseq_number, tagged, sdp)| FactKey {
+                cseq_number,
+                kind,
+                cseq_method: Method::Invite,
+                from_tag: b"f".as_slice().into(),
+                to_tag: if tagged { b"t".as_slice().into() } else { Box::default() },
+                branch: b"z9hG4bK1".as_slice().into(),
+                source: Endpoint::UNKNOWN,
+                destination: Endpoint::UNKNOWN,
+                auth_failed: false,
+                has_sdp: sdp,
+            },
+        )
+    }
+
+    pub(in crate::leg) fn any_parties() -> impl Strategy<Value = InviteParties> {
+        (0u8..3).prop_map(|user| InviteParties {
+            from_user: vec![b'0' + user].into(),
+            ..InviteParties::default()
+        })
+    }
+}

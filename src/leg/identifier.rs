@@ -87,3 +87,19 @@ impl Sighting {
         self.last = self.last.max(other.last);
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few values, so that identifiers meet.
+    pub(in crate::leg) fn any_identifier() -> impl Strategy<Value = Identifier> {
+        (0u8..4, 0u32..2).prop_map(|(value, cseq)| Identifier {
+            kind: if value % 2 == 0 { IdentifierKind::Icid } else { IdentifierKind::ReferTo },
+            value: vec![value].into(),
+            said_by: Endpoint::UNKNOWN,
+            cseq,
+        })
+    }
+}

@@ -1,10 +1,13 @@
 //! The leg: all SIP of one Call-ID seen by one sensor, as a set of facts that joins.
 
-use super::fact::{FactKey, FactTimes, InviteParties};
+use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::identifier::{Identifier, Sighting};
 use super::media::MediaActivity;
-use crate::base::{CaptureTime, SensorId};
+use crate::base::limits::{FACTS_PER_LEG_MAX, IDENTIFIERS_PER_LEG_MAX};
+use crate::base::{CaptureTime, RecordRef, SensorId};
+use crate::sip::Method;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A join-semilattice: [`Leg::join`] is commutative, associative and idempotent, so any order, split
 /// or duplication of the records gives an equal leg.
@@ -17,6 +20,7 @@ pub struct Leg {
     pub(super) identifiers: BTreeMap<Identifier, Sighting>,
     pub(super) media: MediaActivity,
     pub(super) vendor_blind: bool,
+    pub(super) is_over_limit: bool,
 }
 
 impl Leg {
@@ -31,7 +35,106 @@ impl Leg {
             identifiers: BTreeMap::new(),
             media: MediaActivity::default(),
             vendor_blind: false,
+            is_over_limit: false,
         }
+    }
+
+    /// Adds a message seen at `time` in `record`.
+    pub fn add_message(&mut self, key: FactKey, time: CaptureTime, record: RecordRef) {
+        match self.facts.entry(key) {
+            Entry::Occupied(mut entry) => entry.get_mut().join(&FactTimes::once(time, record)),
+            Entry::Vacant(entry) => {
+                entry.insert(FactTimes::once(time, record));
+                self.keep_within_limits();
+            }
+        }
+    }
+
+    /// Adds the numbers that the INVITE with this key carries. Two values for one key keep the smaller.
+    pub fn add_parties(&mut self, key: FactKey, parties: InviteParties) {
+        match self.parties.entry(key) {
+            Entry::Occupied(mut entry) => {
+                if parties < *entry.get() {
+                    entry.insert(parties);
+                }
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(parties);
+                self.keep_within_limits();
+            }
+        }
+    }
+
+    /// Adds an identifier and when it was seen.
+    pub fn add_identifier(&mut self, identifier: Identifier, sighting: Sighting) {
+        match self.identifiers.entry(identifier) {
+            Entry::Occupied(mut entry) => entry.get_mut().join(sighting),
+            Entry::Vacant(entry) => {
+                entry.insert(sighting);
+                self.keep_within_limits();
+            }
+        }
+    }
+
+    /// Adds media packets.
+    pub fn add_media(&mut self, media: &MediaActivity) {
+        self.media.join(media);
+    }
+
+    /// Says that the vendor's sniffer could not have read one of its packets.
+    pub const fn mark_vendor_blind(&mut self) {
+        self.vendor_blind = true;
+    }
+
+    /// Adds all facts of the same leg seen elsewhere.
+    pub fn join(&mut self, other: Self) {
+        for (key, times) in other.facts {
+            match self.facts.entry(key) {
+                Entry::Occupied(mut entry) => entry.get_mut().join(&times),
+                Entry::Vacant(entry) => {
+                    entry.insert(times);
+                }
+            }
+        }
+        for (key, parties) in other.parties {
+            self.add_parties(key, parties);
+        }
+        for (identifier, sighting) in other.identifiers {
+            self.add_identifier(identifier, sighting);
+        }
+        self.media.join(&other.media);
+        self.vendor_blind |= other.vendor_blind;
+        self.is_over_limit |= other.is_over_limit;
+        self.keep_within_limits();
+    }
+
+    /// Keeps the smallest keys. Which ones are kept depends on the set of keys alone, so a capped leg
+    /// still joins.
+    fn keep_within_limits(&mut self) {
+        while self.facts.len() > FACTS_PER_LEG_MAX {
+            self.facts.pop_last();
+            self.is_over_limit = true;
+        }
+        while self.parties.len() > FACTS_PER_LEG_MAX {
+            self.parties.pop_last();
+            self.is_over_limit = true;
+        }
+        while self.identifiers.len() > IDENTIFIERS_PER_LEG_MAX {
+            self.identifiers.pop_last();
+            self.is_over_limit = true;
+        }
+    }
+
+    /// Whether a cap of `base/limits.rs` dropped facts of it.
+    #[must_use]
+    pub const fn is_over_limit(&self) -> bool {
+        self.is_over_limit
+    }
+
+    /// Whether it holds an INVITE: only then it makes CDRs.
+    #[must_use]
+    pub fn has_invite(&self) -> bool {
+        self.facts.keys().any(|key| key.kind == MessageKind::Request(Method::Invite))
     }
 
     /// The sensor that saw it.
@@ -85,5 +188,104 @@ impl Leg {
     pub fn last_seen(&self) -> Option<CaptureTime> {
         let signal = self.facts.values().map(FactTimes::last).max();
         signal.max(self.media.last())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::tests::{any_key, any_parties};
+    use super::super::identifier::tests::any_identifier;
+    use super::*;
+    use crate::base::CaptureId;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Fact {
+        Message(FactKey, i64, u32),
+        Parties(FactKey, InviteParties),
+        Identifier(Identifier, i64, u32),
+        Rtp(i64),
+    }
+
+    fn any_fact() -> impl Strategy<Value = Fact> {
+        let time = 0i64..60_000_000_000;
+        prop_oneof![
+            (any_key(), time.clone(), 0u32..50).prop_map(|(k, t, r)| Fact::Message(k, t, r)),
+            (any_key(), any_parties()).prop_map(|(k, p)| Fact::Parties(k, p)),
+            (any_identifier(), time.clone(), 0u32..50)
+                .prop_map(|(i, t, r)| Fact::Identifier(i, t, r)),
+            time.prop_map(Fact::Rtp),
+        ]
+    }
+
+    fn record(index: u32) -> RecordRef {
+        RecordRef { capture: CaptureId::default(), index }
+    }
+
+    fn leg_of(facts: &[Fact]) -> Leg {
+        let mut leg = Leg::new(SensorId(0), b"call@host");
+        for fact in facts.iter().cloned() {
+            match fact {
+                Fact::Message(key, time, index) => {
+                    leg.add_message(key, CaptureTime::from_ns(time), record(index));
+                }
+                Fact::Parties(key, parties) => leg.add_parties(key, parties),
+                Fact::Identifier(identifier, time, index) => {
+                    let time = CaptureTime::from_ns(time);
+                    let sighting = Sighting { first: time, last: time, record: record(index) };
+                    leg.add_identifier(identifier, sighting);
+                }
+                Fact::Rtp(time) => {
+                    let mut media = MediaActivity::default();
+                    media.rtp.insert(CaptureTime::from_ns(time));
+                    leg.add_media(&media);
+                }
+            }
+        }
+        leg
+    }
+
+    fn joined(mut left: Leg, right: Leg) -> Leg {
+        left.join(right);
+        left
+    }
+
+    proptest! {
+        #[test]
+        fn join_laws(
+            a in prop::collection::vec(any_fact(), 0..25),
+            b in prop::collection::vec(any_fact(), 0..25),
+            c in prop::collection::vec(any_fact(), 0..25),
+        ) {
+            let (x, y, z) = (leg_of(&a), leg_of(&b), leg_of(&c));
+            prop_assert_eq!(joined(x.clone(), y.clone()), joined(y.clone(), x.clone()));
+            prop_assert_eq!(joined(x.clone(), x.clone()), x.clone());
+            prop_assert_eq!(
+                joined(joined(x.clone(), y.clone()), z.clone()),
+                joined(x, joined(y, z))
+            );
+        }
+
+        #[test]
+        fn any_order_split_or_copy_gives_an_equal_leg(
+            facts in prop::collection::vec(any_fact(), 0..40),
+            shuffled in Just(()).prop_perturb(|(), mut rng| rng.next_u64()),
+            cut in 0usize..40,
+        ) {
+            let whole = leg_of(&facts);
+            let mut other = facts.clone();
+            // A seeded shuffle: sort by a hash of seed and place.
+            let mut places: Vec<(u64, usize)> = (0..other.len())
+                .map(|at| {
+                    let mixed = (at as u64 ^ shuffled).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    (mixed ^ (mixed >> 29), at)
+                })
+                .collect();
+            places.sort_unstable();
+            other = places.into_iter().map(|(_, at)| other[at].clone()).collect();
+            let cut = cut.min(other.len());
+            let halves = joined(leg_of(&other[cut..]), leg_of(&other[..cut]));
+            prop_assert_eq!(&joined(halves, leg_of(&facts)), &whole);
+        }
     }
 }

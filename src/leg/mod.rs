@@ -1,15 +1,19 @@
 //! Messages to legs: a leg is a set of facts that joins; the machine finalises it into CDRs.
 
 pub mod cdr;
+pub mod events;
 pub mod fact;
 pub mod identifier;
 pub mod lattice;
+pub mod machine;
 pub mod media;
+pub mod numbers;
 pub mod rules;
 
 pub use cdr::{Bye, Cdr, Side, VendorCut};
 pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
 pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use lattice::Leg;
+pub use machine::finalise;
 pub use media::MediaActivity;
 pub use rules::{CaptureRules, NumberRules, TimingRules};

@@ -1,0 +1,185 @@
+//! A call that is open, and the part of a leg that it becomes when it closes.
+
+use super::super::cdr::{Bye, Side};
+use super::super::fact::{FactKey, InviteParties};
+use super::super::lattice::Leg;
+use super::super::numbers;
+use super::Rules;
+use super::addresses::Addresses;
+use super::close::CloseReason;
+use crate::base::{CaptureTime, Endpoint};
+use crate::sip::Method;
+
+/// CSeq number and method: what the sniffer compares to tie a response to its request.
+pub(super) type CSeq = (u32, Method);
+
+/// A closed call: the content of one CDR.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Part {
+    pub(super) started: CaptureTime,
+    pub(super) ended: CaptureTime,
+    pub(super) connected: Option<CaptureTime>,
+    pub(super) progressed: Option<CaptureTime>,
+    pub(super) caller: Box<[u8]>,
+    pub(super) called: Box<[u8]>,
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+    pub(super) last_response: u16,
+    pub(super) bye: Bye,
+    pub(super) hung_up_by: Option<Side>,
+    pub(super) has_media: bool,
+}
+
+/// The sniffer's structure of a call in memory, as far as a CDR depends on it. Names of flags follow
+/// the facts (section C); seconds are whole seconds since the epoch, as the sniffer compares them.
+#[derive(Clone, Debug)]
+pub(super) struct OpenCall<'l> {
+    pub(super) started: CaptureTime,
+    pub(super) addresses: Addresses<'l>,
+    pub(super) caller: Box<[u8]>,
+    pub(super) called: Box<[u8]>,
+    /// From tags of INVITEs that opened a dialog in this call.
+    pub(super) from_tags: Vec<&'l [u8]>,
+    pub(super) invite_cseq: Option<CSeq>,
+    pub(super) invite_cseqs_next: Vec<CSeq>,
+    pub(super) invite_cseqs_in_dialog: Vec<CSeq>,
+    pub(super) bye_cseqs: Vec<CSeq>,
+    pub(super) cancel_cseq: Option<CSeq>,
+    pub(super) last_response: u16,
+    pub(super) last_response_from_cancel: bool,
+    pub(super) invite_after_487: bool,
+    pub(super) invite_ok: bool,
+    pub(super) seen_bye: bool,
+    pub(super) bye_confirmed: bool,
+    pub(super) bye_confirmed_once: bool,
+    pub(super) bye_confirmed_at: Option<CaptureTime>,
+    pub(super) seen_18x: bool,
+    pub(super) seen_2xx: bool,
+    pub(super) seen_2xx_not_to_bye: bool,
+    pub(super) connected: Option<CaptureTime>,
+    pub(super) progressed: Option<CaptureTime>,
+    pub(super) hung_up_by: Option<Side>,
+    pub(super) one_way: bool,
+    pub(super) last_signal: CaptureTime,
+    pub(super) last_media: Option<CaptureTime>,
+    /// End of the media span that goes on now.
+    pub(super) media_until: Option<CaptureTime>,
+    pub(super) has_rtp: bool,
+    pub(super) has_media: bool,
+    /// `destroy_call_at`.
+    pub(super) close_at_s: Option<i64>,
+    /// The earlier of `destroy_call_at_bye` and `destroy_call_at_bye_confirmed`.
+    pub(super) bye_stop_at_s: Option<i64>,
+    pub(super) bye_confirmed_stop_at_s: Option<i64>,
+}
+
+impl<'l> OpenCall<'l> {
+    /// Opens a call with its first INVITE.
+    pub(super) fn new(leg: &'l Leg, key: &'l FactKey, time: CaptureTime, rules: Rules<'_>) -> Self {
+        let nobody = InviteParties::default();
+        let parties = leg.invite_parties(key).unwrap_or(&nobody);
+        Self {
+            started: time,
+            addresses: Addresses::new(key),
+            caller: numbers::caller(parties, rules.numbers),
+            called: numbers::called(parties, rules.numbers),
+            from_tags: Vec::new(),
+            invite_cseq: None,
+            invite_cseqs_next: Vec::new(),
+            invite_cseqs_in_dialog: Vec::new(),
+            bye_cseqs: Vec::new(),
+            cancel_cseq: None,
+            last_response: 0,
+            last_response_from_cancel: false,
+            invite_after_487: false,
+            invite_ok: false,
+            seen_bye: false,
+            bye_confirmed: false,
+            bye_confirmed_once: false,
+            bye_confirmed_at: None,
+            seen_18x: false,
+            seen_2xx: false,
+            seen_2xx_not_to_bye: false,
+            connected: None,
+            progressed: None,
+            hung_up_by: None,
+            one_way: true,
+            last_signal: time,
+            last_media: None,
+            media_until: None,
+            has_rtp: false,
+            has_media: false,
+            close_at_s: None,
+            bye_stop_at_s: None,
+            bye_confirmed_stop_at_s: None,
+        }
+    }
+
+    /// The last packet of any kind (`get_last_packet_time_us`).
+    pub(super) fn last_packet(&self) -> CaptureTime {
+        self.last_media.map_or(self.last_signal, |media| media.max(self.last_signal))
+    }
+
+    /// `get_last_time_us`: the 200 to the BYE, or the last packet.
+    fn ended(&self, rules: Rules<'_>) -> CaptureTime {
+        match self.bye_confirmed_at {
+            Some(at) if rules.timing.ignore_duration_after_bye_confirmed && at > self.started => at,
+            _ => self.last_packet(),
+        }
+    }
+
+    /// The column `bye`, in the order of calltable.cpp:7380-7406.
+    fn bye(&self, reason: Option<CloseReason>) -> Bye {
+        let by_timeout = match reason {
+            Some(CloseReason::AbsoluteTimeout) => Some(Bye::AbsoluteTimeout),
+            Some(CloseReason::ByeTimeout) => Some(Bye::ByeTimeout),
+            Some(CloseReason::RtpTimeout) => Some(Bye::RtpTimeout),
+            Some(CloseReason::OneWayTimeout) => Some(Bye::OneWayTimeout),
+            Some(CloseReason::Zombie) => Some(Bye::Zombie),
+            Some(CloseReason::SipWithoutRtp) => Some(Bye::SipWithoutRtp),
+            Some(CloseReason::Timer) | None => None,
+        };
+        if let Some(bye) = by_timeout {
+            return bye;
+        }
+        if self.one_way {
+            return Bye::OneWay;
+        }
+        if !self.seen_2xx_not_to_bye && !self.seen_18x && self.seen_bye {
+            return Bye::ByeWithoutProgress;
+        }
+        match (self.invite_ok, self.seen_bye, self.bye_confirmed) {
+            (false, ..) => Bye::Unanswered,
+            (true, false, _) => Bye::AnsweredWithoutBye,
+            (true, true, false) => Bye::ByeUnconfirmed,
+            (true, true, true) => Bye::ByeConfirmed,
+        }
+    }
+
+    /// Closes the call.
+    pub(super) fn into_part(self, reason: Option<CloseReason>, rules: Rules<'_>) -> Part {
+        let bye = self.bye(reason);
+        let ended = self.ended(rules);
+        let (source, destination) = self.addresses.caller_and_called();
+        // A fork by the caller itself shows the number of a branch that was not cancelled.
+        let called = if self.addresses.forks() && self.addresses.is_cancelled(&self.called) {
+            self.addresses.called_not_cancelled().map_or(self.called, Into::into)
+        } else {
+            self.called
+        };
+        Part {
+            started: self.started,
+            ended,
+            connected: self.connected,
+            progressed: self.progressed,
+            source,
+            destination,
+            last_response: self.last_response,
+            bye,
+            hung_up_by: self.hung_up_by,
+            has_media: self.has_media,
+            caller: self.caller,
+            called,
+        }
+    }
+}

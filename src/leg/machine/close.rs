@@ -1,0 +1,137 @@
+//! When a call closes: the sniffer's close logic (facts C), in whole seconds of capture time.
+
+use super::super::events::{Event, Happening};
+use super::super::fact::MessageKind;
+use super::call::OpenCall;
+use super::{Mode, Rules};
+use crate::base::{CaptureTime, NS_PER_S};
+use crate::sip::Method;
+
+/// Why a call closed. `Timer` is close logic 1, the ordinary end; the others are the timeouts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum CloseReason {
+    Timer,
+    ByeTimeout,
+    RtpTimeout,
+    SipWithoutRtp,
+    AbsoluteTimeout,
+    Zombie,
+    OneWayTimeout,
+}
+
+/// A whole number of seconds of a rule; the sniffer's settings have no fractions.
+const fn seconds(ns: i64) -> i64 {
+    ns / NS_PER_S
+}
+
+impl OpenCall<'_> {
+    /// The first timer that is due when no further packet comes, and its second.
+    ///
+    /// `>` in the sniffer's comparison becomes one second later; at the same second the order is the
+    /// sniffer's (calltable.cpp:13405-13640).
+    fn next_close(&self, rules: Rules<'_>) -> (i64, CloseReason) {
+        let timing = rules.timing;
+        let first_s = self.started.floor_seconds();
+        let last_s = self.last_packet().floor_seconds();
+        let after = |moment_s: i64, ns: i64| moment_s.saturating_add(seconds(ns)).saturating_add(1);
+        let bye_stop_s = self.bye_stop_at_s.into_iter().chain(self.bye_confirmed_stop_at_s).min();
+        let unheard = !self.seen_18x && !self.seen_2xx && !self.has_rtp;
+        let candidates = [
+            (self.close_at_s, CloseReason::Timer),
+            (bye_stop_s, CloseReason::ByeTimeout),
+            (self.has_rtp.then(|| after(last_s, timing.rtp_timeout_ns)), CloseReason::RtpTimeout),
+            (
+                (!self.has_rtp).then(|| after(first_s, timing.sip_without_rtp_timeout_ns)),
+                CloseReason::SipWithoutRtp,
+            ),
+            (Some(after(first_s, timing.absolute_timeout_ns)), CloseReason::AbsoluteTimeout),
+            (unheard.then(|| after(first_s, timing.zombie_timeout_ns)), CloseReason::Zombie),
+            (
+                self.one_way.then(|| after(last_s, timing.oneway_timeout_ns)),
+                CloseReason::OneWayTimeout,
+            ),
+        ];
+        let mut earliest = (i64::MAX, CloseReason::AbsoluteTimeout);
+        for (due_s, reason) in candidates {
+            if let Some(due_s) = due_s
+                && due_s < earliest.0
+            {
+                earliest = (due_s, reason);
+            }
+        }
+        earliest
+    }
+
+    /// Whether the call closes before `event`, and why.
+    pub(super) fn close_before(
+        &mut self,
+        event: &Event<'_>,
+        rules: Rules<'_>,
+    ) -> Option<CloseReason> {
+        let reason = self.close_until(event.time, rules)?;
+        match rules.mode {
+            Mode::Live => Some(reason.1),
+            Mode::Shown if self.goes_on_with(event, reason.1) => None,
+            Mode::Shown => Some(reason.1),
+        }
+    }
+
+    /// Whether the call closes before or at `horizon`, after which nothing was captured.
+    pub(super) fn close_by(
+        &mut self,
+        horizon: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Option<CloseReason> {
+        self.close_until(horizon, rules).map(|(_, reason)| reason)
+    }
+
+    /// Plays the media that goes on, then looks for the first timer due by `now`.
+    fn close_until(&mut self, now: CaptureTime, rules: Rules<'_>) -> Option<(i64, CloseReason)> {
+        let now_s = now.floor_seconds();
+        if let Some(until) = self.media_until {
+            // No pause longer than a span's gap lies in there: only timers that packets do not
+            // move (hard stops, the absolute timeout) can be due before its end.
+            let heard = until.min(now);
+            let (due_s, reason) = self.next_close(rules);
+            let moved_by_packets = matches!(
+                reason,
+                CloseReason::Timer | CloseReason::RtpTimeout | CloseReason::OneWayTimeout
+            );
+            if rules.mode == Mode::Live && due_s <= heard.floor_seconds() && !moved_by_packets {
+                let cut = CaptureTime::from_parts(due_s, 0).min(heard);
+                self.last_media = self.last_media.max(Some(cut));
+                return Some((due_s, reason));
+            }
+            self.media_heard(heard, rules);
+            if until <= now {
+                self.media_until = None;
+            }
+        }
+        let (due_s, reason) = self.next_close(rules);
+        (due_s <= now_s).then_some((due_s, reason))
+    }
+
+    /// Whether the packets show that the call went on although a timer was due.
+    ///
+    /// A confirmed BYE or a final failure ends a call. Otherwise the sniffer's own cut is no end that
+    /// the packets show, unless what follows opens another dialog: an INVITE without To-tag and with a
+    /// From-tag of its own.
+    fn goes_on_with(&self, event: &Event<'_>, reason: CloseReason) -> bool {
+        let dialog_is_up = self.invite_ok && !self.seen_bye;
+        let opens_another = match event.happening {
+            Happening::Message(key) => {
+                key.kind == MessageKind::Request(Method::Invite)
+                    && key.to_tag.is_empty()
+                    && !self.from_tags.contains(&key.from_tag.as_ref())
+            }
+            Happening::Rtp(_) | Happening::Rtcp(_) => false,
+        };
+        if opens_another {
+            return false;
+        }
+        match reason {
+            CloseReason::Timer | CloseReason::ByeTimeout => dialog_is_up,
+            _ => !self.bye_confirmed,
+        }
+    }
+}
