@@ -18,3 +18,5 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
+/// Media flows (pairs of addresses) kept in one capture; a flow is about 150 bytes.
+pub const MEDIA_FLOWS_MAX: usize = 4_000_000;

@@ -1,14 +1,18 @@
 //! Messages to legs: a leg is a set of facts that joins; the machine finalises it into CDRs.
 
+pub mod attribute;
 pub mod cdr;
+pub mod entry_name;
 pub mod events;
 pub mod fact;
 pub mod identifier;
 pub mod lattice;
 pub mod machine;
 pub mod media;
+pub mod media_flow;
 pub mod numbers;
 pub mod rules;
+pub mod table;
 
 pub use cdr::{Bye, Cdr, Side, VendorCut};
 pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
