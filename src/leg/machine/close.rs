@@ -25,18 +25,16 @@ const fn seconds(ns: i64) -> i64 {
 }
 
 impl OpenCall<'_> {
-    /// The first timer that is due when no further packet comes, and its second.
-    ///
-    /// `>` in the sniffer's comparison becomes one second later; at the same second the order is the
-    /// sniffer's (calltable.cpp:13405-13640).
-    fn next_close(&self, rules: Rules<'_>) -> (i64, CloseReason) {
+    /// Every timer of the call and the second it is due when no further packet comes, in the sniffer's
+    /// order (calltable.cpp:13405-13640). `>` in its comparisons becomes one second later.
+    fn timers(&self, rules: Rules<'_>) -> [(Option<i64>, CloseReason); 7] {
         let timing = rules.timing;
         let first_s = self.started.floor_seconds();
         let last_s = self.last_packet().floor_seconds();
         let after = |moment_s: i64, ns: i64| moment_s.saturating_add(seconds(ns)).saturating_add(1);
         let bye_stop_s = self.bye_stop_at_s.into_iter().chain(self.bye_confirmed_stop_at_s).min();
         let unheard = !self.seen_18x && !self.seen_2xx && !self.has_rtp;
-        let candidates = [
+        [
             (self.close_at_s, CloseReason::Timer),
             (bye_stop_s, CloseReason::ByeTimeout),
             (self.has_rtp.then(|| after(last_s, timing.rtp_timeout_ns)), CloseReason::RtpTimeout),
@@ -50,11 +48,19 @@ impl OpenCall<'_> {
                 self.one_way.then(|| after(last_s, timing.oneway_timeout_ns)),
                 CloseReason::OneWayTimeout,
             ),
-        ];
+        ]
+    }
+
+    /// The first timer that is due when no further packet comes, and its second.
+    ///
+    /// In the shown run a timer that was already due before the last packet did not close the call.
+    fn next_close(&self, rules: Rules<'_>) -> (i64, CloseReason) {
+        let last_s = self.last_packet().floor_seconds();
         let mut earliest = (i64::MAX, CloseReason::AbsoluteTimeout);
-        for (due_s, reason) in candidates {
+        for (due_s, reason) in self.timers(rules) {
             if let Some(due_s) = due_s
                 && due_s < earliest.0
+                && (rules.mode == Mode::Live || due_s > last_s)
             {
                 earliest = (due_s, reason);
             }
@@ -82,7 +88,16 @@ impl OpenCall<'_> {
         horizon: CaptureTime,
         rules: Rules<'_>,
     ) -> Option<CloseReason> {
-        self.close_until(horizon, rules).map(|(_, reason)| reason)
+        let due = self.close_until(horizon, rules).map(|(_, reason)| reason);
+        // Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up
+        // after the call would name that one.
+        due.or_else(|| {
+            let horizon_s = horizon.floor_seconds();
+            let overdue = |timer: &(Option<i64>, CloseReason)| {
+                timer.0.is_some_and(|due_s| due_s <= horizon_s)
+            };
+            self.timers(rules).into_iter().find(overdue).map(|(_, reason)| reason)
+        })
     }
 
     /// Plays the media that goes on, then looks for the first timer due by `now`.
@@ -92,12 +107,9 @@ impl OpenCall<'_> {
             // No pause longer than a span's gap lies in there: only timers that packets do not
             // move (hard stops, the absolute timeout) can be due before its end.
             let heard = until.min(now);
-            let (due_s, reason) = self.next_close(rules);
-            let moved_by_packets = matches!(
-                reason,
-                CloseReason::Timer | CloseReason::RtpTimeout | CloseReason::OneWayTimeout
-            );
-            if rules.mode == Mode::Live && due_s <= heard.floor_seconds() && !moved_by_packets {
+            if rules.mode == Mode::Live
+                && let Some((due_s, reason)) = self.hard_stop(heard, rules)
+            {
                 let cut = CaptureTime::from_parts(due_s, 0).min(heard);
                 self.last_media = self.last_media.max(Some(cut));
                 return Some((due_s, reason));
@@ -109,6 +121,21 @@ impl OpenCall<'_> {
         }
         let (due_s, reason) = self.next_close(rules);
         (due_s <= now_s).then_some((due_s, reason))
+    }
+
+    /// The first timer due by `heard` that packets do not move.
+    fn hard_stop(&self, heard: CaptureTime, rules: Rules<'_>) -> Option<(i64, CloseReason)> {
+        self.timers(rules)
+            .into_iter()
+            .filter_map(|(due_s, reason)| Some((due_s?, reason)))
+            .filter(|(due_s, reason)| {
+                *due_s <= heard.floor_seconds()
+                    && !matches!(
+                        reason,
+                        CloseReason::Timer | CloseReason::RtpTimeout | CloseReason::OneWayTimeout
+                    )
+            })
+            .min_by_key(|(due_s, _)| *due_s)
     }
 
     /// Whether the packets show that the call went on although a timer was due.
