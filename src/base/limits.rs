@@ -20,3 +20,5 @@ pub const CONTAINER_DEPTH_MAX: usize = 6;
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
 /// Media flows (pairs of addresses) kept in one capture; a flow is about 150 bytes.
 pub const MEDIA_FLOWS_MAX: usize = 4_000_000;
+/// Headers of the deployment's own (`X-...`) kept as candidates from one INVITE.
+pub const HEADER_CANDIDATES_PER_INVITE_MAX: usize = 16;

@@ -1,0 +1,216 @@
+//! What a message says about other legs and about its media: identifiers for correlation.
+//!
+//! Sources: RFC 3261, 3326, 3515, 3891, 3892, 4538, 5589, 5806, 7044, 7315, 7866, 7989; design.md section 5.
+
+use super::fact::{FactKey, MessageKind};
+use super::identifier::{Identifier, IdentifierKind, Sighting};
+use super::lattice::Leg;
+use super::observe::text;
+use crate::base::Endpoint;
+use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
+use crate::packet::Datagram;
+use crate::sip::{
+    HeaderName, Message, Method, NameAddr, Uri, icid_value, name_addrs, parse_replaces,
+    parse_session_id, percent_decode, sdp, sipfrag_status,
+};
+
+/// Candidate headers shorter than this identify nothing.
+const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
+/// Candidate headers longer than this are payload, not identifiers.
+const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
+
+/// Adds the identifiers of one message to its leg.
+pub(super) fn identify(
+    leg: &mut Leg,
+    datagram: &Datagram<'_>,
+    message: &Message<'_>,
+    key: &FactKey,
+) {
+    let mut found = Found { leg, datagram, cseq: key.cseq_number };
+    match key.kind {
+        MessageKind::Request(Method::Invite) => found.invite(message),
+        MessageKind::Request(Method::Refer) => found.refer(message),
+        MessageKind::Request(Method::Notify) => found.notify(message),
+        MessageKind::Request(Method::Bye) => found.user_hosts(message, HeaderName::Also, IdentifierKind::Also),
+        MessageKind::Response(300..=399) if key.cseq_method == Method::Invite => {
+            found.user_hosts(message, HeaderName::Contact, IdentifierKind::RedirectContact);
+        }
+        _ => {}
+    }
+    if matches!(key.cseq_method, Method::Invite | Method::Ack | Method::Prack | Method::Update) {
+        found.session_and_charging(message);
+        found.media(message, key);
+    }
+}
+
+struct Found<'f, 'd> {
+    leg: &'f mut Leg,
+    datagram: &'f Datagram<'d>,
+    cseq: u32,
+}
+
+impl Found<'_, '_> {
+    fn add(&mut self, kind: IdentifierKind, value: &[u8]) {
+        if value.is_empty() {
+            return;
+        }
+        let identifier = Identifier {
+            kind,
+            value: text(value),
+            said_by: self.datagram.source,
+            cseq: self.cseq,
+        };
+        let time = self.datagram.time;
+        let record = self.datagram.record;
+        self.leg.add_identifier(identifier, Sighting { first: time, last: time, record });
+    }
+
+    fn invite(&mut self, message: &Message<'_>) {
+        for value in message.headers(HeaderName::Replaces) {
+            self.replaces(IdentifierKind::Replaces, value);
+        }
+        self.target_dialog(message);
+        self.user_hosts(message, HeaderName::ReferredBy, IdentifierKind::ReferredBy);
+        self.user_hosts(message, HeaderName::Also, IdentifierKind::Also);
+        self.users(message, HeaderName::Diversion, IdentifierKind::Diversion);
+        self.users(message, HeaderName::HistoryInfo, IdentifierKind::HistoryInfo);
+        for value in message.headers(HeaderName::InReplyTo) {
+            for call_id in value.split(|byte| *byte == b',') {
+                self.add(IdentifierKind::InReplyTo, call_id.trim_ascii());
+            }
+        }
+        if let crate::sip::StartLine::Request { uri, .. } = message.start() {
+            self.add(IdentifierKind::RequestUri, &user_host(&Uri::new(uri)));
+        }
+        if message.is_recording_session() {
+            self.add(IdentifierKind::Recording, b"rs-metadata");
+        }
+        self.candidates(message);
+    }
+
+    /// Headers of the deployment's own that may name another leg: `X-...`, except what a CDR needs no
+    /// more than once.
+    fn candidates(&mut self, message: &Message<'_>) {
+        let mut kept = 0;
+        for header in message.all_headers() {
+            let own = header.name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-"));
+            let fits = (CANDIDATE_VALUE_BYTES_MIN..=CANDIDATE_VALUE_BYTES_MAX)
+                .contains(&header.value.len());
+            if !own || !fits || header.is_cut || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
+                continue;
+            }
+            kept += 1;
+            let mut value = header.name.to_ascii_lowercase();
+            value.extend_from_slice(b": ");
+            value.extend_from_slice(header.value);
+            self.add(IdentifierKind::Header, &value);
+        }
+    }
+
+    fn refer(&mut self, message: &Message<'_>) {
+        for value in message.headers(HeaderName::ReferTo) {
+            let uri = NameAddr::new(value).uri();
+            self.add(IdentifierKind::ReferTo, &user_host(&uri));
+            if let Some(replaces) = uri.header(b"Replaces") {
+                self.replaces(IdentifierKind::ReferToReplaces, &percent_decode(replaces));
+            }
+            if let Some(call_id) = uri.header(b"Call-ID") {
+                self.add(IdentifierKind::TargetDialog, &percent_decode(call_id));
+            }
+        }
+        self.target_dialog(message);
+        self.user_hosts(message, HeaderName::ReferredBy, IdentifierKind::ReferredBy);
+    }
+
+    fn notify(&mut self, message: &Message<'_>) {
+        if let Some(status) = sipfrag_status(message) {
+            self.add(IdentifierKind::SipfragStatus, status.to_string().as_bytes());
+        }
+    }
+
+    fn replaces(&mut self, kind: IdentifierKind, value: &[u8]) {
+        let replaces = parse_replaces(value);
+        if replaces.call_id.is_empty() {
+            return;
+        }
+        let mut joined =
+            [replaces.call_id, replaces.to_tag, replaces.from_tag].join(b";".as_slice());
+        if replaces.early_only {
+            joined.extend_from_slice(b";early-only");
+        }
+        self.add(kind, &joined);
+    }
+
+    fn target_dialog(&mut self, message: &Message<'_>) {
+        for value in message.headers(HeaderName::TargetDialog) {
+            let dialog = crate::sip::parse_target_dialog(value);
+            let joined =
+                [dialog.call_id, dialog.remote_tag, dialog.local_tag].join(b";".as_slice());
+            if !dialog.call_id.is_empty() {
+                self.add(IdentifierKind::TargetDialog, &joined);
+            }
+        }
+    }
+
+    fn user_hosts(&mut self, message: &Message<'_>, header: HeaderName, kind: IdentifierKind) {
+        for value in message.headers(header) {
+            for address in name_addrs(value) {
+                self.add(kind, &user_host(&address.uri()));
+            }
+        }
+    }
+
+    fn users(&mut self, message: &Message<'_>, header: HeaderName, kind: IdentifierKind) {
+        for value in message.headers(header) {
+            for address in name_addrs(value) {
+                self.add(kind, address.uri().user());
+            }
+        }
+    }
+
+    fn session_and_charging(&mut self, message: &Message<'_>) {
+        if let Some(value) = message.header(HeaderName::SessionId) {
+            let session = parse_session_id(value);
+            let joined = [session.local, session.remote].join(b";".as_slice());
+            if !session.local.is_empty() {
+                self.add(IdentifierKind::SessionId, &joined.to_ascii_lowercase());
+            }
+        }
+        if let Some(icid) = message.header(HeaderName::PChargingVector).and_then(icid_value) {
+            self.add(IdentifierKind::Icid, icid);
+        }
+    }
+
+    fn media(&mut self, message: &Message<'_>, key: &FactKey) {
+        let Some(body) = message.sdp_body() else { return };
+        let session = sdp::parse(body);
+        if let Some(origin) = session.origin() {
+            let joined = [origin.session_id, origin.address].join(b" ".as_slice());
+            self.add(IdentifierKind::MediaOrigin, &joined);
+        }
+        let is_answer = matches!(key.kind, MessageKind::Response(200..=299));
+        for media in session.media() {
+            let Some(address) = media.address.filter(|address| !address.is_unspecified()) else {
+                continue;
+            };
+            if media.port == 0 {
+                continue;
+            }
+            let endpoint = Endpoint::new(address, media.port);
+            self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
+            if is_answer && let Some(codec) = media.codecs().next() {
+                self.add(IdentifierKind::Codec, &codec.to_ascii_lowercase());
+            }
+        }
+    }
+}
+
+/// `user@host`, or the host alone, lower-case host; what two URIs of one target share.
+fn user_host(uri: &Uri<'_>) -> Vec<u8> {
+    let mut joined = uri.user().to_vec();
+    if !joined.is_empty() && !uri.host().is_empty() {
+        joined.push(b'@');
+    }
+    joined.extend(uri.host().to_ascii_lowercase());
+    joined
+}

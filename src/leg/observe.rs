@@ -1,0 +1,107 @@
+//! One message in, facts of its leg out.
+
+use super::fact::{FactKey, InviteParties, MessageKind};
+use super::identify::identify;
+use super::lattice::Leg;
+use crate::base::limits::FACT_TEXT_BYTES_MAX;
+use crate::packet::Datagram;
+use crate::sip::{HeaderName, Message, Method, StartLine, vendor_number};
+
+/// Adds what a message says to its leg. The caller found the leg by the message's Call-ID.
+pub fn observe(leg: &mut Leg, datagram: &Datagram<'_>, message: &Message<'_>) {
+    let Some(key) = fact_key(datagram, message) else { return };
+    if datagram.vendor_blind {
+        leg.mark_vendor_blind();
+    }
+    if key.kind == MessageKind::Request(Method::Invite) {
+        leg.add_parties(key.clone(), invite_parties(message));
+    }
+    identify(leg, datagram, message, &key);
+    leg.add_message(key, datagram.time, datagram.record);
+}
+
+/// The key of a message's fact; absent when the start line and the CSeq name no method.
+fn fact_key(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<FactKey> {
+    let cseq = message.cseq();
+    let (kind, auth_failed) = match message.start() {
+        StartLine::Request { method, .. } => (MessageKind::Request(method), false),
+        StartLine::Response { status, reason } => {
+            let auth_failed = status == 200 && reason.eq_ignore_ascii_case(b"Auth failed");
+            (MessageKind::Response(status), auth_failed)
+        }
+    };
+    let cseq_method = match (cseq, kind) {
+        (Some(cseq), _) => cseq.method,
+        (None, MessageKind::Request(method)) => method,
+        // Cut before its CSeq: whose response it is cannot be told, but it is a packet of the call.
+        (None, MessageKind::Response(_)) => Method::Other,
+    };
+    let mut key = FactKey {
+        cseq_number: cseq.map_or(0, |cseq| cseq.number),
+        kind,
+        cseq_method,
+        from_tag: Box::default(),
+        to_tag: Box::default(),
+        branch: Box::default(),
+        source: datagram.source,
+        destination: datagram.destination,
+        auth_failed,
+        has_sdp: false,
+    };
+    if shapes_the_dialog(cseq_method) {
+        key.from_tag = text(message.from().tag());
+        key.to_tag = text(message.to().tag());
+        key.branch = text(message.via_branch());
+        key.has_sdp = message.sdp_body().is_some();
+    } else {
+        // A thousand INFOs of a call say no more than when they were: one fact holds them all.
+        key.cseq_number = 0;
+    }
+    Some(key)
+}
+
+/// Whether messages of this method are kept one by one.
+const fn shapes_the_dialog(method: Method) -> bool {
+    match method {
+        Method::Invite
+        | Method::Ack
+        | Method::Cancel
+        | Method::Bye
+        | Method::Prack
+        | Method::Update
+        | Method::Refer
+        | Method::Notify => true,
+        Method::Register
+        | Method::Options
+        | Method::Info
+        | Method::Subscribe
+        | Method::Message
+        | Method::Publish
+        | Method::Other => false,
+    }
+}
+
+/// The numbers of an INVITE, before any rule chose between them (facts B).
+fn invite_parties(message: &Message<'_>) -> InviteParties {
+    let number = |value: &[u8]| text(vendor_number(value, false, false));
+    let header = |name: HeaderName| message.header(name).map(number).unwrap_or_default();
+    // Whether `;` ends the caller's number is a rule of its own, applied when the CDR is made.
+    let from = message.header(HeaderName::From).map(|value| vendor_number(value, false, true));
+    let request_user = match message.start() {
+        StartLine::Request { uri, .. } => number(uri),
+        StartLine::Response { .. } => Box::default(),
+    };
+    InviteParties {
+        from_user: from.map(text).unwrap_or_default(),
+        to_user: header(HeaderName::To),
+        request_user,
+        asserted_user: header(HeaderName::PAssertedIdentity),
+        preferred_user: header(HeaderName::PPreferredIdentity),
+        remote_party_user: header(HeaderName::RemotePartyId),
+    }
+}
+
+/// A header text as a fact, at most as long as facts are kept.
+pub(super) fn text(bytes: &[u8]) -> Box<[u8]> {
+    bytes[..bytes.len().min(FACT_TEXT_BYTES_MAX)].into()
+}

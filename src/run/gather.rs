@@ -1,0 +1,164 @@
+//! What one worker gathers from the files it reads, and how two workers' gatherings join.
+
+use crate::base::limits::CALL_ID_BYTES_MAX;
+use crate::base::{
+    CaptureTime, FileId, Ledger, Loss, Note, NoteKind, Notes, RecordRef, SensorId,
+};
+use crate::leg::media_flow::{FlowKey, MediaFlows, media_kind};
+use crate::leg::table::LegTable;
+use crate::leg::{CaptureRules, observe};
+use crate::packet::{Datagram, Residue};
+use crate::sip;
+use std::collections::BTreeMap;
+
+/// Seeds are random, and no result depends on them: keys come from hostile captures.
+pub(super) type Hasher = foldhash::fast::RandomState;
+
+/// First and last moment of something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TimeSpan {
+    /// First moment.
+    pub first: CaptureTime,
+    /// Last moment.
+    pub last: CaptureTime,
+}
+
+impl TimeSpan {
+    /// A span of one moment.
+    #[must_use]
+    pub const fn at(moment: CaptureTime) -> Self {
+        Self { first: moment, last: moment }
+    }
+
+    /// Widens it to hold `other`.
+    pub fn join(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// What one file held.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FileSummary {
+    /// Captures in it: 1 for a plain one, the members for an archive.
+    pub captures: u64,
+    /// Packet records in them.
+    pub records: u64,
+    /// SIP messages that lay whole in one record; those over TCP streams are counted by the run.
+    pub sip_messages: u64,
+    /// First and last record; absent when there was none.
+    pub span: Option<TimeSpan>,
+}
+
+/// Where a datagram came from, beyond its record.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) sensor: SensorId,
+    /// Name of the spool's entry or file, which derives from a Call-ID; empty elsewhere.
+    pub(super) entry_name: Box<[u8]>,
+}
+
+/// The gathering of one worker.
+pub(super) struct Gathering {
+    pub(super) legs: LegTable<Hasher>,
+    pub(super) flows: MediaFlows<Hasher>,
+    pub(super) residues: BTreeMap<SensorId, Residue>,
+    pub(super) ledger: Ledger,
+    pub(super) notes: Notes,
+    pub(super) losses: Vec<Loss>,
+    pub(super) files: BTreeMap<FileId, FileSummary>,
+    pub(super) spans: BTreeMap<SensorId, TimeSpan>,
+    /// Hours since the epoch in which records were captured.
+    pub(super) hours: BTreeMap<SensorId, std::collections::BTreeSet<i64>>,
+}
+
+impl Gathering {
+    pub(super) fn new(hasher: &Hasher) -> Self {
+        Self {
+            legs: LegTable::new(hasher.clone()),
+            flows: MediaFlows::new(hasher.clone()),
+            residues: BTreeMap::new(),
+            ledger: Ledger::default(),
+            notes: Notes::default(),
+            losses: Vec::new(),
+            files: BTreeMap::new(),
+            spans: BTreeMap::new(),
+            hours: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one datagram: SIP goes to its leg, media to its flow. True when it was a SIP message.
+    pub(super) fn datagram(
+        &mut self,
+        origin: &Origin,
+        datagram: &Datagram<'_>,
+        rules: &CaptureRules,
+    ) -> bool {
+        if sip::looks_like_sip(datagram.payload) {
+            self.sip(origin.sensor, datagram, rules)
+        } else {
+            self.media(origin, datagram);
+            false
+        }
+    }
+
+    fn media(&mut self, origin: &Origin, datagram: &Datagram<'_>) {
+        let Some(kind) = media_kind(datagram.payload) else {
+            self.ledger.add("payload.other", 1);
+            return;
+        };
+        self.ledger.add("payload.media", 1);
+        let key = FlowKey {
+            sensor: origin.sensor,
+            destination: datagram.destination,
+            source: datagram.source,
+            entry_name: origin.entry_name.clone(),
+        };
+        self.flows.packet(&key, kind, datagram.time);
+    }
+
+    /// One SIP message with its addresses; what follows it in the same datagram is read as well.
+    fn sip(&mut self, sensor: SensorId, datagram: &Datagram<'_>, rules: &CaptureRules) -> bool {
+        let Some(message) = sip::scan(datagram.payload) else {
+            self.ledger.add("payload.other", 1);
+            return false;
+        };
+        self.ledger.add("sip.messages", 1);
+        if !reads(rules, datagram) {
+            self.ledger.add("sip.excluded_by_conf", 1);
+            return true;
+        }
+        let call_id = message.call_id();
+        if call_id.is_empty() || message.call_id_is_cut() {
+            self.ledger.add("sip.without_call_id", 1);
+            self.sip_note(datagram.record, "a SIP message without a whole Call-ID was not used");
+        } else if call_id.len() > CALL_ID_BYTES_MAX {
+            self.ledger.add("sip.call_id_too_long", 1);
+            self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
+        } else {
+            self.ledger.add("sip.observed", 1);
+            observe::observe(self.legs.leg(sensor, call_id), datagram, &message);
+        }
+        true
+    }
+
+    fn sip_note(&mut self, record: RecordRef, detail: &str) {
+        self.notes.add(Note {
+            capture: record.capture,
+            offset: None,
+            record: Some(record.index),
+            kind: NoteKind::MalformedSip,
+            detail: detail.to_owned(),
+        });
+    }
+}
+
+/// Whether the vendor's configuration would read the message (facts F, H).
+fn reads(rules: &CaptureRules, datagram: &Datagram<'_>) -> bool {
+    let in_ports =
+        |port: u16| rules.sip_ports.iter().any(|(low, high)| (*low..=*high).contains(&port));
+    let port_fits = rules.sip_ports.is_empty()
+        || in_ports(datagram.source.port)
+        || in_ports(datagram.destination.port);
+    port_fits && !(rules.without_ipv6 && datagram.source.address.is_ipv6())
+}

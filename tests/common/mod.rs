@@ -1,0 +1,15 @@
+//! What the integration tests share.
+
+use std::path::{Path, PathBuf};
+
+/// A folder of the shared corpora; absent, and said so, where they are not on this machine.
+pub fn corpora(folder: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
+    let root = std::env::var_os("RESPOOL_CORPORA").map_or(beside, PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("no shared corpora here: {folder} was not compared");
+    None
+}
