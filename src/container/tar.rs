@@ -1,0 +1,374 @@
+//! The walk through a tar: entries in order, pieces put together, damage stepped over.
+//!
+//! In: the tar's bytes in pieces of any size. Out: one stream per file in it. Missing end blocks, a
+//! last entry that is cut, a tail of zeros and archives behind each other are all read.
+
+use super::decode::Problem;
+use super::pieces::{OpenStream, OpenStreams, Route, split};
+use super::tar_header::{
+    Entry, EntryKind, PaxFacts, TAR_BLOCK_BYTES, is_zero, parse, parse_pax, until_nul,
+};
+use super::unpack::{Node, Walk};
+use super::{ContainerSink, StreamEnd};
+use crate::base::limits::TAR_EXTENSION_BYTES_MAX;
+use crate::base::{LossKind, NoteKind};
+
+/// GNU tar pads archives with zeros to this size (20 blocks); a longer run of nothing but zeros is not
+/// an archive that somebody closed.
+const RECORD_BYTES: u64 = 10_240;
+
+enum State {
+    Header,
+    Content(Content),
+    Padding(u64),
+}
+
+/// An entry's content on its way.
+struct Content {
+    size: u64,
+    left: u64,
+    target: Target,
+}
+
+enum Target {
+    /// Nobody reads it.
+    Skip,
+    /// A name or pax records for the next entry; what is kept of them.
+    Extension(EntryKind, Vec<u8>),
+    /// Where it goes depends on its first bytes, which are kept.
+    Undecided {
+        name: Vec<u8>,
+        by_sniffer: bool,
+        head: Vec<u8>,
+    },
+    Alone(Box<Node>),
+    Piece {
+        base: Vec<u8>,
+        stream: Box<OpenStream>,
+        closes: bool,
+    },
+}
+
+/// The walk.
+pub(super) struct TarWalk {
+    /// The tar's own path inside other archives.
+    path: Vec<u8>,
+    /// Containers around its entries.
+    depth: usize,
+    offset: u64,
+    state: State,
+    /// A header block that came in parts.
+    block: Vec<u8>,
+    long_name: Option<Vec<u8>>,
+    pax: PaxFacts,
+    open: OpenStreams,
+    entries: u64,
+    /// Zero blocks since the last entry.
+    zero_blocks: u64,
+    /// Where damage began and how long it is, until a header is found again.
+    damage: Option<(u64, u64)>,
+}
+
+impl TarWalk {
+    pub(super) fn new(path: Vec<u8>, depth: usize) -> Self {
+        Self {
+            path,
+            depth,
+            offset: 0,
+            state: State::Header,
+            block: Vec::new(),
+            long_name: None,
+            pax: PaxFacts::default(),
+            open: OpenStreams::default(),
+            entries: 0,
+            zero_blocks: 0,
+            damage: None,
+        }
+    }
+
+    pub(super) fn push<S: ContainerSink>(&mut self, mut bytes: &[u8], walk: &mut Walk<'_, S>) {
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::Header => {
+                    let take = TAR_BLOCK_BYTES.saturating_sub(self.block.len()).min(bytes.len());
+                    let (front, rest) = bytes.split_at(take);
+                    bytes = rest;
+                    self.offset += take as u64;
+                    if self.block.is_empty()
+                        && let Some(block) = front.first_chunk()
+                    {
+                        self.header(block, walk);
+                        continue;
+                    }
+                    self.block.extend_from_slice(front);
+                    let block = std::mem::take(&mut self.block);
+                    match block.first_chunk() {
+                        Some(whole) => self.header(whole, walk),
+                        None => self.block = block,
+                    }
+                }
+                State::Content(content) => {
+                    let take = usize::try_from(content.left).unwrap_or(usize::MAX);
+                    let (front, rest) = bytes.split_at(take.min(bytes.len()));
+                    bytes = rest;
+                    self.offset += front.len() as u64;
+                    content.left -= front.len() as u64;
+                    self.content(front, walk);
+                    self.end_content(walk);
+                }
+                State::Padding(left) => {
+                    let take = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    bytes = &bytes[take..];
+                    self.offset += take as u64;
+                    *left -= take as u64;
+                    if *left == 0 {
+                        self.state = State::Header;
+                    }
+                }
+            }
+        }
+    }
+
+    fn header<S: ContainerSink>(&mut self, block: &[u8; TAR_BLOCK_BYTES], walk: &mut Walk<'_, S>) {
+        if is_zero(block) {
+            self.zero_blocks += 1;
+            return;
+        }
+        let Some(entry) = parse(block) else {
+            let start = self.offset - TAR_BLOCK_BYTES as u64;
+            let (_, bytes) = self.damage.get_or_insert((start, 0));
+            *bytes += TAR_BLOCK_BYTES as u64;
+            return;
+        };
+        self.report_damage(walk);
+        self.zero_blocks = 0;
+        self.start_entry(entry, walk);
+    }
+
+    fn report_damage<S: ContainerSink>(&mut self, walk: &mut Walk<'_, S>) {
+        if let Some((offset, bytes)) = self.damage.take() {
+            let detail = format!("{bytes} bytes of the tar are no entry; skipped");
+            self.problem(NoteKind::Damaged, Some((LossKind::Damaged, bytes)), offset, detail, walk);
+        }
+    }
+
+    fn start_entry<S: ContainerSink>(&mut self, entry: Entry, walk: &mut Walk<'_, S>) {
+        let mut size = entry.size;
+        let target = match entry.kind {
+            EntryKind::GnuLongName | EntryKind::Pax => Target::Extension(entry.kind, Vec::new()),
+            EntryKind::File => {
+                self.entries += 1;
+                let pax = std::mem::take(&mut self.pax);
+                size = pax.size.unwrap_or(size);
+                let name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
+                if name.is_empty() || name.ends_with(b"/") {
+                    // A directory of an old tar, which had no type for it.
+                    Target::Skip
+                } else {
+                    Target::Undecided { name, by_sniffer: entry.by_sniffer, head: Vec::new() }
+                }
+            }
+            EntryKind::Other(kind) => {
+                self.entries += 1;
+                (self.long_name, self.pax) = (None, PaxFacts::default());
+                // Sparse files (S) and continued volumes (M) are the ones that hold file content.
+                if matches!(kind, b'S' | b'M') {
+                    let detail = format!("tar entry of type {} is not read", kind as char);
+                    let offset = self.offset - TAR_BLOCK_BYTES as u64;
+                    let loss = Some((LossKind::UnknownFormat, size));
+                    self.problem(NoteKind::Unsupported, loss, offset, detail, walk);
+                }
+                Target::Skip
+            }
+        };
+        self.state = State::Content(Content { size, left: size, target });
+        self.content(&[], walk);
+        self.end_content(walk);
+    }
+
+    /// Hands the next bytes of the current entry to where they go.
+    fn content<S: ContainerSink>(&mut self, bytes: &[u8], walk: &mut Walk<'_, S>) {
+        let State::Content(content) = &mut self.state else { return };
+        match &mut content.target {
+            Target::Skip => {}
+            Target::Extension(_, kept) => {
+                let room = TAR_EXTENSION_BYTES_MAX.saturating_sub(kept.len());
+                kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            Target::Undecided { name, by_sniffer, head } => {
+                let in_parts = !head.is_empty();
+                if in_parts {
+                    head.extend_from_slice(bytes);
+                }
+                let whole: &[u8] = if in_parts { head } else { bytes };
+                let Some(route) = self.open.route(name, *by_sniffer, whole, content.left == 0)
+                else {
+                    if !in_parts {
+                        head.extend_from_slice(bytes);
+                    }
+                    return;
+                };
+                let (name, by_sniffer) = (std::mem::take(name), *by_sniffer);
+                let head = std::mem::take(head);
+                content.target = route_to(&mut self.open, &self.path, self.depth, name, route);
+                if let Target::Piece { stream, .. } = &mut content.target {
+                    stream.entries += 1;
+                    stream.by_sniffer |= by_sniffer;
+                }
+                deliver(&mut content.target, if head.is_empty() { bytes } else { &head }, walk);
+            }
+            target => deliver(target, bytes, walk),
+        }
+    }
+
+    /// Ends the current entry once all its content is there.
+    fn end_content<S: ContainerSink>(&mut self, walk: &mut Walk<'_, S>) {
+        let State::Content(content) = &mut self.state else { return };
+        if content.left > 0 {
+            return;
+        }
+        let padding = content.size.wrapping_neg() % TAR_BLOCK_BYTES as u64;
+        let next = if padding == 0 { State::Header } else { State::Padding(padding) };
+        let State::Content(content) = std::mem::replace(&mut self.state, next) else { return };
+        match content.target {
+            Target::Skip | Target::Undecided { .. } => {}
+            Target::Extension(EntryKind::Pax, kept) => self.pax = parse_pax(&kept),
+            Target::Extension(_, kept) => self.long_name = Some(until_nul(&kept).to_vec()),
+            Target::Alone(mut node) => node.finish(StreamEnd::Complete, walk),
+            Target::Piece { mut stream, closes: true, .. } => {
+                stream.node.finish(StreamEnd::Complete, walk);
+            }
+            Target::Piece { base, mut stream, closes: false } => {
+                if self.open.len() < walk.shared.limits.open_pieces {
+                    self.open.put(base, *stream);
+                } else {
+                    let detail = "too many streams of pieces are open at once; cut here";
+                    let problem = problem(
+                        NoteKind::Limit,
+                        Some((LossKind::Limit, 0)),
+                        self.offset,
+                        detail.to_owned(),
+                    );
+                    walk.problem(stream.node.name(), 0, problem);
+                    stream.node.finish(StreamEnd::Cut, walk);
+                }
+            }
+        }
+    }
+
+    /// The tar's bytes have ended; `end` is how the container around it ended.
+    pub(super) fn finish<S: ContainerSink>(&mut self, end: StreamEnd, walk: &mut Walk<'_, S>) {
+        self.report_damage(walk);
+        if !self.block.is_empty() && self.block.iter().any(|byte| *byte != 0) {
+            let lost = Some((LossKind::CutTail, self.block.len() as u64));
+            let detail = "tar ends inside a header".to_owned();
+            self.problem(NoteKind::Cut, lost, self.offset, detail, walk);
+        }
+        match std::mem::replace(&mut self.state, State::Header) {
+            State::Content(content) => self.cut_entry(content, walk),
+            State::Header | State::Padding(_) => {
+                if self.entries == 0 && self.zero_blocks * TAR_BLOCK_BYTES as u64 > RECORD_BYTES {
+                    let lost = Some((LossKind::CutTail, 0));
+                    let detail = "nothing but zeros: never written".to_owned();
+                    self.problem(NoteKind::Cut, lost, 0, detail, walk);
+                } else if self.zero_blocks == 0 && end == StreamEnd::Complete {
+                    // Whole entries only, so nothing that was written is missing: no loss.
+                    let detail = "tar has no end blocks: its writer did not close it".to_owned();
+                    self.problem(NoteKind::Cut, None, self.offset, detail, walk);
+                }
+            }
+        }
+        for mut stream in self.open.drain() {
+            let pieces = stream.entries;
+            let name_only = pieces == 1 && !stream.by_sniffer && end == StreamEnd::Complete;
+            let (loss, end) = if name_only {
+                (None, StreamEnd::Complete)
+            } else {
+                (Some((LossKind::CutTail, 0)), StreamEnd::Cut)
+            };
+            let detail = format!("{pieces} piece(s) and no last one");
+            walk.problem(stream.node.name(), 0, problem(NoteKind::Cut, loss, self.offset, detail));
+            stream.node.finish(end, walk);
+        }
+    }
+
+    /// The tar ended inside this entry.
+    fn cut_entry<S: ContainerSink>(&mut self, content: Content, walk: &mut Walk<'_, S>) {
+        let missing = content.left;
+        let detail = format!("tar ends {missing} bytes before the end of the entry");
+        let cut = problem(NoteKind::Cut, Some((LossKind::CutTail, missing)), self.offset, detail);
+        match content.target {
+            Target::Skip => {}
+            Target::Extension(..) => walk.problem(&self.path, 0, cut),
+            Target::Undecided { name, head, .. } => {
+                let path = join(&self.path, &name);
+                walk.problem(&path, 0, cut);
+                // Too short to tell a piece from an entry: given by its own name.
+                let mut node = Node::new(path, self.depth);
+                node.push(&head, walk);
+                node.finish(StreamEnd::Cut, walk);
+            }
+            Target::Alone(mut node) => {
+                walk.problem(node.name(), 0, cut);
+                node.finish(StreamEnd::Cut, walk);
+            }
+            Target::Piece { mut stream, .. } => {
+                walk.problem(stream.node.name(), 0, cut);
+                stream.node.finish(StreamEnd::Cut, walk);
+            }
+        }
+    }
+
+    fn problem<S: ContainerSink>(
+        &self,
+        note: NoteKind,
+        loss: Option<(LossKind, u64)>,
+        offset: u64,
+        detail: String,
+        walk: &mut Walk<'_, S>,
+    ) {
+        walk.problem(&self.path, 0, problem(note, loss, offset, detail));
+    }
+}
+
+fn problem(note: NoteKind, loss: Option<(LossKind, u64)>, offset: u64, detail: String) -> Problem {
+    Problem { note, loss, offset, detail }
+}
+
+/// The target of an entry whose route is known.
+fn route_to(
+    open: &mut OpenStreams,
+    path: &[u8],
+    depth: usize,
+    name: Vec<u8>,
+    route: Route,
+) -> Target {
+    if route == Route::Alone {
+        return Target::Alone(Box::new(Node::new(join(path, &name), depth)));
+    }
+    let base = match (route, split(&name)) {
+        (Route::Piece, Some((base, _))) => base.to_vec(),
+        _ => name,
+    };
+    let stream = match open.take(&base) {
+        Some(stream) => stream,
+        None => open.start(Node::new(join(path, &base), depth)),
+    };
+    Target::Piece { base, stream: Box::new(stream), closes: route == Route::Last }
+}
+
+fn deliver<S: ContainerSink>(target: &mut Target, bytes: &[u8], walk: &mut Walk<'_, S>) {
+    match target {
+        Target::Alone(node) => node.push(bytes, walk),
+        Target::Piece { stream, .. } => {
+            stream.bytes = stream.bytes.saturating_add(bytes.len() as u64);
+            stream.node.push(bytes, walk);
+        }
+        Target::Skip | Target::Extension(..) | Target::Undecided { .. } => {}
+    }
+}
+
+/// The path of an entry of the archive `path`.
+fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+}

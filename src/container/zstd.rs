@@ -1,0 +1,259 @@
+//! zstd (RFC 8878): any number of frames, skippable frames, frames without an end.
+//!
+//! The frames are walked here and their blocks handed to the library one at a time: the library's
+//! streaming call drops what it decoded in the same call before an error, and the walk knows what a
+//! frame's window costs before it is allocated.
+
+use super::StreamEnd;
+use super::decode::{Budget, Charge, Decode, GivenUp, Output, cut_problem};
+use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+
+const FRAME_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Magic, descriptor, window, dictionary (4) and content size (8).
+const FRAME_HEADER_BYTES_MAX: usize = 18;
+/// Largest block (RFC 8878 section 3.1.1.2.4).
+const BLOCK_BYTES_MAX: u64 = 128 << 10;
+/// The library's own state beside the window, and its input buffer.
+const DECODER_STATE_BYTES: u64 = 512 << 10;
+
+enum State {
+    /// Collecting a frame header, or a skippable frame's, into `head`.
+    Header,
+    /// Inside a skippable frame.
+    Skip(u64),
+    /// Collecting a block header into `head`.
+    BlockHeader {
+        checksum: bool,
+    },
+    /// Inside a block.
+    Block {
+        left: u64,
+        last: bool,
+        checksum: bool,
+    },
+    /// Inside the checksum behind the last block.
+    Checksum(u64),
+    GivenUp(GivenUp),
+    Stopped,
+}
+
+/// The decoder.
+pub(super) struct Zstd {
+    decoder: Decoder<'static>,
+    state: State,
+    head: Vec<u8>,
+    offset: u64,
+    memory: Charge,
+}
+
+/// Why a step did not go on.
+enum Halt {
+    GivenUp(GivenUp),
+    Stopped,
+}
+
+impl Zstd {
+    /// Absent when the library or the budget has no memory for it.
+    pub(super) fn new(budget: &Budget) -> Option<Self> {
+        Some(Self {
+            memory: budget.charge(DECODER_STATE_BYTES)?,
+            decoder: Decoder::new().ok()?,
+            state: State::Header,
+            head: Vec::with_capacity(FRAME_HEADER_BYTES_MAX),
+            offset: 0,
+        })
+    }
+
+    /// Moves up to `want - head.len()` bytes into `head`; true once it holds `want`.
+    fn collect(&mut self, bytes: &mut &[u8], want: usize) -> bool {
+        let take = want.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..take]);
+        *bytes = &bytes[take..];
+        self.offset += take as u64;
+        self.head.len() >= want
+    }
+
+    /// Feeds the library all of `bytes`.
+    fn feed(&mut self, bytes: &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
+        let mut input = InBuffer::around(bytes);
+        loop {
+            let before = input.pos();
+            let mut space = OutBuffer::around(&mut *output.window);
+            let result = self.decoder.run(&mut input, &mut space);
+            let (made, full) = (space.pos(), space.pos() == space.capacity());
+            if let Err(error) = result {
+                let detail = format!("zstd frame is damaged: {error}");
+                return Err(Halt::GivenUp(GivenUp::damaged(self.offset, detail)));
+            }
+            if !output.emit_window(made) {
+                return Err(Halt::Stopped);
+            }
+            let moved = input.pos() > before || made > 0;
+            if (input.pos() >= bytes.len() && !full) || !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Works on `bytes` until a state is done or they are used up.
+    fn step(&mut self, bytes: &mut &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
+        match self.state {
+            State::Header => self.header(bytes, output),
+            State::Skip(left) => {
+                let take = self.take(bytes, left).len() as u64;
+                self.state = if take == left { State::Header } else { State::Skip(left - take) };
+                Ok(())
+            }
+            State::BlockHeader { checksum } => {
+                if !self.collect(bytes, 3) {
+                    return Ok(());
+                }
+                let raw = u32::from_le_bytes([self.head[0], self.head[1], self.head[2], 0]);
+                // Type 1 repeats one byte; `size` is then the decoded size (section 3.1.1.2.2).
+                let stored = if (raw >> 1) & 3 == 1 { 1 } else { u64::from(raw >> 3) };
+                self.state = State::Block { left: stored, last: raw & 1 == 1, checksum };
+                let head = std::mem::take(&mut self.head);
+                let result = self.feed(&head, output);
+                self.head = head;
+                self.head.clear();
+                result?;
+                self.end_of_block();
+                Ok(())
+            }
+            State::Block { left, last, checksum } => {
+                let block = self.take(bytes, left);
+                self.state = State::Block { left: left - block.len() as u64, last, checksum };
+                self.feed(block, output)?;
+                self.end_of_block();
+                Ok(())
+            }
+            State::Checksum(left) => {
+                let part = self.take(bytes, left);
+                let left = left - part.len() as u64;
+                self.state = if left == 0 { State::Header } else { State::Checksum(left) };
+                self.feed(part, output)
+            }
+            State::GivenUp(_) | State::Stopped => Ok(()),
+        }
+    }
+
+    /// Cuts up to `left` bytes off the front.
+    fn take<'b>(&mut self, bytes: &mut &'b [u8], left: u64) -> &'b [u8] {
+        let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let (front, rest) = bytes.split_at(take);
+        *bytes = rest;
+        self.offset += take as u64;
+        front
+    }
+
+    fn end_of_block(&mut self) {
+        if let State::Block { left: 0, last, checksum } = self.state {
+            self.state = match (last, checksum) {
+                (false, _) => State::BlockHeader { checksum },
+                (true, true) => State::Checksum(4),
+                (true, false) => State::Header,
+            };
+        }
+    }
+
+    fn header(&mut self, bytes: &mut &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
+        if !self.collect(bytes, 4) {
+            return Ok(());
+        }
+        if matches!(self.head[..4], [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
+            if self.collect(bytes, 8) {
+                let size = [self.head[4], self.head[5], self.head[6], self.head[7]];
+                let size = u64::from(u32::from_le_bytes(size));
+                self.state = if size == 0 { State::Header } else { State::Skip(size) };
+                self.head.clear();
+            }
+            return Ok(());
+        }
+        if self.head[..4] != FRAME_MAGIC {
+            let start = self.offset.saturating_sub(self.head.len() as u64);
+            let mut given_up = GivenUp::damaged(start, "bytes that are no zstd frame follow");
+            given_up.dropped = self.head.len() as u64;
+            return Err(Halt::GivenUp(given_up));
+        }
+        if !self.collect(bytes, 5) || !self.collect(bytes, header_bytes(self.head[4])) {
+            return Ok(());
+        }
+        let window = window_bytes(&self.head);
+        let wanted = window.saturating_add(2 * BLOCK_BYTES_MAX + DECODER_STATE_BYTES);
+        if !self.memory.grow_to(wanted) {
+            let detail = format!("zstd frame wants a window of {window} bytes");
+            return Err(Halt::GivenUp(GivenUp::limit(self.offset, detail)));
+        }
+        self.state = State::BlockHeader { checksum: self.head[4] & 4 != 0 };
+        let head = std::mem::take(&mut self.head);
+        let result = self.feed(&head, output);
+        self.head = head;
+        self.head.clear();
+        result
+    }
+}
+
+/// Length of a frame header, magic included, from its descriptor (section 3.1.1.1.1).
+fn header_bytes(descriptor: u8) -> usize {
+    let single = descriptor & 0x20 != 0;
+    let content_size = match (descriptor >> 6, single) {
+        (0, false) => 0,
+        (0, true) => 1,
+        (1, _) => 2,
+        (2, _) => 4,
+        _ => 8,
+    };
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    5 + usize::from(!single) + dictionary + content_size
+}
+
+/// Window that a complete frame header asks for (section 3.1.1.1.2); the content size when the frame
+/// is a single segment.
+fn window_bytes(head: &[u8]) -> u64 {
+    let Some(&descriptor) = head.get(4) else { return 0 };
+    if descriptor & 0x20 == 0 {
+        let Some(&window) = head.get(5) else { return 0 };
+        let base = 1u64 << (10 + (window >> 3));
+        return base + (base >> 3) * u64::from(window & 7);
+    }
+    let start = 5 + [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let field = head.get(start..).unwrap_or_default();
+    let mut wide = [0; 8];
+    let length = field.len().min(8);
+    wide[..length].copy_from_slice(&field[..length]);
+    u64::from_le_bytes(wide)
+}
+
+impl Decode for Zstd {
+    fn push(&mut self, mut bytes: &[u8], output: &mut Output<'_>) {
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::GivenUp(given_up) => {
+                    given_up.dropped += bytes.len() as u64;
+                    return;
+                }
+                State::Stopped => return,
+                _ => match self.step(&mut bytes, output) {
+                    Ok(()) => {}
+                    Err(Halt::GivenUp(given_up)) => self.state = State::GivenUp(given_up),
+                    Err(Halt::Stopped) => self.state = State::Stopped,
+                },
+            }
+        }
+    }
+
+    fn finish(&mut self, output: &mut Output<'_>) -> StreamEnd {
+        match &self.state {
+            State::Header if self.head.is_empty() => StreamEnd::Complete,
+            State::Stopped => StreamEnd::Complete,
+            State::GivenUp(given_up) => {
+                output.problems.push(given_up.problem());
+                StreamEnd::Cut
+            }
+            _ => {
+                output.problems.push(cut_problem(self.offset, "zstd frame has no end"));
+                StreamEnd::Cut
+            }
+        }
+    }
+}
