@@ -1,5 +1,29 @@
 //! Bytes to SIP messages: framing, headers, URIs, identifiers, SDP. Never fails, yields notes.
+//!
+//! In: a payload ([`looks_like_sip`], [`scan`]) or one direction of a byte stream ([`Framer`]).
+//! Out: borrowed views ([`Message`], [`NameAddr`], [`Uri`]) that allocate nothing.
 
+pub mod anomaly;
+pub mod body;
+pub mod correlation;
+pub mod framing;
+pub mod header_name;
+pub mod message;
 pub mod method;
+pub mod name_addr;
+pub mod parameter;
+pub mod sdp;
+pub mod start_line;
+mod text;
+pub mod typed;
+pub mod uri;
+pub mod vendor_number;
 
+pub use anomaly::{Anomalies, Anomaly};
+pub use header_name::HeaderName;
+pub use message::{CSeq, Header, Message, scan};
 pub use method::Method;
+pub use name_addr::{NameAddr, name_addrs};
+pub use start_line::{StartLine, looks_like_sip};
+pub use uri::{Uri, percent_decode};
+pub use vendor_number::vendor_number;

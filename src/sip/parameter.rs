@@ -1,0 +1,65 @@
+//! Parameters `;name=value` of headers and URIs, white space and quoted values tolerated.
+
+use super::text::{split_at_byte, split_outside, trim, unquote};
+
+/// One parameter; `value` is absent for a flag (`;lr`), and stands without its quotes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Parameter<'a> {
+    /// The name as on the wire.
+    pub name: &'a [u8],
+    /// The value without the quotes around it, escapes inside kept.
+    pub value: Option<&'a [u8]>,
+    /// Whether it is the last one, so that cut bytes may have lost a part of it.
+    pub is_last: bool,
+}
+
+/// The parameters of `bytes`, which begin with or behind a `;`. Empty ones are skipped.
+pub fn parameters(bytes: &[u8]) -> impl Iterator<Item = Parameter<'_>> {
+    let mut items = split_outside(bytes, b';').peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (name, value) = split_at_byte(items.next()?, b'=');
+            let name = trim(name);
+            if !name.is_empty() {
+                let value = value.map(|value| unquote(trim(value)));
+                return Some(Parameter { name, value, is_last: items.peek().is_none() });
+            }
+        }
+    })
+}
+
+/// The first parameter named `name`, case ignored. A flag has an empty value.
+#[must_use]
+pub fn parameter<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    find(bytes, name).map(|parameter| parameter.value.unwrap_or_default())
+}
+
+/// The first parameter named `name`, case ignored.
+pub(super) fn find<'a>(bytes: &'a [u8], name: &[u8]) -> Option<Parameter<'a>> {
+    parameters(bytes).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &str, name: &str, expect: Option<&str>) {
+        let found = parameter(bytes.as_bytes(), name.as_bytes());
+        assert_eq!(found, expect.map(str::as_bytes), "{name} in {bytes}");
+    }
+
+    #[test]
+    fn parameters_are_found() {
+        check(";tag=1", "tag", Some("1"));
+        check(";x=y;TAG = 1 ;z", "tag", Some("1"));
+        check(";\r\n tag\t=\r\n 1918181833n", "tag", Some("1918181833n"));
+        check(";x=\";tag=2\";tag=1", "tag", Some("1"));
+        check(";tag=\"1\"", "tag", Some("1"));
+        check(";lr", "lr", Some(""));
+        check(";lr=", "lr", Some(""));
+        check(";;,;,,", "branch", None);
+        check("", "tag", None);
+        check(";tagg=1", "tag", None);
+        check(";x=a=b", "x", Some("a=b"));
+    }
+}

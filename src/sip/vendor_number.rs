@@ -1,0 +1,192 @@
+//! The number that the vendor's sniffer takes from a party's header.
+
+use super::text::trim;
+use memchr::memmem;
+
+/// The schemes that the sniffer knows, in the order in which it looks for them (facts B): how many
+/// bytes stand before the number, and whether a number may end without `@`.
+const SCHEMES: [Scheme; 4] = [
+    Scheme { prefix: b"sip:", skipped: 4, is_number: false },
+    Scheme { prefix: b"sips:", skipped: 5, is_number: false },
+    Scheme { prefix: b"urn:", skipped: 0, is_number: true },
+    Scheme { prefix: b"tel:", skipped: 4, is_number: true },
+];
+
+struct Scheme {
+    prefix: &'static [u8],
+    skipped: usize,
+    is_number: bool,
+}
+
+/// The number exactly as the vendor's sniffer takes it (facts B; sniffer 2026.04.0): from the value of
+/// From, To, P-Asserted-Identity, P-Preferred-Identity or Remote-Party-ID, or from what follows
+/// `INVITE ` in the request line. Empty when it finds none.
+///
+/// `number_only` is `callernum_numberonly` for a caller and false for a called party;
+/// `semicolon_in_number` is `enable_semicolon_in_number = yes`. Schemes are case-sensitive and count
+/// at the start of the value or right behind `<`, wherever that is, so also inside a quoted name.
+/// `+`, visual separators, escapes and passwords stay.
+#[must_use]
+pub fn vendor_number(value: &[u8], number_only: bool, semicolon_in_number: bool) -> &[u8] {
+    let value = trim(value);
+    let Some((scheme, at)) = first_scheme(value) else {
+        return &[];
+    };
+    let text = value.get(at + scheme.skipped..).unwrap_or_default();
+    number_of(text, scheme.is_number, number_only, semicolon_in_number).unwrap_or_default()
+}
+
+fn first_scheme(value: &[u8]) -> Option<(&'static Scheme, usize)> {
+    SCHEMES.iter().find_map(|scheme| {
+        let starts_party = |at: &usize| *at == 0 || value.get(*at - 1) == Some(&b'<');
+        memmem::find_iter(value, scheme.prefix).find(starts_party).map(|at| (scheme, at))
+    })
+}
+
+/// The number in what follows the scheme.
+fn number_of(
+    text: &[u8],
+    is_number: bool,
+    number_only: bool,
+    semicolon_in_number: bool,
+) -> Option<&[u8]> {
+    // Looked up once: a later `@` or `>` lets a semicolon with a digit behind it stay.
+    let last_stop = memchr::memrchr2(b'@', b'>', text);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'@' => return text.get(..at),
+            b';' => {
+                let stays = semicolon_in_number
+                    && text.get(at + 1).is_some_and(u8::is_ascii_digit)
+                    && last_stop.is_some_and(|stop| stop > at);
+                if stays {
+                    continue;
+                }
+                let has_number = number_only || is_number || has_domain(text.get(at..)?);
+                return text.get(..at).filter(|_| has_number);
+            }
+            b'>' => return text.get(..at).filter(|_| is_number),
+            _ => {}
+        }
+    }
+    Some(text).filter(|_| is_number)
+}
+
+/// Whether an `@` with a domain follows the semicolon before `>`, `:` or a space.
+fn has_domain(behind: &[u8]) -> bool {
+    let stop = behind.iter().position(|byte| matches!(byte, b'@' | b'>' | b':' | b' '));
+    stop.is_some_and(|stop| {
+        behind.get(stop) == Some(&b'@')
+            && behind.get(stop + 1).is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Worked out by hand from the sniffer's rules, `(value, number)` for one setting of the options.
+    fn check(number_only: bool, semicolon: bool, table: &[(&str, &str)]) {
+        for (value, expect) in table {
+            let number = vendor_number(value.as_bytes(), number_only, semicolon);
+            assert_eq!(String::from_utf8_lossy(number), *expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn any_party() {
+        for number_only in [false, true] {
+            check(
+                number_only,
+                false,
+                &[
+                    ("<sip:100@h>;tag=1", "100"),
+                    ("\"A\" <sip:+4930123@h:5060;user=phone>", "+4930123"),
+                    ("sip:100@h;tag=1", "100"),
+                    ("sips:100@h", "100"),
+                    ("<sip:u:pw@h>", "u:pw"),
+                    ("<sip:%2B49@h>", "%2B49"),
+                    ("<sip:(030) 12-3@h>", "(030) 12-3"),
+                    ("<SIP:100@h>", ""),
+                    ("<Sip:100@h>", ""),
+                    ("< sip:100@h>", ""),
+                    ("100@h", ""),
+                    ("<sip:h>", ""),
+                    ("sip:h", ""),
+                    ("<sip:@h>", ""),
+                    ("<sip:h>;x=a@b", ""),
+                    ("<tel:+49301>", "+49301"),
+                    ("<tel:+49301;phone-context=x>", "+49301"),
+                    ("tel:110", "110"),
+                    ("tel:110;tag=1", "110"),
+                    ("<urn:service:sos>", "urn:service:sos"),
+                    ("urn:service:sos", "urn:service:sos"),
+                    ("<tel:>", ""),
+                    ("\"<sip:9@x>\" <sip:100@h>", "9"),
+                    ("\"sip:9@x\" <sip:100@h>", "100"),
+                    ("<tel:1>, <sip:2@h>", "2"),
+                    ("\"<tel:1>\" <sips:2@h>", "2"),
+                    ("<fax:1@h>", ""),
+                    ("", ""),
+                    ("<", ""),
+                    ("<sip:", ""),
+                    ("<sip:anonymous@anonymous.invalid>", "anonymous"),
+                    ("<sip:a@b@c>", "a"),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn caller_is_cut_at_a_semicolon() {
+        check(
+            true,
+            false,
+            &[
+                ("<sip:100;x=1@h>", "100"),
+                ("<sip:h;lr>", "h"),
+                ("sip:h;tag=1", "h"),
+                ("<sip:;x@h>", ""),
+                ("<sip:100;9@h>", "100"),
+            ],
+        );
+    }
+
+    #[test]
+    fn called_keeps_a_number_only_before_a_domain() {
+        check(
+            false,
+            false,
+            &[
+                ("<sip:100;x=1@h>", "100"),
+                ("<sip:100;x=1@[::1]>", ""),
+                ("<sip:100;x:1@h>", ""),
+                ("<sip:100;x 1@h>", ""),
+                ("<sip:h;lr>", ""),
+                ("sip:h;tag=1", ""),
+                ("sip:100@h SIP/2.0", "100"),
+                ("sip:h SIP/2.0", ""),
+                ("tel:+49;x=1 SIP/2.0", "+49"),
+                ("tel:+49 SIP/2.0", "+49 SIP/2.0"),
+            ],
+        );
+    }
+
+    #[test]
+    fn semicolon_may_belong_to_the_number() {
+        for number_only in [false, true] {
+            check(
+                number_only,
+                true,
+                &[
+                    ("<sip:100;9@h>", "100;9"),
+                    ("<sip:100;9;8@h>", "100;9;8"),
+                    ("<sip:100;x@h>", "100"),
+                    ("<tel:100;9>", "100;9"),
+                    ("tel:100;9", "100"),
+                    ("<sip:100;9>", ""),
+                ],
+            );
+        }
+    }
+}
