@@ -11,7 +11,7 @@ use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, Uri, icid_value, name_addrs, parse_replaces,
-    parse_session_id, percent_decode, sdp, sipfrag_status,
+    parse_session_id, percent_decode, recording_metadata, sdp, sdp_body, sipfrag_status,
 };
 
 /// Candidate headers shorter than this identify nothing.
@@ -82,7 +82,7 @@ impl Found<'_, '_> {
         if let crate::sip::StartLine::Request { uri, .. } = message.start() {
             self.add(IdentifierKind::RequestUri, &user_host(&Uri::new(uri)));
         }
-        if message.is_recording_session() {
+        if recording_metadata(message).is_some() {
             self.add(IdentifierKind::Recording, b"rs-metadata");
         }
         self.candidates(message);
@@ -182,7 +182,7 @@ impl Found<'_, '_> {
     }
 
     fn media(&mut self, message: &Message<'_>, key: &FactKey) {
-        let Some(body) = message.sdp_body() else { return };
+        let Some(body) = sdp_body(message) else { return };
         let session = sdp::parse(body);
         if let Some(origin) = session.origin() {
             let joined = [origin.session_id, origin.address].join(b" ".as_slice());

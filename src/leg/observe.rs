@@ -5,7 +5,7 @@ use super::identify::identify;
 use super::lattice::Leg;
 use crate::base::limits::FACT_TEXT_BYTES_MAX;
 use crate::packet::Datagram;
-use crate::sip::{HeaderName, Message, Method, StartLine, vendor_number};
+use crate::sip::{HeaderName, Message, Method, StartLine, sdp_body, vendor_number};
 
 /// Adds what a message says to its leg. The caller found the leg by the message's Call-ID.
 pub fn observe(leg: &mut Leg, datagram: &Datagram<'_>, message: &Message<'_>) {
@@ -52,7 +52,7 @@ fn fact_key(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<FactKey> {
         key.from_tag = text(message.from().tag());
         key.to_tag = text(message.to().tag());
         key.branch = text(message.via_branch());
-        key.has_sdp = message.sdp_body().is_some();
+        key.has_sdp = sdp_body(message).is_some();
     } else {
         // A thousand INFOs of a call say no more than when they were: one fact holds them all.
         key.cseq_number = 0;

@@ -1,21 +1,22 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
 use super::gather::{FileSummary, Gathering, Origin, TimeSpan};
-use crate::base::{CaptureId, FileId, Loss, LossKind, Note, NoteKind, RecordRef};
-use crate::capture::CaptureParser;
+use crate::base::{CaptureId, FileId, Loss, Note};
+use crate::capture::{CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
 use crate::spool::{FileKind, SpoolFile};
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 
-/// Reads one file's bytes into the gathering.
+/// Reads one file into the gathering.
 pub(super) struct Extraction<'g> {
     gathering: &'g mut Gathering,
     rules: &'g CaptureRules,
     file: FileId,
     spool_file: &'g SpoolFile,
-    /// Streams that are open: one, or as many as an archive's calls overlap.
+    /// Streams that are open: one, or as many as the pieces of an archive's calls interleave.
     open: BTreeMap<MemberNumber, Stream>,
     summary: FileSummary,
 }
@@ -38,12 +39,35 @@ impl<'g> Extraction<'g> {
     }
 
     /// Reads the whole file from one slice.
-    pub(super) fn whole(self, bytes: &[u8]) {
+    pub(super) fn whole(mut self, bytes: &[u8]) {
         let mut unpacker = Unpacker::new(self.file);
-        let mut extraction = self;
-        unpacker.push(bytes, &mut extraction);
-        unpacker.finish(&mut extraction);
-        extraction.close_file(bytes.len() as u64);
+        unpacker.push(bytes, &mut self);
+        unpacker.finish(&mut self);
+        self.close_file(bytes.len() as u64);
+    }
+
+    /// Reads a file that comes in pieces; `next` gives an empty piece at the end.
+    pub(super) fn pieces<E>(
+        mut self,
+        mut next: impl FnMut(&mut Vec<u8>) -> Result<usize, E>,
+    ) -> Result<(), E> {
+        let mut unpacker = Unpacker::new(self.file);
+        let mut buffer = Vec::new();
+        let mut bytes = 0;
+        let outcome = loop {
+            match next(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(count) => {
+                    unpacker.push(&buffer[..count.min(buffer.len())], &mut self);
+                    bytes += count as u64;
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        // What was read before an error counts all the same.
+        unpacker.finish(&mut self);
+        self.close_file(bytes);
+        outcome
     }
 
     fn close_file(self, bytes: u64) {
@@ -52,7 +76,81 @@ impl<'g> Extraction<'g> {
         self.gathering.files.insert(self.file, self.summary);
     }
 
-    fn capture(&self, member: MemberNumber) -> CaptureId {
-        CaptureId { file: self.file, member }
+    /// The name that ties media to a Call-ID: the entry's in an archive of a spool, the file's where
+    /// the spool has one file a call; none in other captures.
+    fn entry_name(&self, name: &[u8]) -> Box<[u8]> {
+        match self.spool_file.kind {
+            FileKind::Plain => Box::default(),
+            _ if !name.is_empty() => name.into(),
+            _ => self
+                .spool_file
+                .path
+                .file_name()
+                .map(|name| name.as_bytes().into())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl ContainerSink for Extraction<'_> {
+    fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
+        let capture = CaptureId { file: self.file, member };
+        let origin =
+            Origin { sensor: self.spool_file.sensor, entry_name: self.entry_name(name) };
+        let stream = Stream {
+            origin,
+            parser: CaptureParser::new(capture),
+            dissector: Dissector::new(capture),
+        };
+        self.open.insert(member, stream);
+        true
+    }
+
+    fn data(&mut self, member: MemberNumber, bytes: &[u8]) {
+        let Some(stream) = self.open.get_mut(&member) else { return };
+        let (gathering, rules) = (&mut *self.gathering, self.rules);
+        let (dissector, origin) = (&mut stream.dissector, &stream.origin);
+        let summary = &mut self.summary;
+        let mut hour = i64::MIN;
+        stream.parser.push(bytes, &mut |record: Record<'_>| {
+            summary.records += 1;
+            let span = TimeSpan::at(record.time);
+            match &mut summary.span {
+                Some(known) => known.join(span),
+                None => summary.span = Some(span),
+            }
+            let record_hour = record.time.floor_seconds().div_euclid(3_600);
+            if record_hour != hour {
+                hour = record_hour;
+                gathering.hours.entry(origin.sensor).or_default().insert(hour);
+            }
+            dissector.record(&record, &mut |datagram| {
+                let is_sip = gathering.datagram(origin, &datagram, rules);
+                summary.sip_messages += u64::from(is_sip);
+            });
+        });
+    }
+
+    fn close(&mut self, member: MemberNumber, end: StreamEnd) {
+        let Some(stream) = self.open.remove(&member) else { return };
+        self.summary.captures += 1;
+        let captured = stream.parser.finish(end);
+        let dissected = stream.dissector.finish();
+        let gathering = &mut *self.gathering;
+        gathering.ledger += captured.ledger;
+        gathering.ledger += dissected.ledger;
+        gathering.notes.join(captured.notes);
+        gathering.notes.join(dissected.notes);
+        gathering.losses.extend(captured.losses);
+        gathering.losses.extend(dissected.losses);
+        gathering.residues.entry(stream.origin.sensor).or_default().join(dissected.residue);
+    }
+
+    fn note(&mut self, note: Note) {
+        self.gathering.notes.add(note);
+    }
+
+    fn loss(&mut self, loss: Loss) {
+        self.gathering.losses.push(loss);
     }
 }
