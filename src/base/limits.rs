@@ -41,3 +41,40 @@ pub const CAPTURE_BLOCK_BYTES_MAX: u32 = 16 << 20;
 pub const CAPTURE_SNAPLEN_MAX: u32 = 256 << 10;
 /// Plausible records in a row that prove a place to resume at after damage (crates section 5).
 pub const RESUME_CHAIN_RECORDS: usize = 6;
+/// IP layers inside one record; the sniffer unpacks up to 19 tunnels (facts F).
+pub const TUNNEL_DEPTH_MAX: u8 = 20;
+/// VLAN tags or MPLS labels on one frame; real stacks have at most a handful.
+pub const LINK_TAGS_MAX: usize = 16;
+/// Seconds in which the fragments of one datagram must arrive; receivers wait 30 to 60 (RFC 1122
+/// section 3.3.2, RFC 8200 section 4.5).
+pub const FRAGMENT_WAIT_SECONDS: i64 = 30;
+/// Fragment bytes kept from one capture; fragments of RTP leave as soon as they are whole, so only
+/// incomplete and SIP-like datagrams stay.
+pub const FRAGMENT_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
+/// Bytes of one reassembled datagram: the IPv4 and IPv6 maximum without jumbograms.
+pub const DATAGRAM_BYTES_MAX: u32 = 65_535;
+/// Bytes kept of a TCP flow that has not shown a sign of SIP: more than the longest SIP message's
+/// header section, so that a flow entered in the middle of a message is kept until its next one.
+pub const TCP_UNDECIDED_BYTES_PER_FLOW_MAX: usize = 64 << 10;
+/// Bytes kept of all such flows of one capture.
+pub const TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX: usize = 16 << 20;
+/// TCP bytes of SIP flows kept from one capture; a spool holds next to none (its TCP is rebuilt), a
+/// plain capture of a busy TCP trunk stays below in a day file.
+pub const TCP_BYTES_PER_CAPTURE_MAX: usize = 4 << 30;
+/// TCP flow directions remembered in one capture; a scan of ports stops here.
+pub const TCP_FLOWS_PER_CAPTURE_MAX: usize = 1 << 20;
+/// A sequence number further than this from the last one belongs to another connection: windows are
+/// at most 1 GiB (RFC 7323 section 2.3), real ones a few MiB.
+pub const TCP_JUMP_BYTES_MAX: i64 = 256 << 20;
+/// After this long a silence a smaller jump is enough: 2 MSL (RFC 9293 section 3.4.2).
+pub const TCP_QUIET_SECONDS: i64 = 240;
+/// The smaller jump: a window without scaling, several times.
+pub const TCP_QUIET_JUMP_BYTES_MAX: i64 = 1 << 20;
+/// First bytes of a run of stream bytes that decide what the stream is.
+pub const STREAM_CLASSIFY_BYTES_MAX: usize = 64 << 10;
+/// SCTP bytes kept from one capture while their messages are not whole.
+pub const SCTP_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
+/// Longest message of WebSocket or HEP over TCP; SIP messages stay far below 64 KiB.
+pub const FRAMED_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Longest payload that a compressed HEP chunk may expand to.
+pub const HEP_PAYLOAD_BYTES_MAX: u64 = 1 << 20;

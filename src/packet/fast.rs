@@ -1,0 +1,125 @@
+//! The fast path: plain UDP over plain IP over the usual links, without allocation or copying.
+//!
+//! etherparse's lax slicing halves the speed of a whole run (crates.md section 2), and nearly every
+//! record of a spool is an RTP packet that needs a dozen compares. In: one record. Out: its datagram,
+//! or nothing when anything is unusual; then the slow path decides.
+
+use super::{Datagram, Transport};
+use crate::base::limits::LINK_TAGS_MAX;
+use crate::base::{CaptureId, Endpoint, RecordRef};
+use crate::capture::Record;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Ethertype of IPv4.
+pub(super) const IPV4: u16 = 0x0800;
+/// Ethertype of IPv6.
+pub(super) const IPV6: u16 = 0x86dd;
+
+/// The datagram of a plain UDP record; absent when the slow path has to look.
+#[inline]
+pub(super) fn datagram<'a>(capture: CaptureId, record: &Record<'a>) -> Option<Datagram<'a>> {
+    let (ethertype, packet) = network(record.link.0, record.bytes)?;
+    let (source, destination, segment) = match ethertype {
+        IPV4 => ipv4(packet)?,
+        IPV6 => ipv6(packet)?,
+        _ => return None,
+    };
+    let (header, rest) = segment.split_first_chunk::<8>()?;
+    let source_port = u16::from_be_bytes([header[0], header[1]]);
+    let destination_port = u16::from_be_bytes([header[2], header[3]]);
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let payload = rest.get(..length.checked_sub(8)?)?;
+    // HEP 1, 2 and 3 begin with 1, 2 and 'H' on any port.
+    if matches!(payload.first()?, 1 | 2 | b'H')
+        || is_tunnel_port(source_port)
+        || is_tunnel_port(destination_port)
+    {
+        return None;
+    }
+    Some(Datagram {
+        time: record.time,
+        record: RecordRef { capture, index: record.index },
+        source: Endpoint::new(source, source_port),
+        destination: Endpoint::new(destination, destination_port),
+        transport: Transport::Udp,
+        payload,
+        cut: false,
+        vendor_blind: false,
+    })
+}
+
+/// UDP ports of encapsulations: L2TP, GTP-U, Teredo, VXLAN, Geneve, HP ERM, VXLAN (Linux), TZSP.
+#[inline]
+pub(super) const fn is_tunnel_port(port: u16) -> bool {
+    matches!(port, 1701 | 2152 | 3544 | 4789 | 6081 | 7932 | 8472 | 37008)
+}
+
+/// Ethertype and packet behind the link header, for links that the vendor's sniffer reads too.
+#[inline]
+fn network(link: u16, bytes: &[u8]) -> Option<(u16, &[u8])> {
+    match link {
+        1 => {
+            let (header, mut rest) = bytes.split_first_chunk::<14>()?;
+            let mut ethertype = u16::from_be_bytes([header[12], header[13]]);
+            let mut tags = 0;
+            while ethertype == 0x8100 && tags < LINK_TAGS_MAX {
+                let (tag, inner) = rest.split_first_chunk::<4>()?;
+                ethertype = u16::from_be_bytes([tag[2], tag[3]]);
+                rest = inner;
+                tags += 1;
+            }
+            Some((ethertype, rest))
+        }
+        113 => {
+            let (header, rest) = bytes.split_first_chunk::<16>()?;
+            Some((u16::from_be_bytes([header[14], header[15]]), rest))
+        }
+        276 => {
+            let (header, rest) = bytes.split_first_chunk::<20>()?;
+            Some((u16::from_be_bytes([header[0], header[1]]), rest))
+        }
+        12 | 14 | 101 => Some((by_version(bytes)?, bytes)),
+        0 => {
+            let (_, rest) = bytes.split_first_chunk::<4>()?;
+            Some((by_version(rest)?, rest))
+        }
+        _ => None,
+    }
+}
+
+/// The ethertype that the version nibble of an IP header stands for.
+#[inline]
+pub(super) fn by_version(packet: &[u8]) -> Option<u16> {
+    match packet.first()? >> 4 {
+        4 => Some(IPV4),
+        6 => Some(IPV6),
+        _ => None,
+    }
+}
+
+/// Addresses and UDP segment of an IPv4 packet without options and fragmentation.
+#[inline]
+fn ipv4(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let header = packet.first_chunk::<20>()?;
+    let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    // More-fragments flag and offset must be 0; do-not-fragment does not matter.
+    if header[0] != 0x45 || header[9] != 17 || (header[6] & 0x3f) | header[7] != 0 {
+        return None;
+    }
+    let source = Ipv4Addr::new(header[12], header[13], header[14], header[15]);
+    let destination = Ipv4Addr::new(header[16], header[17], header[18], header[19]);
+    Some((IpAddr::V4(source), IpAddr::V4(destination), packet.get(20..length)?))
+}
+
+/// Addresses and UDP segment of an IPv6 packet without extension headers.
+#[inline]
+fn ipv6(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let (header, rest) = packet.split_first_chunk::<40>()?;
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    if header[0] >> 4 != 6 || header[6] != 17 {
+        return None;
+    }
+    let source = Ipv6Addr::from(*header[8..].first_chunk::<16>()?);
+    let destination = Ipv6Addr::from(*header[24..].first_chunk::<16>()?);
+    Some((IpAddr::V6(source), IpAddr::V6(destination), rest.get(..length)?))
+}

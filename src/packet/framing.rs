@@ -1,0 +1,1 @@
+//! Messages of framed streams: follows.

@@ -1,0 +1,119 @@
+//! SCTP (RFC 9260): user messages in data chunks.
+//!
+//! A message in one chunk is delivered at once; the parts of a larger one are kept until all captures
+//! are read and then joined by transmission sequence number.
+
+use super::Transport;
+use super::counters::Outcome;
+use super::frame::{Addresses, Frame, be16, be32};
+use super::walk::{Walk, short};
+use crate::base::limits::SCTP_BYTES_PER_CAPTURE_MAX;
+use crate::base::{CaptureTime, Endpoint, RecordRef};
+use std::collections::BTreeMap;
+
+/// One direction of an association.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct SctpKey {
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+    /// Verification tag, which tells associations apart that use the same ports again.
+    pub(super) tag: u32,
+}
+
+/// One data chunk that is not a whole message. Ordered by time, then record.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct SctpPart {
+    pub(super) time: CaptureTime,
+    pub(super) record: RecordRef,
+    /// Transmission sequence number.
+    pub(super) tsn: u32,
+    pub(super) stream: u16,
+    pub(super) begins: bool,
+    pub(super) ends: bool,
+    pub(super) vendor_blind: bool,
+    /// Bytes that the snaplen cut off this chunk.
+    pub(super) missing: u32,
+    pub(super) bytes: Box<[u8]>,
+}
+
+/// Parts of messages of one capture.
+#[derive(Debug, Default)]
+pub(super) struct SctpStore {
+    pub(super) parts: BTreeMap<SctpKey, Vec<SctpPart>>,
+    bytes: usize,
+    /// Times of the first and last part dropped for [`SCTP_BYTES_PER_CAPTURE_MAX`].
+    pub(super) dropped: Option<(CaptureTime, CaptureTime)>,
+}
+
+impl SctpStore {
+    fn add(&mut self, key: SctpKey, part: SctpPart) -> bool {
+        if self.bytes + part.bytes.len() > SCTP_BYTES_PER_CAPTURE_MAX {
+            let (first, last) = self.dropped.unwrap_or((part.time, part.time));
+            self.dropped = Some((first.min(part.time), last.max(part.time)));
+            return false;
+        }
+        self.bytes += part.bytes.len();
+        self.parts.entry(key).or_default().push(part);
+        true
+    }
+}
+
+impl Walk<'_> {
+    /// A packet: common header, then chunks, each padded to a multiple of four.
+    pub(super) fn sctp(&mut self, frame: Frame, addresses: Addresses, bytes: &[u8]) -> Outcome {
+        let (Some(source), Some(destination), Some(tag), Some(mut rest)) =
+            (be16(bytes, 0), be16(bytes, 2), be32(bytes, 4), bytes.get(12..))
+        else {
+            return short(frame);
+        };
+        let key = SctpKey {
+            source: Endpoint::new(addresses.source, source),
+            destination: Endpoint::new(addresses.destination, destination),
+            tag,
+        };
+        let mut outcome = Outcome::SctpControl;
+        while let Some((header, _)) = rest.split_first_chunk::<4>() {
+            let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+            if length < 4 {
+                break;
+            }
+            let chunk = &rest[..length.min(rest.len())];
+            if header[0] == 0 {
+                let missing = u32::try_from(length - chunk.len()).unwrap_or(u32::MAX);
+                // The sniffer does not read SCTP (facts F).
+                let data = self.data_chunk(Frame { missing, ..frame.blind() }, key, chunk);
+                if outcome != Outcome::Datagram {
+                    outcome = data;
+                }
+            }
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        outcome
+    }
+
+    /// RFC 9260 section 3.3.1: flags, length, TSN, stream, stream sequence, protocol, user data.
+    fn data_chunk(&mut self, frame: Frame, key: SctpKey, chunk: &[u8]) -> Outcome {
+        let (Some(tsn), Some(stream), Some(data)) =
+            (be32(chunk, 4), be16(chunk, 8), chunk.get(16..))
+        else {
+            return short(frame);
+        };
+        let flags = chunk[1];
+        let (ends, begins) = (flags & 1 != 0, flags & 2 != 0);
+        if begins && ends {
+            return self.deliver(frame, (key.source, key.destination), Transport::Sctp, data);
+        }
+        let part = SctpPart {
+            time: frame.time,
+            record: frame.record,
+            tsn,
+            stream,
+            begins,
+            ends,
+            vendor_blind: frame.vendor_blind,
+            missing: frame.missing,
+            bytes: data.into(),
+        };
+        if self.held.sctp.add(key, part) { Outcome::SctpPart } else { Outcome::OverLimit }
+    }
+}
