@@ -18,3 +18,6 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
+/// How long a call may last after its start: `absolute_timeout`, 4 h (facts C). A spool's directory
+/// holds packets up to so long after its own minute.
+pub const CALL_REACH_NS: i64 = 4 * 3_600 * super::NS_PER_S;
