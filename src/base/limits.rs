@@ -78,3 +78,6 @@ pub const SCTP_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
 pub const FRAMED_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Longest payload that a compressed HEP chunk may expand to.
 pub const HEP_PAYLOAD_BYTES_MAX: u64 = 1 << 20;
+/// How long a call may last after its start: `absolute_timeout`, 4 h (facts C). A spool's directory
+/// holds packets up to so long after its own minute.
+pub const CALL_REACH_NS: i64 = 4 * 3_600 * super::NS_PER_S;

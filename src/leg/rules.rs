@@ -101,10 +101,28 @@ pub struct CaptureRules {
     pub without_ipv6: bool,
     /// `callidmerge_header`: the header that joins legs in the sniffer; absent when not set.
     pub merge_header: Option<String>,
-    /// `nocdr`, `cdronlyanswered`, `cdronlyrtp`, `cdr_ignore_response`: what is never written.
+    /// `nocdr`: no CDR is ever written.
+    pub writes_nothing: bool,
+    /// `cdronlyanswered`: unanswered calls are not written.
     pub only_answered: bool,
-    /// `cdronlyrtp`.
+    /// `cdronlyrtp`: calls without RTP are not written.
     pub only_with_rtp: bool,
-    /// `cdr_ignore_response`: last responses that are not written.
+    /// `cdr_ignore_response`: last responses that are not written, whole or by their first digits
+    /// (4 stands for 400 to 499, 48 for 480 to 489); see [`CaptureRules::ignores_response`].
     pub ignored_responses: Vec<u16>,
+}
+
+impl CaptureRules {
+    /// Whether `cdr_ignore_response` keeps a CDR with this last response from being written.
+    #[must_use]
+    pub fn ignores_response(&self, last_response: u16) -> bool {
+        self.ignored_responses.iter().any(|ignored| {
+            let matches = |shortened: u16| shortened == *ignored;
+            match *ignored {
+                0..=9 => matches(last_response / 100) || matches(last_response),
+                10..=99 => matches(last_response / 10),
+                _ => matches(last_response),
+            }
+        })
+    }
 }
