@@ -18,3 +18,8 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
+/// Days of a history, the latest ones before the day of the verdict: three years, far above what a
+/// spool keeps; a capture with a broken clock must not make millions of hours.
+pub const HISTORY_DAYS_MAX: usize = 1_100;
+/// Spans of the largest peak that a history lists.
+pub const PEAK_SPANS_MAX: usize = 16;
