@@ -73,6 +73,10 @@ impl<'g> Extraction<'g> {
     fn close_file(self, bytes: u64) {
         self.gathering.ledger.add("file.read", 1);
         self.gathering.ledger.add("file.bytes", bytes);
+        if let Some(span) = self.summary.span {
+            let sensor = self.spool_file.sensor;
+            self.gathering.spans.entry(sensor).or_insert(span).join(span);
+        }
         self.gathering.files.insert(self.file, self.summary);
     }
 

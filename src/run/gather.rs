@@ -162,3 +162,30 @@ fn reads(rules: &CaptureRules, datagram: &Datagram<'_>) -> bool {
         || in_ports(datagram.destination.port);
     port_fits && !(rules.without_ipv6 && datagram.source.address.is_ipv6())
 }
+
+impl Gathering {
+    /// Adds another worker's gathering, except its legs and flows, which are given back.
+    pub(super) fn absorb(&mut self, other: Self) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
+        for (sensor, residue) in other.residues {
+            self.residues.entry(sensor).or_default().join(residue);
+        }
+        self.ledger += other.ledger;
+        self.notes.join(other.notes);
+        self.losses.extend(other.losses);
+        self.files.extend(other.files);
+        for (sensor, span) in other.spans {
+            self.spans.entry(sensor).or_insert(span).join(span);
+        }
+        for (sensor, hours) in other.hours {
+            self.hours.entry(sensor).or_default().extend(hours);
+        }
+        (other.legs, other.flows)
+    }
+
+    /// Takes its legs and flows out.
+    pub(super) fn take_legs(&mut self, hasher: &Hasher) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
+        let legs = std::mem::replace(&mut self.legs, LegTable::new(hasher.clone()));
+        let flows = std::mem::replace(&mut self.flows, MediaFlows::new(hasher.clone()));
+        (legs, flows)
+    }
+}

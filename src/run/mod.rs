@@ -1,1 +1,16 @@
-//! Placeholder of the room `run`.
+//! EDGE: threads, joining, progress. Files in, legs, CDRs and verdicts out.
+//!
+//! Each thread reads file after file into a gathering of its own; gatherings join partition by
+//! partition in a fixed order, so that the result does not depend on who read what.
+
+mod error;
+mod extract;
+mod gather;
+mod map;
+mod progress;
+mod reconstruct;
+mod streams;
+
+pub use error::Error;
+pub use gather::{FileSummary, TimeSpan};
+pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};

@@ -1,0 +1,266 @@
+//! Captures to legs to CDRs: reads the files in parallel, joins what the workers gathered.
+
+use super::error::Error;
+use super::extract::Extraction;
+use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
+use super::map::FileBytes;
+use super::progress::Progress;
+use super::streams::read_streams;
+use crate::base::{
+    CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
+};
+use crate::leg::attribute::attribute;
+use crate::leg::media_flow::join_flows;
+use crate::leg::table::{PARTITIONS, join_sorted};
+use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, TimingRules, finalise};
+use crate::spool::{FileKind, SpoolFile, SpoolListing, WalkOptions, walk};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What shapes the reconstruction, beside the files.
+#[derive(Clone, Debug, Default)]
+pub struct ReconstructOptions {
+    /// What the walk takes.
+    pub walk: WalkOptions,
+    /// When calls close.
+    pub timing: TimingRules,
+    /// Which numbers count.
+    pub numbers: NumberRules,
+    /// What the vendor's sniffer reads at all.
+    pub capture: CaptureRules,
+    /// Worker threads; 0 is one for each processor.
+    pub threads: usize,
+    /// Whether progress may be drawn on a terminal.
+    pub progress: bool,
+}
+
+/// Everything that the captures showed. A function of the set of records, except `listing`, `files`,
+/// `ledger`, `notes` and the records named in legs, which tell how the records lay in files.
+#[derive(Debug)]
+pub struct Reconstruction {
+    /// Legs with an INVITE, sorted by sensor and Call-ID.
+    pub legs: Vec<Leg>,
+    /// Their CDRs: by leg, then by start.
+    pub cdrs: Vec<Cdr>,
+    /// Call-IDs without an INVITE: they make no CDR.
+    pub legs_without_invite: u64,
+    /// The files that were walked.
+    pub listing: SpoolListing,
+    /// What each file held.
+    pub files: BTreeMap<FileId, FileSummary>,
+    /// First and last record by sensor.
+    pub spans: BTreeMap<SensorId, TimeSpan>,
+    /// Hours since the epoch with at least one record, over all sensors.
+    pub hours: BTreeSet<i64>,
+    /// What went in and where it went.
+    pub ledger: Ledger,
+    /// Anomalies.
+    pub notes: Notes,
+    /// What was there and could not be read.
+    pub losses: Vec<Loss>,
+}
+
+/// Reads the captures under `roots` and makes their CDRs.
+///
+/// # Errors
+///
+/// When a root cannot be looked at or the threads cannot be started. A file that cannot be read is a
+/// note and a loss instead.
+pub fn reconstruct(
+    roots: &[PathBuf],
+    options: &ReconstructOptions,
+) -> Result<Reconstruction, Error> {
+    let listing = walk(roots, &options.walk)?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(Error::Threads)?;
+    Ok(pool.install(|| read_all(listing, options)))
+}
+
+fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstruction {
+    let hasher = Hasher::default();
+    let gatherings = gather(&listing, options, &hasher);
+    let mut whole = Gathering::new(&hasher);
+    let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
+    let mut flows = Vec::new();
+    for gathering in gatherings {
+        let (legs, worker_flows) = whole.absorb(gathering);
+        for (partition, legs) in partitions.iter_mut().zip(legs.into_partitions()) {
+            partition.push(legs);
+        }
+        flows.push(worker_flows.into_sorted());
+    }
+    for (sensor, residue) in std::mem::take(&mut whole.residues) {
+        read_streams(&mut whole, &options.capture, sensor, residue);
+    }
+    let (streamed, stream_flows) = whole.take_legs(&hasher);
+    for (partition, legs) in partitions.iter_mut().zip(streamed.into_partitions()) {
+        partition.push(legs);
+    }
+    flows.push(stream_flows.into_sorted());
+    let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
+    let (legs, legs_without_invite) = with_invite(joined);
+    finish(listing, options, whole, legs, legs_without_invite, flows)
+}
+
+fn finish(
+    listing: SpoolListing,
+    options: &ReconstructOptions,
+    mut whole: Gathering,
+    mut legs: Vec<Leg>,
+    legs_without_invite: u64,
+    flows: Vec<BTreeMap<crate::leg::media_flow::FlowKey, crate::leg::MediaActivity>>,
+) -> Reconstruction {
+    let unclaimed = attribute(&mut legs, &join_flows(flows));
+    whole.ledger.add("media.flows_without_leg", unclaimed);
+    whole.ledger.add("leg.with_invite", legs.len() as u64);
+    whole.ledger.add("leg.without_invite", legs_without_invite);
+    let cdrs = make_cdrs(&legs, options, &whole.spans);
+    for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
+        whole.notes.add(limit_note(leg));
+    }
+    whole.notes.join(listing.notes());
+    whole.losses.extend(listing.losses());
+    place_losses(&mut whole.losses, &listing, &whole.files);
+    whole.losses.sort();
+    let hours = whole.hours.into_values().flatten().collect();
+    Reconstruction {
+        legs,
+        cdrs,
+        legs_without_invite,
+        files: whole.files,
+        spans: whole.spans,
+        hours,
+        ledger: whole.ledger,
+        notes: whole.notes,
+        losses: whole.losses,
+        listing,
+    }
+}
+
+/// Reads the files with one gathering a thread: each takes the next file, largest first, until none
+/// is left. Which worker read which file cannot matter, because gatherings join.
+fn gather(
+    listing: &SpoolListing,
+    options: &ReconstructOptions,
+    hasher: &Hasher,
+) -> Vec<Gathering> {
+    let mut order: Vec<usize> = (0..listing.files.len()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
+    let progress = Progress::new(options.progress, listing.bytes());
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    rayon::broadcast(|_| {
+        let mut gathering = Gathering::new(hasher);
+        while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let file = &listing.files[*at];
+            // The walk refuses more files than a number can tell apart.
+            let id = FileId(u32::try_from(*at).unwrap_or(u32::MAX));
+            read_file(&mut gathering, options, id, file);
+            progress.advance(file.size);
+        }
+        // A worker that panicked has ended the program already.
+        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gathering);
+    });
+    progress.finish();
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn read_file(
+    gathering: &mut Gathering,
+    options: &ReconstructOptions,
+    id: FileId,
+    file: &SpoolFile,
+) {
+    if matches!(file.kind, FileKind::Graph | FileKind::Audio | FileKind::AudioGraph) {
+        return;
+    }
+    let read = FileBytes::open(file).map(|bytes| {
+        Extraction::new(gathering, &options.capture, id, file).whole(&bytes);
+    });
+    if let Err(error) = read {
+        gathering.ledger.add("file.unreadable", 1);
+        gathering.notes.add(Note {
+            capture: CaptureId { file: id, member: 0 },
+            offset: None,
+            record: None,
+            kind: NoteKind::Unreadable,
+            detail: format!("{}: {error}; skipped", file.path.display()),
+        });
+        gathering.losses.push(Loss {
+            when: file.reach(),
+            kind: LossKind::UnreadableFile,
+            file: id,
+            bytes: file.size,
+            detail: error.to_string(),
+        });
+    }
+}
+
+fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
+    let total: usize = partitions.iter().map(Vec::len).sum();
+    let mut legs: Vec<Leg> =
+        partitions.into_iter().flatten().filter(Leg::has_invite).collect();
+    legs.par_sort_unstable_by(|left, right| {
+        (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
+    });
+    let without = (total - legs.len()) as u64;
+    (legs, without)
+}
+
+fn make_cdrs(
+    legs: &[Leg],
+    options: &ReconstructOptions,
+    spans: &BTreeMap<SensorId, TimeSpan>,
+) -> Vec<Cdr> {
+    let rules = &options.capture;
+    legs.par_iter()
+        .enumerate()
+        .flat_map_iter(|(index, leg)| {
+            let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
+            // Sensors hold fewer legs than a number can tell apart: memory ends before.
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            finalise(leg, index, &options.timing, &options.numbers, horizon)
+        })
+        .filter(|cdr| is_written(rules, cdr))
+        .collect()
+}
+
+/// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').
+fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
+    !rules.writes_nothing
+        && (!rules.only_answered || cdr.connected.is_some())
+        && (!rules.only_with_rtp || cdr.has_media)
+        && !rules.ignores_response(cdr.last_response)
+}
+
+fn limit_note(leg: &Leg) -> Note {
+    let record = leg.messages().next().map(|(_, times)| times.record).unwrap_or_default();
+    Note {
+        capture: record.capture,
+        offset: None,
+        record: Some(record.index),
+        kind: NoteKind::Limit,
+        detail: format!(
+            "Call-ID {}: more facts than are kept; the first ones count",
+            String::from_utf8_lossy(leg.call_id())
+        ),
+    }
+}
+
+/// Losses that carry no time get that of their file: by its path, else by its records.
+fn place_losses(
+    losses: &mut [Loss],
+    listing: &SpoolListing,
+    files: &BTreeMap<FileId, FileSummary>,
+) {
+    for loss in losses.iter_mut().filter(|loss| loss.when.is_none()) {
+        let by_path = listing.files.get(loss.file.0 as usize).and_then(SpoolFile::reach);
+        let by_records = files.get(&loss.file).and_then(|file| file.span);
+        loss.when = by_path.or(by_records.map(|span| (span.first, span.last)));
+    }
+}
