@@ -18,3 +18,11 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
+/// Multipart bodies inside multipart bodies; SIPREC and ISUP need 1, nesting deeper is hostile.
+pub const MULTIPART_DEPTH_MAX: usize = 4;
+/// Formats of one SDP media line that are named as codecs; offers of real phones hold about 20.
+pub const CODECS_PER_MEDIA_MAX: usize = 64;
+/// Longest head of a SIP message in a byte stream; real ones stay below 16 KiB.
+pub const FRAMED_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Longest body of a SIP message in a byte stream; pictures and vCards stay below it.
+pub const FRAMED_BODY_BYTES_MAX: usize = 1024 * 1024;
