@@ -86,3 +86,11 @@ pub const CALL_REACH_NS: i64 = 4 * 3_600 * super::NS_PER_S;
 pub const HISTORY_DAYS_MAX: usize = 1_100;
 /// Spans of the largest peak that a history lists.
 pub const PEAK_SPANS_MAX: usize = 16;
+/// Multipart bodies inside multipart bodies; SIPREC and ISUP need 1, nesting deeper is hostile.
+pub const MULTIPART_DEPTH_MAX: usize = 4;
+/// Formats of one SDP media line that are named as codecs; offers of real phones hold about 20.
+pub const CODECS_PER_MEDIA_MAX: usize = 64;
+/// Longest head of a SIP message in a byte stream; real ones stay below 16 KiB.
+pub const FRAMED_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Longest body of a SIP message in a byte stream; pictures and vCards stay below it.
+pub const FRAMED_BODY_BYTES_MAX: usize = 1024 * 1024;

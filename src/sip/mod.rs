@@ -20,6 +20,12 @@ pub mod uri;
 pub mod vendor_number;
 
 pub use anomaly::{Anomalies, Anomaly};
+pub use body::{Part, parts, recording_metadata, sdp_body, sipfrag_status};
+pub use correlation::{
+    Reason, Replaces, SessionId, TargetDialog, icid_value, parse_reason, parse_replaces,
+    parse_session_id, parse_target_dialog,
+};
+pub use framing::{FrameEnd, FramedMessage, Framer, FramingTally};
 pub use header_name::HeaderName;
 pub use message::{CSeq, Header, Message, scan};
 pub use method::Method;

@@ -1,1 +1,383 @@
-//! Placeholder.
+//! Session descriptions (RFC 8866): media addresses, codecs, directions, origin. Lines end with LF or
+//! CRLF; what is cut off or malformed is absent.
+
+use super::text::{split_at_byte, trim, whole_number};
+use crate::base::limits::CODECS_PER_MEDIA_MAX;
+use memchr::{memchr, memmem};
+use std::net::IpAddr;
+
+/// The direction of a media stream, seen by the sender of the description (RFC 8866 section 6.7).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Direction {
+    /// `sendrecv`, also when none is given.
+    #[default]
+    SendReceive,
+    /// `sendonly`: the other side is on hold.
+    SendOnly,
+    /// `recvonly`.
+    ReceiveOnly,
+    /// `inactive`.
+    Inactive,
+}
+
+/// The `o=` line (RFC 8866 section 5.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin<'a> {
+    /// User name.
+    pub user: &'a [u8],
+    /// Session id.
+    pub session_id: &'a [u8],
+    /// Version of the description; rises with every change.
+    pub version: &'a [u8],
+    /// Address as on the wire; may be a host name.
+    pub address: &'a [u8],
+}
+
+/// A codec: `name/rate` of one payload type.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Codec<'a> {
+    /// The payload type.
+    pub payload_type: u8,
+    /// Its encoding name, as on the wire or in RFC 3551.
+    pub name: &'a [u8],
+    /// Its clock rate in Hz; absent when the `rtpmap` does not say it.
+    pub rate: Option<u32>,
+}
+
+/// The RTCP port of a media stream when it is not the next one (RFC 3605).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rtcp {
+    /// Its address; absent when it is that of the media.
+    pub address: Option<IpAddr>,
+    /// Its port.
+    pub port: u16,
+}
+
+/// One `m=` section.
+#[derive(Clone, Copy, Debug)]
+pub struct Media<'a> {
+    /// `audio`, `video`, `image` ...
+    pub kind: &'a [u8],
+    /// From its own `c=` line, else that of the session; absent when it is missing or a host name.
+    pub address: Option<IpAddr>,
+    /// The port; 0 rejects or ends the stream.
+    pub port: u16,
+    /// The transport, `RTP/AVP` ...
+    pub protocol: &'a [u8],
+    /// The formats as on the wire, separated by spaces.
+    pub formats: &'a [u8],
+    /// `a=rtcp`, when given.
+    pub rtcp: Option<Rtcp>,
+    /// `a=rtcp-mux`: RTCP comes on the media's port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// From its own attribute, else that of the session.
+    pub direction: Direction,
+    section: &'a [u8],
+}
+
+impl<'a> Media<'a> {
+    /// Whether it is put on hold: `sendonly`, `inactive`, or the address 0.0.0.0 or `::` of RFC 2543.
+    #[must_use]
+    pub fn is_hold(&self) -> bool {
+        matches!(self.direction, Direction::SendOnly | Direction::Inactive)
+            || self.address.is_some_and(|address| address.is_unspecified())
+    }
+
+    /// Its codecs in the order of its formats; static payload types without `rtpmap` are named by
+    /// RFC 3551, others left out. At most [`CODECS_PER_MEDIA_MAX`] formats are looked at.
+    pub fn codecs(&self) -> impl Iterator<Item = Codec<'a>> + use<'a> {
+        let section = self.section;
+        words(self.formats).take(CODECS_PER_MEDIA_MAX).filter_map(number::<u8>).filter_map(
+            move |payload_type| {
+                rtpmap(section, payload_type).or_else(|| static_codec(payload_type))
+            },
+        )
+    }
+}
+
+/// The `o=` line; absent when it is missing or has less than six words.
+#[must_use]
+pub fn origin(body: &[u8]) -> Option<Origin<'_>> {
+    let value = lines(body).find_map(|line| line.strip_prefix(b"o="))?;
+    let mut words = words(value);
+    let (user, session_id, version) = (words.next()?, words.next()?, words.next()?);
+    let address = words.nth(2)?;
+    Some(Origin { user, session_id, version, address })
+}
+
+/// The media streams of a description, in order.
+pub fn media(body: &[u8]) -> impl Iterator<Item = Media<'_>> {
+    let mut starts = MediaStarts { body, at: 0 };
+    let first = starts.next().unwrap_or(body.len());
+    let session = attributes(body.get(..first).unwrap_or_default());
+    let mut start = first;
+    std::iter::from_fn(move || {
+        loop {
+            if start >= body.len() {
+                return None;
+            }
+            let end = starts.next().unwrap_or(body.len());
+            let section = body.get(start..end).unwrap_or_default();
+            start = end;
+            if let Some(media) = media_of(section, &session) {
+                return Some(media);
+            }
+        }
+    })
+}
+
+/// Positions of the lines that begin with `m=`.
+struct MediaStarts<'a> {
+    body: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for MediaStarts<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let rest = self.body.get(self.at..)?;
+            let found = self.at + memmem::find(rest, b"m=")?;
+            self.at = found + 2;
+            if found == 0 || self.body.get(found - 1) == Some(&b'\n') {
+                return Some(found);
+            }
+        }
+    }
+}
+
+/// What session and media level say alike.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attributes {
+    /// A `c=` line was there, with an address or a host name.
+    connection: Option<Option<IpAddr>>,
+    direction: Option<Direction>,
+    rtcp: Option<Rtcp>,
+    rtcp_mux: bool,
+}
+
+fn attributes(section: &[u8]) -> Attributes {
+    let mut found = Attributes::default();
+    for line in lines(section) {
+        if let Some(value) = line.strip_prefix(b"c=") {
+            found.connection = found.connection.or(Some(words(value).nth(2).and_then(address)));
+        } else if let Some(value) = line.strip_prefix(b"a=") {
+            match value {
+                b"sendrecv" => found.direction = Some(Direction::SendReceive),
+                b"sendonly" => found.direction = Some(Direction::SendOnly),
+                b"recvonly" => found.direction = Some(Direction::ReceiveOnly),
+                b"inactive" => found.direction = Some(Direction::Inactive),
+                b"rtcp-mux" => found.rtcp_mux = true,
+                _ => found.rtcp = found.rtcp.or_else(|| rtcp(value.strip_prefix(b"rtcp:")?)),
+            }
+        }
+    }
+    found
+}
+
+/// `port` or `port IN IP4 address` (RFC 3605 section 2.1).
+fn rtcp(value: &[u8]) -> Option<Rtcp> {
+    let mut words = words(value);
+    let port = number(words.next()?)?;
+    Some(Rtcp { address: words.nth(2).and_then(address), port })
+}
+
+fn media_of<'a>(section: &'a [u8], session: &Attributes) -> Option<Media<'a>> {
+    let value = lines(section).next()?.strip_prefix(b"m=")?;
+    let (kind, rest) = next_word(value);
+    let (port, rest) = next_word(rest);
+    let (protocol, formats) = next_word(rest);
+    // `49170/2` are two ports; the first one is the stream's.
+    let port = number(split_at_byte(port, b'/').0)?;
+    let own = attributes(section);
+    Some(Media {
+        kind,
+        address: own.connection.or(session.connection).flatten(),
+        port,
+        protocol,
+        formats: trim(formats),
+        rtcp: own.rtcp,
+        rtcp_mux: own.rtcp_mux || session.rtcp_mux,
+        direction: own.direction.or(session.direction).unwrap_or_default(),
+        section,
+    })
+}
+
+fn rtpmap(section: &[u8], payload_type: u8) -> Option<Codec<'_>> {
+    lines(section).find_map(|line| {
+        let (format, encoding) = next_word(line.strip_prefix(b"a=rtpmap:")?);
+        if number::<u8>(format)? != payload_type {
+            return None;
+        }
+        let (name, rest) = split_at_byte(trim(encoding), b'/');
+        let rate = rest.and_then(|rest| number(split_at_byte(rest, b'/').0));
+        (!name.is_empty()).then_some(Codec { payload_type, name, rate })
+    })
+}
+
+/// Payload types with a fixed meaning (RFC 3551 section 6, tables 4 and 5).
+fn static_codec(payload_type: u8) -> Option<Codec<'static>> {
+    let (name, rate): (&[u8], u32) = match payload_type {
+        0 => (b"PCMU", 8_000),
+        3 => (b"GSM", 8_000),
+        4 => (b"G723", 8_000),
+        5 => (b"DVI4", 8_000),
+        6 => (b"DVI4", 16_000),
+        7 => (b"LPC", 8_000),
+        8 => (b"PCMA", 8_000),
+        // The clock of G.722 is 8,000 by an old mistake that was kept (RFC 3551 section 4.5.2).
+        9 => (b"G722", 8_000),
+        10 | 11 => (b"L16", 44_100),
+        12 => (b"QCELP", 8_000),
+        13 => (b"CN", 8_000),
+        14 => (b"MPA", 90_000),
+        15 => (b"G728", 8_000),
+        16 => (b"DVI4", 11_025),
+        17 => (b"DVI4", 22_050),
+        18 => (b"G729", 8_000),
+        25 => (b"CelB", 90_000),
+        26 => (b"JPEG", 90_000),
+        28 => (b"nv", 90_000),
+        31 => (b"H261", 90_000),
+        32 => (b"MPV", 90_000),
+        33 => (b"MP2T", 90_000),
+        34 => (b"H263", 90_000),
+        _ => return None,
+    };
+    Some(Codec { payload_type, name, rate: Some(rate) })
+}
+
+/// The lines without their ends and the white space behind them.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..length).unwrap_or_default();
+        rest = rest.get(length + 1..).unwrap_or_default();
+        Some(line.trim_ascii_end())
+    })
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())
+}
+
+/// The first word and what follows it.
+fn next_word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let bytes = bytes.trim_ascii_start();
+    let length = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
+    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
+}
+
+fn number<T: TryFrom<u64>>(word: &[u8]) -> Option<T> {
+    T::try_from(whole_number(word)?).ok()
+}
+
+/// An address, without `/ttl` behind it; absent for a host name.
+fn address(word: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(split_at_byte(word, b'/').0).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One string a stream: `kind address port direction codecs`.
+    fn check(body: &str, expect: &[&str]) {
+        let found: Vec<_> = media(body.as_bytes())
+            .map(|media| {
+                let codecs: Vec<_> = media
+                    .codecs()
+                    .map(|codec| {
+                        let name = String::from_utf8_lossy(codec.name);
+                        format!("{name}/{}", codec.rate.unwrap_or(0))
+                    })
+                    .collect();
+                let address = media.address.map_or("-".to_owned(), |address| address.to_string());
+                let kind = String::from_utf8_lossy(media.kind);
+                format!(
+                    "{kind} {address} {} {:?} {}",
+                    media.port,
+                    media.direction,
+                    codecs.join(",")
+                )
+            })
+            .collect();
+        assert_eq!(found, expect, "{body}");
+    }
+
+    #[test]
+    fn streams() {
+        let session = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\nc=IN IP4 192.0.2.1\r\na=recvonly\r\n";
+        check(
+            &format!(
+                "{session}m=audio 4000 RTP/AVP 0 8 101 99\r\na=rtpmap:101 telephone-event/8000\r\n"
+            ),
+            &["audio 192.0.2.1 4000 ReceiveOnly PCMU/8000,PCMA/8000,telephone-event/8000"],
+        );
+        check(
+            &format!(
+                "{session}m=audio 4000/2 RTP/AVP 9\na=sendonly\nm=video 0 RTP/AVP 31\nc=IN IP6 2001:db8::1\n"
+            ),
+            &[
+                "audio 192.0.2.1 4000 SendOnly G722/8000",
+                "video 2001:db8::1 0 ReceiveOnly H261/90000",
+            ],
+        );
+        check("m=audio 4000 RTP/AVP 0", &["audio - 4000 SendReceive PCMU/8000"]);
+        check("c=IN IP4 host.example\nm=audio 4000 RTP/AVP", &["audio - 4000 SendReceive "]);
+        check(
+            "c=IN IP4 1.2.3.4\nm=audio 4000 RTP/AVP 0\nc=IN IP4 224.2.1.1/127/3\n",
+            &["audio 224.2.1.1 4000 SendReceive PCMU/8000"],
+        );
+        check(
+            "m=audio x RTP/AVP 0\nm=audio 70000 RTP/AVP 0\nm=audio 2 RTP/AVP 300 3",
+            &["audio - 2 SendReceive GSM/8000"],
+        );
+        check("m=image 5 udptl t38\n", &["image - 5 SendReceive "]);
+        check(
+            "m=audio 6 RTP/AVP 96 97\na=rtpmap:96 opus/48000/2\na=rtpmap:97 X\n",
+            &["audio - 6 SendReceive opus/48000,X/0"],
+        );
+        check("s=m=no\nm=", &[]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn rtcp_forms() {
+        let of = |body: &'static str| media(body.as_bytes()).next().expect("a stream");
+        let own = of("m=audio 4 RTP/AVP 0\na=rtcp:53020 IN IP6 2001:db8::3\na=rtcp-mux\n");
+        assert_eq!(own.rtcp.map(|rtcp| rtcp.port), Some(53_020));
+        assert_eq!(own.rtcp.and_then(|rtcp| rtcp.address), "2001:db8::3".parse().ok());
+        assert!(own.rtcp_mux);
+        let bare = of("m=audio 4 RTP/AVP 0\na=rtcp:5\n");
+        assert_eq!(bare.rtcp, Some(Rtcp { address: None, port: 5 }));
+        assert_eq!(of("m=audio 4 RTP/AVP 0\na=rtcp:x\n").rtcp, None);
+    }
+
+    #[test]
+    fn hold_forms() {
+        let is_hold = |body: &str| media(body.as_bytes()).any(|media| media.is_hold());
+        assert!(is_hold("m=audio 4 RTP/AVP 0\nc=IN IP4 0.0.0.0\n"));
+        assert!(is_hold("a=inactive\nm=audio 4 RTP/AVP 0\n"));
+        assert!(!is_hold("m=audio 4 RTP/AVP 0\nc=IN IP4 192.0.2.1\n"));
+    }
+
+    #[test]
+    fn origins() {
+        let found = origin(b"v=0\no=bob 280744730 28977631 IN IP4 host.example.com\ns=\n");
+        let expect = Origin {
+            user: b"bob",
+            session_id: b"280744730",
+            version: b"28977631",
+            address: b"host.example.com",
+        };
+        assert_eq!(found, Some(expect));
+        assert_eq!(origin(b"o=bob 1 2 IN IP4"), None);
+        assert_eq!(origin(b""), None);
+    }
+}
