@@ -71,7 +71,7 @@ fn capture_keys() {
     check("cdr_ignore_response = 404, 5;48", |c| c.capture.ignored_responses = vec![404, 5, 48]);
     check("nocdr_for_last_responses = 503", |c| c.capture.ignored_responses = vec![503]);
     let conditional = parse("cdr_ignore_response = 404 ip:10.0.0.1").unwrap();
-    assert_eq!(conditional.capture.ignored_responses, []);
+    assert!(conditional.capture.ignored_responses.is_empty());
     assert!(conditional.warnings[0].contains("voipmonitor.conf:1"), "{:?}", conditional.warnings);
 }
 

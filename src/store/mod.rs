@@ -1,1 +1,16 @@
-//! Placeholder of the room `store`.
+//! EDGE: the result database: values in, one SQLite file out, whole or not at all.
+//!
+//! Equal rows give an equal file: nothing here reads a clock, and rows are written in sorted order.
+//! The tables and their columns are described in `schema.sql`.
+
+mod database;
+mod rows;
+mod text;
+mod write;
+
+pub use database::{Database, SCHEMA, StoreError};
+pub use rows::{
+    BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, EvidenceRow, LegRow,
+    RunRow, VerdictRow,
+};
+pub use text::{escaped_text, unescaped_bytes};
