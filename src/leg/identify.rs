@@ -183,25 +183,34 @@ impl Found<'_, '_> {
 
     fn media(&mut self, message: &Message<'_>, key: &FactKey) {
         let Some(body) = sdp_body(message) else { return };
-        let session = sdp::parse(body);
-        if let Some(origin) = session.origin() {
+        if let Some(origin) = sdp::origin(body) {
             let joined = [origin.session_id, origin.address].join(b" ".as_slice());
             self.add(IdentifierKind::MediaOrigin, &joined);
         }
         let is_answer = matches!(key.kind, MessageKind::Response(200..=299));
-        for media in session.media() {
+        for media in sdp::media(body) {
             let Some(address) = media.address.filter(|address| !address.is_unspecified()) else {
                 continue;
             };
             if media.port == 0 {
                 continue;
             }
-            let endpoint = Endpoint::new(address, media.port);
-            self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
+            self.media_address(Endpoint::new(address, media.port));
+            if let Some(rtcp) = media.rtcp {
+                self.media_address(Endpoint::new(rtcp.address.unwrap_or(address), rtcp.port));
+            }
             if is_answer && let Some(codec) = media.codecs().next() {
-                self.add(IdentifierKind::Codec, &codec.to_ascii_lowercase());
+                let mut value = codec.name.to_ascii_lowercase();
+                if let Some(rate) = codec.rate {
+                    value.extend_from_slice(format!("/{rate}").as_bytes());
+                }
+                self.add(IdentifierKind::Codec, &value);
             }
         }
+    }
+
+    fn media_address(&mut self, endpoint: Endpoint) {
+        self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
     }
 }
 

@@ -112,36 +112,37 @@ impl ContainerSink for Extraction<'_> {
 
     fn data(&mut self, member: MemberNumber, bytes: &[u8]) {
         let Some(stream) = self.open.get_mut(&member) else { return };
-        let (gathering, rules) = (&mut *self.gathering, self.rules);
-        let (dissector, origin) = (&mut stream.dissector, &stream.origin);
-        let summary = &mut self.summary;
-        let mut hour = i64::MIN;
-        stream.parser.push(bytes, &mut |record: Record<'_>| {
-            summary.records += 1;
-            let span = TimeSpan::at(record.time);
-            match &mut summary.span {
-                Some(known) => known.join(span),
-                None => summary.span = Some(span),
-            }
-            let record_hour = record.time.floor_seconds().div_euclid(3_600);
-            if record_hour != hour {
-                hour = record_hour;
-                gathering.hours.entry(origin.sensor).or_default().insert(hour);
-            }
-            dissector.record(&record, &mut |datagram| {
-                let is_sip = gathering.datagram(origin, &datagram, rules);
-                summary.sip_messages += u64::from(is_sip);
-            });
-        });
+        let mut taker = Taker {
+            gathering: self.gathering,
+            rules: self.rules,
+            summary: &mut self.summary,
+            origin: &stream.origin,
+            dissector: &mut stream.dissector,
+        };
+        stream.parser.push(bytes, &mut |record| taker.record(&record));
     }
 
     fn close(&mut self, member: MemberNumber, end: StreamEnd) {
-        let Some(stream) = self.open.remove(&member) else { return };
+        let Some(mut stream) = self.open.remove(&member) else { return };
         self.summary.captures += 1;
-        let captured = stream.parser.finish(end);
+        if end == StreamEnd::Cut {
+            self.gathering.ledger.add("capture.cut", 1);
+        }
+        let mut taker = Taker {
+            gathering: self.gathering,
+            rules: self.rules,
+            summary: &mut self.summary,
+            origin: &stream.origin,
+            dissector: &mut stream.dissector,
+        };
+        let captured = stream.parser.finish(&mut |record| taker.record(&record));
         let dissected = stream.dissector.finish();
         let gathering = &mut *self.gathering;
-        gathering.ledger += captured.ledger;
+        match captured.format {
+            Some(_) => gathering.ledger.add("capture.read", 1),
+            None => gathering.ledger.add("capture.none", 1),
+        }
+        gathering.ledger.add("capture.records", captured.records);
         gathering.ledger += dissected.ledger;
         gathering.notes.join(captured.notes);
         gathering.notes.join(dissected.notes);
@@ -156,5 +157,26 @@ impl ContainerSink for Extraction<'_> {
 
     fn loss(&mut self, loss: Loss) {
         self.gathering.losses.push(loss);
+    }
+}
+
+/// Takes the records of one stream.
+struct Taker<'t> {
+    gathering: &'t mut Gathering,
+    rules: &'t CaptureRules,
+    summary: &'t mut FileSummary,
+    origin: &'t Origin,
+    dissector: &'t mut Dissector,
+}
+
+impl Taker<'_> {
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) {
+        self.summary.saw(record.time);
+        let Self { gathering, rules, summary, origin, dissector } = self;
+        dissector.record(record, &mut |datagram| {
+            let is_sip = gathering.datagram(origin, &datagram, rules);
+            summary.sip_messages += u64::from(is_sip);
+        });
     }
 }

@@ -2,14 +2,16 @@
 
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
-    CaptureTime, FileId, Ledger, Loss, Note, NoteKind, Notes, RecordRef, SensorId,
+    CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
 };
 use crate::leg::media_flow::{FlowKey, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, observe};
 use crate::packet::{Datagram, Residue};
 use crate::sip;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
 /// Seeds are random, and no result depends on them: keys come from hostile captures.
 pub(super) type Hasher = foldhash::fast::RandomState;
@@ -48,6 +50,27 @@ pub struct FileSummary {
     pub sip_messages: u64,
     /// First and last record; absent when there was none.
     pub span: Option<TimeSpan>,
+    /// Hours since the epoch in which a record was captured.
+    pub hours: BTreeSet<i64>,
+    /// The hour of the last record, so that most records cost one compare.
+    hour: Option<i64>,
+}
+
+impl FileSummary {
+    /// A record was captured at `time`.
+    #[inline]
+    pub(super) fn saw(&mut self, time: CaptureTime) {
+        self.records += 1;
+        match &mut self.span {
+            Some(span) => span.join(TimeSpan::at(time)),
+            None => self.span = Some(TimeSpan::at(time)),
+        }
+        let hour = Some(time.ns().div_euclid(HOUR_NS));
+        if hour != self.hour {
+            self.hour = hour;
+            self.hours.extend(hour);
+        }
+    }
 }
 
 /// Where a datagram came from, beyond its record.
@@ -68,8 +91,6 @@ pub(super) struct Gathering {
     pub(super) losses: Vec<Loss>,
     pub(super) files: BTreeMap<FileId, FileSummary>,
     pub(super) spans: BTreeMap<SensorId, TimeSpan>,
-    /// Hours since the epoch in which records were captured.
-    pub(super) hours: BTreeMap<SensorId, std::collections::BTreeSet<i64>>,
 }
 
 impl Gathering {
@@ -83,7 +104,6 @@ impl Gathering {
             losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
-            hours: BTreeMap::new(),
         }
     }
 
@@ -137,7 +157,7 @@ impl Gathering {
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
         } else {
             self.ledger.add("sip.observed", 1);
-            observe::observe(self.legs.leg(sensor, call_id), datagram, &message);
+            observe(self.legs.leg(sensor, call_id), datagram, &message);
         }
         true
     }
@@ -175,9 +195,6 @@ impl Gathering {
         self.files.extend(other.files);
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
-        }
-        for (sensor, hours) in other.hours {
-            self.hours.entry(sensor).or_default().extend(hours);
         }
         (other.legs, other.flows)
     }

@@ -127,7 +127,7 @@ fn finish(
     whole.losses.extend(listing.losses());
     place_losses(&mut whole.losses, &listing, &whole.files);
     whole.losses.sort();
-    let hours = whole.hours.into_values().flatten().collect();
+    let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
     Reconstruction {
         legs,
         cdrs,

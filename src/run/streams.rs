@@ -1,7 +1,7 @@
 //! SIP over streams: what the pass over all captures puts together, framed into messages.
 
 use super::gather::{Gathering, Origin};
-use crate::base::{LossKind, SensorId};
+use crate::base::SensorId;
 use crate::leg::CaptureRules;
 use crate::packet::{Datagram, Flow, Residue, StreamEvent, StreamSink, Transport, reassemble};
 use crate::sip::{FramedMessage, Framer};
