@@ -2,6 +2,9 @@
 
 use crate::base::{CaptureTime, Loss, NS_PER_S};
 use crate::channel::Calendar;
+use crate::leg::Cdr;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`.
 pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
@@ -9,7 +12,9 @@ pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
 /// What was read and what was not.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Coverage {
-    /// First and last record of every capture; any order, overlaps allowed.
+    /// First and last record of stretches with records; any order, overlaps allowed. Made from the
+    /// records' times (`base::Spans` with a gap of at most an hour), not from the bounds of captures:
+    /// else it would matter how records lie in files.
     pub spans: Vec<(CaptureTime, CaptureTime)>,
     /// What could not be read.
     pub losses: Vec<Loss>,
@@ -47,6 +52,20 @@ impl Coverage {
         let first = self.spans.iter().map(|span| span.0).min()?;
         let last = self.spans.iter().map(|span| span.1).max()?;
         Some((first, last))
+    }
+
+    /// The days to judge: from the first day with data to `as_of`, by default the last calendar day
+    /// with data (design.md section 12, point 16). Data are records and starts of CDRs; absent when
+    /// there is neither. An `as_of` before the first data gives that one day.
+    #[must_use]
+    pub fn calendar(&self, cdrs: &[Cdr], zone: &TimeZone, as_of: Option<Date>) -> Option<Calendar> {
+        let starts = || cdrs.iter().map(|cdr| cdr.started);
+        let records = self.bounds();
+        let first = starts().min().into_iter().chain(records.map(|(first, _)| first)).min()?;
+        let last = starts().max().into_iter().chain(records.map(|(_, last)| last)).max()?;
+        let as_of = as_of.unwrap_or_else(|| Calendar::date_of(zone, last));
+        let first = Calendar::date_of(zone, first).min(as_of);
+        Some(Calendar::new(zone.clone(), first, as_of))
     }
 
     /// Which hours of the calendar a capture touches.

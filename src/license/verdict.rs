@@ -197,6 +197,34 @@ pub enum Caveat {
     },
 }
 
+impl Caveat {
+    /// Stable name used in output.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RestsOnDeduplication { .. } => "rests-on-deduplication",
+            Self::HidesDifferentCalls { .. } => "hides-different-calls",
+            Self::RestsOnCut { .. } => "rests-on-cut",
+            Self::StateBeforeUnseen { .. } => "state-before-unseen",
+            Self::RestsOnFirstDay { .. } => "rests-on-first-day",
+            Self::LastDayPartial { .. } => "last-day-partial",
+            Self::LossAccepted { .. } => "loss-accepted",
+            Self::DaysClipped { .. } => "days-clipped",
+        }
+    }
+
+    /// The verdict in the other case; absent when the caveat does not change it.
+    #[must_use]
+    pub const fn otherwise(&self) -> Option<Outcome> {
+        match self {
+            Self::RestsOnDeduplication { otherwise, .. }
+            | Self::RestsOnCut { otherwise }
+            | Self::RestsOnFirstDay { otherwise } => Some(*otherwise),
+            _ => None,
+        }
+    }
+}
+
 /// One line of the day table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DayRow {
