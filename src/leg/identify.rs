@@ -31,7 +31,9 @@ pub(super) fn identify(
         MessageKind::Request(Method::Invite) => found.invite(message),
         MessageKind::Request(Method::Refer) => found.refer(message),
         MessageKind::Request(Method::Notify) => found.notify(message),
-        MessageKind::Request(Method::Bye) => found.user_hosts(message, HeaderName::Also, IdentifierKind::Also),
+        MessageKind::Request(Method::Bye) => {
+            found.user_hosts(message, HeaderName::Also, IdentifierKind::Also)
+        }
         MessageKind::Response(300..=399) if key.cseq_method == Method::Invite => {
             found.user_hosts(message, HeaderName::Contact, IdentifierKind::RedirectContact);
         }
@@ -54,12 +56,8 @@ impl Found<'_, '_> {
         if value.is_empty() {
             return;
         }
-        let identifier = Identifier {
-            kind,
-            value: text(value),
-            said_by: self.datagram.source,
-            cseq: self.cseq,
-        };
+        let identifier =
+            Identifier { kind, value: text(value), said_by: self.datagram.source, cseq: self.cseq };
         let time = self.datagram.time;
         let record = self.datagram.record;
         self.leg.add_identifier(identifier, Sighting { first: time, last: time, record });

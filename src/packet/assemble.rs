@@ -84,9 +84,8 @@ impl Group {
                 && kept.end() == fragment.end()
                 && (kept.more != fragment.more || !same_beginning(&kept.bytes, &fragment.bytes))
         });
-        let whole_without_it = self.total().is_some_and(|total| {
-            self.filled_to() == total && fragment.end() > total
-        });
+        let whole_without_it =
+            self.total().is_some_and(|total| self.filled_to() == total && fragment.end() > total);
         in_time && !other_bytes && !whole_without_it
     }
 

@@ -60,9 +60,7 @@ impl Walk<'_> {
             && header.ttl() == 50
             && header.header_checksum() == 0
             && payload.ip_number == IpNumber::TCP;
-        if rebuilt
-            && let Some(outcome) = self.rebuilt_segment(frame, addresses, payload.payload)
-        {
+        if rebuilt && let Some(outcome) = self.rebuilt_segment(frame, addresses, payload.payload) {
             return outcome;
         }
         self.transport(frame, addresses, payload.ip_number.0, payload.payload)
@@ -172,7 +170,6 @@ impl Walk<'_> {
         }
     }
 }
-
 
 /// The frame whose innermost IP payload lacks `missing` bytes at its end.
 fn with_missing(frame: Frame, missing: usize) -> Frame {

@@ -144,11 +144,7 @@ fn finish(
 
 /// Reads the files with one gathering a thread: each takes the next file, largest first, until none
 /// is left. Which worker read which file cannot matter, because gatherings join.
-fn gather(
-    listing: &SpoolListing,
-    options: &ReconstructOptions,
-    hasher: &Hasher,
-) -> Vec<Gathering> {
+fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher) -> Vec<Gathering> {
     let mut order: Vec<usize> = (0..listing.files.len()).collect();
     order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
     let progress = Progress::new(options.progress, listing.bytes());
@@ -203,8 +199,7 @@ fn read_file(
 
 fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
     let total: usize = partitions.iter().map(Vec::len).sum();
-    let mut legs: Vec<Leg> =
-        partitions.into_iter().flatten().filter(Leg::has_invite).collect();
+    let mut legs: Vec<Leg> = partitions.into_iter().flatten().filter(Leg::has_invite).collect();
     legs.par_sort_unstable_by(|left, right| {
         (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
     });

@@ -16,9 +16,6 @@ pub(super) fn read_streams(
     let origin = Origin { sensor, entry_name: Box::default() };
     let mut streams = Streams { gathering, rules, origin, framer: None };
     let reassembled = reassemble(vec![residue], &mut streams);
-    gathering.ledger += reassembled.ledger;
-    gathering.notes.join(reassembled.notes);
-    gathering.losses.extend(reassembled.losses);
 }
 
 struct Streams<'g> {
