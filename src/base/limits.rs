@@ -37,3 +37,7 @@ pub const CAPTURE_BLOCK_BYTES_MAX: u32 = 16 << 20;
 pub const CAPTURE_SNAPLEN_MAX: u32 = 256 << 10;
 /// Plausible records in a row that prove a place to resume at after damage (crates section 5).
 pub const RESUME_CHAIN_RECORDS: usize = 6;
+/// Losses that one capture lists apart; further ones are added to the last.
+pub const LOSSES_PER_CAPTURE_MAX: usize = 1_000;
+/// Interfaces of one pcapng section that are kept; the field that names one has 32 bits.
+pub const CAPTURE_INTERFACES_MAX: usize = 65_536;
