@@ -94,3 +94,7 @@ pub const CODECS_PER_MEDIA_MAX: usize = 64;
 pub const FRAMED_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Longest body of a SIP message in a byte stream; pictures and vCards stay below it.
 pub const FRAMED_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Losses that one capture lists apart; further ones are added to the last.
+pub const LOSSES_PER_CAPTURE_MAX: usize = 1_000;
+/// Interfaces of one pcapng section that are kept; the field that names one has 32 bits.
+pub const CAPTURE_INTERFACES_MAX: usize = 65_536;

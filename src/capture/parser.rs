@@ -1,0 +1,309 @@
+//! The capture parser: keeps what a push left over, and reports at the end.
+//!
+//! In: a capture's bytes in pieces of any size. Out: records. A slice that holds whole records is
+//! walked in place; only a record that spans two pushes is copied.
+
+use super::pcap::{FILE_HEADER_BYTES, PcapHeader, PcapWalk, RecordHeader, is_pcap_magic};
+use super::pcapng::{NgWalk, SECTION_MAGIC};
+use super::{CaptureFormat, Record};
+use crate::base::limits::LOSSES_PER_CAPTURE_MAX;
+use crate::base::{CaptureId, CaptureTime, Loss, LossKind, Note, NoteKind, Notes};
+
+/// What a capture was, once it has ended.
+#[derive(Clone, Debug)]
+pub struct CaptureEnd {
+    /// Absent: no capture, or too short to tell.
+    pub format: Option<CaptureFormat>,
+    /// Records that were given (in a range, those of the range).
+    pub records: u64,
+    /// Bytes that were pushed.
+    pub bytes: u64,
+    /// Times of the first and the last record, in the order of the capture.
+    pub first_last: Option<(CaptureTime, CaptureTime)>,
+    /// What was odd.
+    pub notes: Notes,
+    /// What was lost. `when` spans the records around the loss: at the end of a capture it is the last
+    /// record's time twice, and what was lost came at or after it.
+    pub losses: Vec<Loss>,
+}
+
+/// How far a walk came.
+pub(super) struct Progress {
+    /// Bytes that are done with.
+    pub(super) used: usize,
+    /// Bytes that the next step needs, counted behind those.
+    pub(super) needed: usize,
+}
+
+/// Counters, notes and losses of one capture.
+pub(super) struct Report {
+    capture: CaptureId,
+    /// Offset in the capture of the data in hand.
+    base: u64,
+    /// Number of the last record.
+    index: u32,
+    records: u64,
+    first: Option<CaptureTime>,
+    last: Option<CaptureTime>,
+    notes: Notes,
+    losses: Vec<Loss>,
+    /// The last loss waits for the record behind it, which bounds its time.
+    open_loss: bool,
+}
+
+impl Report {
+    fn new(capture: CaptureId) -> Self {
+        Self {
+            capture,
+            base: 0,
+            index: 0,
+            records: 0,
+            first: None,
+            last: None,
+            notes: Notes::default(),
+            losses: Vec::new(),
+            open_loss: false,
+        }
+    }
+
+    /// Offset in the capture of place `at` of the data in hand.
+    pub(super) fn offset(&self, at: usize) -> u64 {
+        self.base.saturating_add(at as u64)
+    }
+
+    /// Time of the last record.
+    pub(super) fn last_time(&self) -> Option<CaptureTime> {
+        self.last
+    }
+
+    /// Counts the record at place `at`; returns its number and its offset.
+    #[inline]
+    pub(super) fn next_record(&mut self, at: usize, time: CaptureTime) -> (u32, u64) {
+        self.index = self.index.saturating_add(1);
+        self.records += 1;
+        if self.first.is_none() {
+            self.first = Some(time);
+        }
+        self.last = Some(time);
+        if self.open_loss {
+            self.close_loss(time);
+        }
+        (self.index, self.offset(at))
+    }
+
+    #[cold]
+    fn close_loss(&mut self, time: CaptureTime) {
+        self.open_loss = false;
+        if let Some(loss) = self.losses.last_mut() {
+            let (low, high) = loss.when.unwrap_or((time, time));
+            loss.when = Some((low.min(time), high.max(time)));
+        }
+    }
+
+    /// Notes an anomaly at place `at`.
+    pub(super) fn note(&mut self, kind: NoteKind, at: usize, detail: impl Into<String>) {
+        self.note_at(kind, self.offset(at), None, detail);
+    }
+
+    fn note_at(
+        &mut self,
+        kind: NoteKind,
+        offset: u64,
+        record: Option<u32>,
+        detail: impl Into<String>,
+    ) {
+        let (capture, offset) = (self.capture, Some(offset));
+        self.notes.add(Note { capture, offset, record, kind, detail: detail.into() });
+    }
+
+    /// Notes an anomaly of the record at place `at` that is about to be given.
+    pub(super) fn note_record(&mut self, kind: NoteKind, at: usize, detail: impl Into<String>) {
+        let record = Some(self.index.saturating_add(1));
+        self.note_at(kind, self.offset(at), record, detail);
+    }
+
+    /// A header that is odd and was believed.
+    #[cold]
+    pub(super) fn odd_header(&mut self, at: usize, format: &PcapHeader, header: &RecordHeader) {
+        let detail = if header.fraction >= format.fractions() {
+            format!("fraction of a second is {}; carried over", header.fraction)
+        } else if header.captured > header.original {
+            format!("{} bytes captured of {} on the wire", header.captured, header.original)
+        } else {
+            "record without bytes".to_owned()
+        };
+        self.note_record(NoteKind::Damaged, at, detail);
+    }
+
+    /// Bytes from offset `start` to place `end` were skipped.
+    #[cold]
+    pub(super) fn damaged(&mut self, start: u64, end: usize) {
+        let bytes = self.offset(end).saturating_sub(start);
+        let detail = format!("{bytes} damaged bytes at {start} skipped");
+        self.note_at(NoteKind::Damaged, start, None, detail.clone());
+        self.lose(LossKind::Damaged, bytes, detail);
+    }
+
+    /// The capture ends inside something of which `bytes` are there.
+    #[cold]
+    pub(super) fn cut_tail(&mut self, at: usize, bytes: usize, detail: &str) {
+        if bytes == 0 {
+            return;
+        }
+        self.note(NoteKind::Cut, at, detail);
+        let detail = format!("{detail} at {}", self.offset(at));
+        self.lose(LossKind::CutTail, bytes as u64, detail);
+    }
+
+    /// Lists a loss behind the last record.
+    pub(super) fn lose(&mut self, kind: LossKind, bytes: u64, detail: String) {
+        let when = self.last.map(|last| (last, last));
+        self.open_loss = true;
+        if self.losses.len() >= LOSSES_PER_CAPTURE_MAX
+            && let Some(last) = self.losses.last_mut()
+        {
+            last.bytes = last.bytes.saturating_add(bytes);
+            last.detail = "this and all further losses of the capture".to_owned();
+            return;
+        }
+        let file = self.capture.file;
+        self.losses.push(Loss { when, kind, file, bytes, detail });
+    }
+}
+
+enum Walk {
+    /// Not yet known.
+    Start,
+    Pcap(PcapWalk),
+    PcapNg(Box<NgWalk>),
+    /// No capture; its bytes are counted.
+    Unknown,
+}
+
+/// Parses one capture.
+pub struct CaptureParser {
+    walk: Walk,
+    report: Report,
+    /// What earlier pushes left over.
+    left: Vec<u8>,
+    /// Bytes that must be at hand before the next step.
+    needed: usize,
+    bytes: u64,
+}
+
+impl CaptureParser {
+    /// A parser for the bytes of `capture` from its start.
+    #[must_use]
+    pub fn new(capture: CaptureId) -> Self {
+        Self {
+            walk: Walk::Start,
+            report: Report::new(capture),
+            left: Vec::new(),
+            needed: 0,
+            bytes: 0,
+        }
+    }
+
+    /// A parser for the bytes of a pcap from the record on that is number `index` (from 1) and starts
+    /// at byte `offset`: a range of [`super::split_ranges`].
+    #[must_use]
+    pub fn resume_at(capture: CaptureId, header: PcapHeader, offset: u64, index: u32) -> Self {
+        let mut parser = Self::new(capture);
+        parser.walk = Walk::Pcap(PcapWalk::new(header));
+        parser.report.base = offset;
+        parser.report.index = index.saturating_sub(1);
+        parser
+    }
+
+    /// Takes the next bytes; gives every record that is certain by then.
+    pub fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(Record<'_>)) {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        let mut at = 0;
+        while !self.left.is_empty() && at < bytes.len() {
+            let take = self.needed.saturating_sub(self.left.len()).clamp(1, bytes.len() - at);
+            self.left.extend_from_slice(&bytes[at..at + take]);
+            at += take;
+            if self.left.len() < self.needed {
+                return;
+            }
+            let mut left = std::mem::take(&mut self.left);
+            let used = self.run(&left, false, emit);
+            let rest = left.len() - used;
+            if rest <= take {
+                // What is left over lies whole in this push: go on there, in place.
+                at -= rest;
+                left.clear();
+            } else {
+                left.drain(..used);
+            }
+            self.left = left;
+        }
+        if at < bytes.len() {
+            let used = self.run(&bytes[at..], false, emit);
+            self.left.extend_from_slice(&bytes[at + used..]);
+        }
+    }
+
+    /// No more bytes come: gives the records that waited for what follows them.
+    pub fn finish(mut self, emit: &mut impl FnMut(Record<'_>)) -> CaptureEnd {
+        let left = std::mem::take(&mut self.left);
+        self.run(&left, true, emit);
+        let format = match &self.walk {
+            Walk::Pcap(_) => Some(CaptureFormat::Pcap),
+            Walk::PcapNg(_) => Some(CaptureFormat::PcapNg),
+            Walk::Start | Walk::Unknown => None,
+        };
+        let Report { records, first, last, notes, losses, .. } = self.report;
+        let first_last = first.zip(last);
+        CaptureEnd { format, records, bytes: self.bytes, first_last, notes, losses }
+    }
+
+    /// Works on `data`, which lies at the report's base; returns how much is done with.
+    fn run(&mut self, data: &[u8], at_end: bool, emit: &mut impl FnMut(Record<'_>)) -> usize {
+        let mut done = 0;
+        if matches!(self.walk, Walk::Start) {
+            match self.start(data, at_end) {
+                Some(used) => done = used,
+                None => {
+                    self.needed = FILE_HEADER_BYTES;
+                    return 0;
+                }
+            }
+            self.report.base += done as u64;
+        }
+        let data = &data[done..];
+        let progress = match &mut self.walk {
+            Walk::Pcap(walk) => walk.run(data, at_end, &mut self.report, emit),
+            Walk::PcapNg(walk) => walk.run(data, at_end, &mut self.report, emit),
+            Walk::Start | Walk::Unknown => Progress { used: data.len(), needed: 0 },
+        };
+        self.report.base += progress.used as u64;
+        self.needed = progress.needed;
+        done + progress.used
+    }
+
+    /// Tells the format; returns the length of the file header, absent while more bytes are needed.
+    fn start(&mut self, data: &[u8], at_end: bool) -> Option<usize> {
+        if data.starts_with(&SECTION_MAGIC) {
+            self.walk = Walk::PcapNg(Box::default());
+            return Some(0);
+        }
+        if let Some(header) = PcapHeader::parse(data) {
+            self.walk = Walk::Pcap(PcapWalk::new(header));
+            return Some(FILE_HEADER_BYTES);
+        }
+        let may_become = is_pcap_magic(data) || data.len() < SECTION_MAGIC.len();
+        if may_become && !at_end {
+            return None;
+        }
+        self.walk = Walk::Unknown;
+        if may_become {
+            self.report.note(NoteKind::Cut, 0, "capture ends before its file header does");
+            let detail = "capture without a whole file header".to_owned();
+            self.report.lose(LossKind::CutTail, data.len() as u64, detail);
+        } else {
+            self.report.note(NoteKind::NotACapture, 0, "no capture: its magic is not known");
+        }
+        Some(0)
+    }
+}
