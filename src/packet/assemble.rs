@@ -17,6 +17,8 @@ pub(super) struct Whole {
     /// Time and record of the fragment that completed it; `missing` when bytes lack at its end.
     pub(super) frame: Frame,
     pub(super) protocol: u8,
+    /// How many fragments it is made of.
+    pub(super) fragments: usize,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -84,9 +86,8 @@ impl Group {
                 && kept.end() == fragment.end()
                 && (kept.more != fragment.more || !same_beginning(&kept.bytes, &fragment.bytes))
         });
-        let whole_without_it = self.total().is_some_and(|total| {
-            self.filled_to() == total && fragment.end() > total
-        });
+        let whole_without_it =
+            self.total().is_some_and(|total| self.filled_to() == total && fragment.end() > total);
         in_time && !other_bytes && !whole_without_it
     }
 
@@ -160,7 +161,7 @@ impl Group {
             vendor_blind,
             ..Frame::new(latest.time, latest.record)
         };
-        Some(Whole { frame, protocol: first.protocol, bytes })
+        Some(Whole { frame, protocol: first.protocol, fragments: self.seen.len(), bytes })
     }
 
     fn finish(self) -> Assembled {

@@ -60,9 +60,7 @@ impl Walk<'_> {
             && header.ttl() == 50
             && header.header_checksum() == 0
             && payload.ip_number == IpNumber::TCP;
-        if rebuilt
-            && let Some(outcome) = self.rebuilt_segment(frame, addresses, payload.payload)
-        {
+        if rebuilt && let Some(outcome) = self.rebuilt_segment(frame, addresses, payload.payload) {
             return outcome;
         }
         self.transport(frame, addresses, payload.ip_number.0, payload.payload)
@@ -167,12 +165,14 @@ impl Walk<'_> {
             Added::Malformed => Outcome::Malformed,
             Added::OverLimit => Outcome::OverLimit,
             Added::Media(whole) => {
+                // All but the one at hand were counted as kept.
+                let earlier = whole.fragments.saturating_sub(1) as u64;
+                self.held.ledger.add("packet.fragments_released", earlier);
                 self.extensions(whole.frame, key.addresses, whole.protocol, &whole.bytes)
             }
         }
     }
 }
-
 
 /// The frame whose innermost IP payload lacks `missing` bytes at its end.
 fn with_missing(frame: Frame, missing: usize) -> Frame {
