@@ -17,6 +17,8 @@ pub(super) struct Whole {
     /// Time and record of the fragment that completed it; `missing` when bytes lack at its end.
     pub(super) frame: Frame,
     pub(super) protocol: u8,
+    /// How many fragments it is made of.
+    pub(super) fragments: usize,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -159,7 +161,7 @@ impl Group {
             vendor_blind,
             ..Frame::new(latest.time, latest.record)
         };
-        Some(Whole { frame, protocol: first.protocol, bytes })
+        Some(Whole { frame, protocol: first.protocol, fragments: self.seen.len(), bytes })
     }
 
     fn finish(self) -> Assembled {

@@ -117,7 +117,7 @@ impl Dissector {
                 notes.add(Note { capture: self.capture, offset, record, kind, detail });
             }
         }
-        let held = self.held;
+        let mut held = self.held;
         let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
         for (what, when) in [
             ("IP fragments", held.fragments.dropped),
@@ -128,12 +128,8 @@ impl Dissector {
                 limit(self.capture, what, when, &mut notes, &mut losses);
             }
         }
-        let residue = Residue {
-            fragments: held.fragments.into_sorted(),
-            flows: held.segments.into_sorted(),
-            sctp: held.sctp.parts,
-        };
-        Dissected { residue, ledger: held.ledger, notes, losses }
+        let ledger = std::mem::take(&mut held.ledger);
+        Dissected { residue: held.into_residue(), ledger, notes, losses }
     }
 
     fn unread_links(&self, notes: &mut Notes, losses: &mut Vec<Loss>) {

@@ -165,6 +165,9 @@ impl Walk<'_> {
             Added::Malformed => Outcome::Malformed,
             Added::OverLimit => Outcome::OverLimit,
             Added::Media(whole) => {
+                // All but the one at hand were counted as kept.
+                let earlier = whole.fragments.saturating_sub(1) as u64;
+                self.held.ledger.add("packet.fragments_released", earlier);
                 self.extensions(whole.frame, key.addresses, whole.protocol, &whole.bytes)
             }
         }

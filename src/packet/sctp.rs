@@ -58,6 +58,37 @@ impl SctpStore {
     }
 }
 
+/// The parts of one direction of an association as runs that belong together: from a part that begins
+/// a message up to the one that ends it, or as far as the sequence numbers go on. Depends on the set of
+/// parts alone: of two with one number the first by time counts.
+pub(super) fn runs(mut parts: Vec<SctpPart>) -> Vec<Vec<SctpPart>> {
+    parts.sort_unstable();
+    let mut places: BTreeMap<i64, SctpPart> = BTreeMap::new();
+    let (mut reference, mut reference_place) = (parts.first().map_or(0, |part| part.tsn), 0i64);
+    for part in parts {
+        // Signed distance: numbers wrap around (RFC 9260 section 1.6).
+        reference_place += i64::from(part.tsn.wrapping_sub(reference).cast_signed());
+        reference = part.tsn;
+        places.entry(reference_place).or_insert(part);
+    }
+    let mut runs: Vec<Vec<SctpPart>> = Vec::new();
+    let mut expected = None;
+    for (place, part) in places {
+        let goes_on = expected == Some(place)
+            && !part.begins
+            && runs
+                .last()
+                .and_then(|run| run.last())
+                .is_some_and(|last| !last.ends && last.stream == part.stream);
+        expected = Some(place + 1);
+        match runs.last_mut() {
+            Some(run) if goes_on => run.push(part),
+            _ => runs.push(vec![part]),
+        }
+    }
+    runs
+}
+
 impl Walk<'_> {
     /// A packet: common header, then chunks, each padded to a multiple of four.
     pub(super) fn sctp(&mut self, frame: Frame, addresses: Addresses, bytes: &[u8]) -> Outcome {

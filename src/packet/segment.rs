@@ -33,6 +33,8 @@ pub(super) struct Segment {
 /// Moments and bytes of something that was not kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Dropped {
+    /// The first by place.
+    pub(super) record: RecordRef,
     pub(super) first: CaptureTime,
     pub(super) last: CaptureTime,
     pub(super) segments: u64,
@@ -41,13 +43,20 @@ pub(super) struct Dropped {
 
 impl Dropped {
     /// One segment.
-    pub(super) const fn of(time: CaptureTime, bytes: usize) -> Self {
-        Self { first: time, last: time, segments: 1, bytes: bytes as u64 }
+    fn of(segment: &Segment) -> Self {
+        Self {
+            record: segment.record,
+            first: segment.time,
+            last: segment.time,
+            segments: 1,
+            bytes: segment.bytes.len() as u64,
+        }
     }
 
     /// Both.
     pub(super) fn join(self, other: Self) -> Self {
         Self {
+            record: self.record.min(other.record),
             first: self.first.min(other.first),
             last: self.last.max(other.last),
             segments: self.segments + other.segments,
@@ -88,7 +97,7 @@ impl FlowSegments {
 
     fn drop_segments(&mut self) -> usize {
         for segment in std::mem::take(&mut self.segments) {
-            let dropped = Dropped::of(segment.time, segment.bytes.len());
+            let dropped = Dropped::of(&segment);
             self.dropped = Dropped::joined(self.dropped, dropped);
         }
         std::mem::take(&mut self.bytes)
@@ -124,7 +133,7 @@ pub(super) struct SegmentStore {
 impl SegmentStore {
     /// Keeps a segment that has payload, or begins a connection.
     pub(super) fn add(&mut self, flow: Flow, segment: Segment) -> Kept {
-        let dropped = Dropped::of(segment.time, segment.bytes.len());
+        let dropped = Dropped::of(&segment);
         if self.flows.len() >= TCP_FLOWS_PER_CAPTURE_MAX && !self.flows.contains_key(&flow) {
             self.over_limit = Dropped::joined(self.over_limit, dropped);
             return Kept::OverLimit;

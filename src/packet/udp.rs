@@ -17,13 +17,13 @@ impl Walk<'_> {
             return short(frame);
         };
         // A length of less than its own header says nothing (0: a jumbogram, RFC 2675).
-        let expected = match usize::from(length).checked_sub(8) {
-            Some(expected) => expected,
-            None => rest.len(),
+        let (payload, missing) = match usize::from(length).checked_sub(8) {
+            Some(expected) => {
+                let payload = &rest[..expected.min(rest.len())];
+                (payload, u32::try_from(expected - payload.len()).unwrap_or(u32::MAX))
+            }
+            None => (rest, frame.missing),
         };
-        let payload = &rest[..expected.min(rest.len())];
-        let missing = expected - payload.len();
-        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         // Beyond the UDP length nothing of this datagram is missing.
         let frame = Frame { missing, ..frame };
         let ports = (source, destination);

@@ -9,7 +9,7 @@ use super::fragment::FragmentStore;
 use super::frame::{Addresses, Frame};
 use super::sctp::SctpStore;
 use super::segment::SegmentStore;
-use super::{Datagram, Transport};
+use super::{Datagram, Residue, Transport};
 use crate::base::{CaptureTime, Endpoint, Ledger};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,17 @@ pub(super) struct Held {
     pub(super) sctp: SctpStore,
     /// By link type.
     pub(super) unread_links: BTreeMap<u16, Unread>,
+}
+
+impl Held {
+    /// What waits for other records.
+    pub(super) fn into_residue(self) -> Residue {
+        Residue {
+            fragments: self.fragments.into_sorted(),
+            flows: self.segments.into_sorted(),
+            sctp: self.sctp.parts,
+        }
+    }
 }
 
 /// One record on its way in.
