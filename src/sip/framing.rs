@@ -344,7 +344,7 @@ mod tests {
         check(
             "A x SIP/2.0|l: 29||B y SIP/2.0|i: b|l: 0|||||||C z SIP/2.0|l: 0||",
             &[
-                "Complete A x SIP/2.0|l: 29||B y SIP/2.0|i: b|l: 0|||||",
+                "Complete A x SIP/2.0|l: 29||B y SIP/2.0|i: b|l: 0|||",
                 "Complete C z SIP/2.0|l: 0||",
             ],
         );

@@ -8,7 +8,7 @@ use super::header_name::HeaderName;
 use super::message::Message;
 use super::method::Method;
 use super::start_line::StartLine;
-use super::text::is_space;
+use super::text::trim;
 use rsip::headers::ToTypedHeader;
 use rsip::prelude::{HasHeaders, HeadersExt, UntypedHeader};
 use rsip::{Header, SipMessage};
@@ -79,14 +79,19 @@ pub fn normalise(message: &Message<'_>) -> String {
     text
 }
 
-/// One line: every run of white space with a line end in it becomes one space.
+/// One line: a run of white space with a line end in it becomes one space, or nothing before a
+/// semicolon, where rsip does not take it. (That it may change a quoted name is no loss: no name is
+/// looked at.)
 fn unfold(value: &[u8]) -> String {
-    if memchr::memchr2(b'\r', b'\n', value).is_none() {
-        return String::from_utf8_lossy(value).into_owned();
+    let mut text = String::with_capacity(value.len());
+    for line in value.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        let line = trim(line);
+        if !text.is_empty() && !line.is_empty() && line.first() != Some(&b';') {
+            text.push(' ');
+        }
+        text.push_str(&String::from_utf8_lossy(line));
     }
-    let words = value.split(|byte| is_space(*byte)).filter(|word| !word.is_empty());
-    let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
-    words.join(" ")
+    text
 }
 
 /// rsip's typed view; absent when it cannot read the normalised message.
@@ -102,7 +107,7 @@ pub fn typed(message: &Message<'_>) -> Option<Typed> {
     };
     if let Some(cseq) = parsed.cseq_header().ok().and_then(|header| header.typed().ok()) {
         let method = cseq.method.to_string();
-        typed.cseq = Some((u32::from(cseq.seq), Method::from_token(method.as_bytes())));
+        typed.cseq = Some((cseq.seq, Method::from_token(method.as_bytes())));
     }
     if let Some(from) = parsed.from_header().ok().and_then(|header| header.typed().ok()) {
         typed.from_tag = Some(from.tag().map(|tag| tag.value().to_owned()).unwrap_or_default());

@@ -1,6 +1,5 @@
 //! The number that the vendor's sniffer takes from a party's header.
 
-use super::text::trim;
 use memchr::memmem;
 
 /// The schemes that the sniffer knows, in the order in which it looks for them (facts B): how many
@@ -28,12 +27,19 @@ struct Scheme {
 /// `+`, visual separators, escapes and passwords stay.
 #[must_use]
 pub fn vendor_number(value: &[u8], number_only: bool, semicolon_in_number: bool) -> &[u8] {
-    let value = trim(value);
+    let value = first_line_of(value);
     let Some((scheme, at)) = first_scheme(value) else {
         return &[];
     };
     let text = value.get(at + scheme.skipped..).unwrap_or_default();
     number_of(text, scheme.is_number, number_only, semicolon_in_number).unwrap_or_default()
+}
+
+/// The sniffer reads a header up to its first line end: what is folded it does not see. (A value that
+/// is folded right behind the colon is empty to it; [`super::Message::header`] has dropped that fold.)
+fn first_line_of(value: &[u8]) -> &[u8] {
+    let end = memchr::memchr2(b'\r', b'\n', value).unwrap_or(value.len());
+    value.get(..end).unwrap_or_default().trim_ascii()
 }
 
 fn first_scheme(value: &[u8]) -> Option<(&'static Scheme, usize)> {
@@ -132,6 +138,8 @@ mod tests {
                     ("<sip:", ""),
                     ("<sip:anonymous@anonymous.invalid>", "anonymous"),
                     ("<sip:a@b@c>", "a"),
+                    ("\"A\"\r\n <sip:100@h>", ""),
+                    (" <sip:100@h>\r\n ;tag=1", "100"),
                 ],
             );
         }
