@@ -1,1 +1,4 @@
-//! Placeholder of the room `run`.
+//! EDGE: threads, sharding, memory budget, resume, progress.
+
+pub mod config;
+pub mod map;
