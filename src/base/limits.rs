@@ -21,3 +21,8 @@ pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
 /// How long a call may last after its start: `absolute_timeout`, 4 h (facts C). A spool's directory
 /// holds packets up to so long after its own minute.
 pub const CALL_REACH_NS: i64 = 4 * 3_600 * super::NS_PER_S;
+/// Days of a history, the latest ones before the day of the verdict: three years, far above what a
+/// spool keeps; a capture with a broken clock must not make millions of hours.
+pub const HISTORY_DAYS_MAX: usize = 1_100;
+/// Spans of the largest peak that a history lists.
+pub const PEAK_SPANS_MAX: usize = 16;

@@ -1,1 +1,21 @@
-//! Placeholder of the room `channel`.
+//! CDRs or calls to channels over time: intervals, step function, history, under a reading.
+//!
+//! In: CDRs, the groups that make one unit of counting, a reading, a calendar. Out: channel
+//! nanoseconds and peaks per local hour and day, exact. All arithmetic is in integers.
+
+pub mod calendar;
+pub mod count;
+pub mod dedup;
+pub mod evident;
+pub mod history;
+pub mod interval;
+pub mod number;
+pub mod reading;
+pub mod unit;
+
+pub use calendar::{Calendar, Day, Hour};
+pub use count::{Channels, DayCount, HourCount};
+pub use history::{History, PeakSpan};
+pub use number::{NumberKey, last_six};
+pub use reading::{Axis, CountReading, Reading, ReadingError, ReadingPins};
+pub use unit::{Groups, Units};

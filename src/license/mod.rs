@@ -1,1 +1,15 @@
-//! Placeholder of the room `license`.
+//! History to lock state to verdict; license systems and their policies.
+//!
+//! In: the days' figures of a scenario under every reading, the limit, what was covered and lost.
+//! Out: the verdict, how sure it is, and what would change it.
+
+pub mod coverage;
+pub mod lock;
+pub mod verdict;
+
+pub use coverage::{Coverage, DayCoverage};
+pub use lock::{DayLock, LockState, judge_days, lifts};
+pub use verdict::{
+    Agreement, Caveat, DayRow, Deciding, Evidence, Flip, Judged, Margin, Nearest, Outcome,
+    Question, Scenario, ScenarioVerdict, judge,
+};

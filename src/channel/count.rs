@@ -1,0 +1,200 @@
+//! Intervals to figures: a sweep over sorted interval edges, exact, in integer nanoseconds.
+//!
+//! An hour has an area (channel nanoseconds) and a peak; a day the largest of either. No buckets, no
+//! floats: a mean is a fraction.
+
+use super::calendar::Calendar;
+use super::dedup::{Grouping, group};
+use super::interval::{Interval, Shape, interval, union};
+use super::reading::{Branches, CountReading};
+use super::unit::Units;
+use std::cmp::Ordering;
+
+/// An exact number of channels: a mean is channel nanoseconds over the nanoseconds of its hour.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels {
+    /// Channel nanoseconds, or channels when `denominator` is 1.
+    pub numerator: u128,
+    /// Nanoseconds of the hour, or 1; never 0.
+    pub denominator: u64,
+}
+
+impl Channels {
+    /// No channel.
+    pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
+
+    /// A whole number of channels.
+    #[must_use]
+    pub const fn whole(channels: u64) -> Self {
+        Self { numerator: channels as u128, denominator: 1 }
+    }
+}
+
+impl Ord for Channels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // 2^32 CDRs times 2^16 branches times 2^42 ns stay below 2^90; hours below 2^42 ns: the
+        // products saturate only for fractions that no capture can make.
+        let left = self.numerator.saturating_mul(u128::from(other.denominator));
+        let right = other.numerator.saturating_mul(u128::from(self.denominator));
+        left.cmp(&right)
+    }
+}
+
+impl PartialOrd for Channels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Channels {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Channels {}
+
+/// What one hour holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HourCount {
+    /// Channel nanoseconds.
+    pub channel_ns: u128,
+    /// Most channels at one moment.
+    pub peak_channels: u64,
+}
+
+/// What one day holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DayCount {
+    /// The largest mean of an hour.
+    pub mean: Channels,
+    /// Number of the first hour with that mean, in [`Calendar::hours`].
+    pub mean_hour: usize,
+    /// The largest peak of an hour.
+    pub peak_channels: u64,
+    /// Number of the first hour with that peak.
+    pub peak_hour: usize,
+}
+
+/// A change of the number of channels: moment in nanoseconds, and by how many.
+pub(super) type Edge = (i64, i64);
+
+/// Edges of all channels under a reading, sorted by time.
+pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Grouping) -> Vec<Edge> {
+    let table = units.table(reading.cut);
+    let shape = Shape { cut: reading.cut, span: reading.span, edges: reading.edges };
+    let mut edges = Vec::with_capacity(grouping.group_of.len() * 2);
+    let mut push = |occupied: Interval, branches: u16| {
+        let weight = match reading.branches {
+            Branches::Leg => 1,
+            Branches::Branch => i64::from(branches),
+        };
+        edges.push((occupied.start_ns, weight));
+        edges.push((occupied.end_ns, -weight));
+    };
+    let mut intervals = Vec::new();
+    let order = grouping.units_by_group();
+    let same = |left: &u32, right: &u32| {
+        grouping.group_of[*left as usize] == grouping.group_of[*right as usize]
+    };
+    for channel in order.chunk_by(same) {
+        intervals.clear();
+        let mut branches = 1;
+        for unit in channel {
+            let head = &table.heads[*unit as usize];
+            branches = branches.max(head.branches);
+            let members = table.members_of(head).iter();
+            intervals
+                .extend(members.filter_map(|index| interval(&units.cdrs[*index as usize], shape)));
+        }
+        if intervals.len() > 1 {
+            union(&mut intervals);
+        }
+        for occupied in &intervals {
+            push(*occupied, branches);
+        }
+    }
+    edges.sort_unstable();
+    edges
+}
+
+/// Walks the step function inside the calendar's bounds: `visit(from, until, channels)` for every
+/// step, also those without channels.
+pub(super) fn steps(edges: &[Edge], calendar: &Calendar, mut visit: impl FnMut(i64, i64, u64)) {
+    let (first, end) = calendar.bounds_ns();
+    let (mut at, mut channels) = (first, 0i64);
+    for (moment, change) in edges {
+        let moment = (*moment).clamp(first, end);
+        if moment > at {
+            visit(at, moment, channels.unsigned_abs());
+            at = moment;
+        }
+        channels += change;
+    }
+    if at < end {
+        visit(at, end, channels.unsigned_abs());
+    }
+}
+
+/// Figures of every hour of the calendar.
+pub(super) fn hour_counts(edges: &[Edge], calendar: &Calendar) -> Vec<HourCount> {
+    let hours = calendar.hours();
+    let mut counts = vec![HourCount::default(); hours.len()];
+    let mut hour = 0;
+    steps(edges, calendar, |from, until, channels| {
+        let mut from = from;
+        while from < until && hour < hours.len() {
+            let hour_end = hours[hour].ended.ns();
+            let upto = until.min(hour_end);
+            let count = &mut counts[hour];
+            count.channel_ns += u128::from(channels) * u128::from(upto.abs_diff(from));
+            count.peak_channels = count.peak_channels.max(channels);
+            from = upto;
+            if upto == hour_end {
+                hour += 1;
+            }
+        }
+    });
+    counts
+}
+
+/// Figures of every day from those of its hours.
+pub(super) fn day_counts(hours: &[HourCount], calendar: &Calendar) -> Vec<DayCount> {
+    let day_of = |day: &super::calendar::Day| {
+        let first = day.hours.start;
+        let mut count =
+            DayCount { mean: Channels::ZERO, mean_hour: first, peak_channels: 0, peak_hour: first };
+        for hour in day.hours.clone() {
+            let mean = Channels {
+                numerator: hours[hour].channel_ns,
+                denominator: calendar.hours()[hour].length_ns().max(1),
+            };
+            if mean > count.mean {
+                (count.mean, count.mean_hour) = (mean, hour);
+            }
+            if hours[hour].peak_channels > count.peak_channels {
+                (count.peak_channels, count.peak_hour) = (hours[hour].peak_channels, hour);
+            }
+        }
+        count
+    };
+    calendar.days().iter().map(day_of).collect()
+}
+
+/// The days' figures under each of several readings, in their order. Work that readings share is done
+/// once.
+#[must_use]
+pub fn evaluate(
+    units: &Units<'_>,
+    calendar: &Calendar,
+    readings: &[CountReading],
+) -> Vec<Vec<DayCount>> {
+    readings
+        .iter()
+        .map(|reading| {
+            let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
+            let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
+            day_counts(&hours, calendar)
+        })
+        .collect()
+}

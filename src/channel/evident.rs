@@ -1,0 +1,35 @@
+//! Evidently different calls: legs that deduplication counts as one channel although they are two
+//! calls (design.md section 12, point 5).
+
+use crate::leg::Cdr;
+
+/// Says whether two CDRs, given by index, are evidently different calls. What evidence links the
+/// legs, or which media they used, is known above; [`SameHop`] judges by the CDRs alone.
+pub trait Distinct {
+    /// Whether `first` and `other` cannot be one call.
+    fn evidently_different(&self, first: usize, other: usize) -> bool;
+}
+
+impl<F: Fn(usize, usize) -> bool> Distinct for F {
+    fn evidently_different(&self, first: usize, other: usize) -> bool {
+        self(first, other)
+    }
+}
+
+/// Two answered dialogs of one sensor between the same two hosts are two calls: one call crosses a
+/// hop once. CDRs of one leg (a split by timeout, a reused Call-ID) are not judged.
+#[derive(Clone, Copy, Debug)]
+pub struct SameHop<'a>(pub &'a [Cdr]);
+
+impl Distinct for SameHop<'_> {
+    fn evidently_different(&self, first: usize, other: usize) -> bool {
+        let (Some(first), Some(other)) = (self.0.get(first), self.0.get(other)) else {
+            return false;
+        };
+        let hop = |cdr: &Cdr| (cdr.sensor, cdr.source.address, cdr.destination.address);
+        first.connected.is_some()
+            && other.connected.is_some()
+            && hop(first) == hop(other)
+            && first.call_id != other.call_id
+    }
+}

@@ -1,0 +1,152 @@
+//! What the captures covered and what was lost, by day and hour (design.md section 12, point 1).
+
+use crate::base::{CaptureTime, Loss, NS_PER_S};
+use crate::channel::Calendar;
+use crate::leg::Cdr;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`.
+pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
+
+/// What was read and what was not.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Coverage {
+    /// First and last record of stretches with records; any order, overlaps allowed. Made from the
+    /// records' times (`base::Spans` with a gap of at most an hour), not from the bounds of captures:
+    /// else it would matter how records lie in files.
+    pub spans: Vec<(CaptureTime, CaptureTime)>,
+    /// What could not be read.
+    pub losses: Vec<Loss>,
+}
+
+/// One day of a calendar.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DayCoverage {
+    /// Hours of the day that a capture touches.
+    pub covered_hours: usize,
+    /// Hours of the day.
+    pub hours: usize,
+    /// Places in [`Coverage::losses`] of what may be missing on this day.
+    pub losses: Vec<usize>,
+}
+
+impl DayCoverage {
+    /// Whether no capture touches the day.
+    #[must_use]
+    pub const fn is_without_capture(&self) -> bool {
+        self.covered_hours == 0
+    }
+
+    /// Whether the day's count is only a lower bound.
+    #[must_use]
+    pub const fn is_lower_bound(&self) -> bool {
+        self.is_without_capture() || !self.losses.is_empty()
+    }
+}
+
+impl Coverage {
+    /// First and last record; absent without any.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(CaptureTime, CaptureTime)> {
+        let first = self.spans.iter().map(|span| span.0).min()?;
+        let last = self.spans.iter().map(|span| span.1).max()?;
+        Some((first, last))
+    }
+
+    /// The days to judge: from the first day with data to `as_of`, by default the last calendar day
+    /// with data (design.md section 12, point 16). Data are records and starts of CDRs; absent when
+    /// there is neither. An `as_of` before the first data gives that one day.
+    #[must_use]
+    pub fn calendar(&self, cdrs: &[Cdr], zone: &TimeZone, as_of: Option<Date>) -> Option<Calendar> {
+        let starts = || cdrs.iter().map(|cdr| cdr.started);
+        let records = self.bounds();
+        let first = starts().min().into_iter().chain(records.map(|(first, _)| first)).min()?;
+        let last = starts().max().into_iter().chain(records.map(|(_, last)| last)).max()?;
+        let as_of = as_of.unwrap_or_else(|| Calendar::date_of(zone, last));
+        let first = Calendar::date_of(zone, first).min(as_of);
+        Some(Calendar::new(zone.clone(), first, as_of))
+    }
+
+    /// Which hours of the calendar a capture touches.
+    #[must_use]
+    pub fn covered_hours(&self, calendar: &Calendar) -> Vec<bool> {
+        // Starts and ends by hour, so that a million captures of three years each stay linear.
+        let mut change = vec![0i64; calendar.hours().len() + 1];
+        for (first, last) in &self.spans {
+            let touched = calendar.hours_touched(*first, *last);
+            change[touched.start] += 1;
+            change[touched.end] -= 1;
+        }
+        let mut open = 0;
+        change[..calendar.hours().len()]
+            .iter()
+            .map(|delta| {
+                open += delta;
+                open > 0
+            })
+            .collect()
+    }
+
+    /// Every day of the calendar.
+    #[must_use]
+    pub fn by_day(&self, calendar: &Calendar) -> Vec<DayCoverage> {
+        let covered = self.covered_hours(calendar);
+        let mut days: Vec<DayCoverage> = calendar
+            .days()
+            .iter()
+            .map(|day| DayCoverage {
+                covered_hours: covered[day.hours.clone()].iter().filter(|hour| **hour).count(),
+                hours: day.hours.len(),
+                losses: Vec::new(),
+            })
+            .collect();
+        for (place, loss) in self.losses.iter().enumerate() {
+            let (first, last) = loss.when.unwrap_or((CaptureTime::MIN, CaptureTime::MAX));
+            for day in calendar.days_touched(first, last.plus_ns(LOSS_REACH_NS)) {
+                days[day].losses.push(place);
+            }
+        }
+        days
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{FileId, LossKind};
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+
+    fn at(calendar: &Calendar, day: usize, hour: i64) -> CaptureTime {
+        calendar.days()[day].started.plus_ns(hour * 3_600 * NS_PER_S)
+    }
+
+    fn loss(when: Option<(CaptureTime, CaptureTime)>) -> Loss {
+        Loss {
+            when,
+            kind: LossKind::UnreadableFile,
+            file: FileId(0),
+            bytes: 0,
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_loss_reaches_four_hours_further_and_one_without_time_everywhere() {
+        let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
+        let coverage = Coverage {
+            spans: vec![(at(&calendar, 0, 5), at(&calendar, 0, 7))],
+            losses: vec![
+                loss(Some((at(&calendar, 1, 19), at(&calendar, 1, 19)))),
+                loss(Some((at(&calendar, 1, 20), at(&calendar, 1, 20)))),
+                loss(None),
+            ],
+        };
+        let days = coverage.by_day(&calendar);
+        let losses: Vec<&[usize]> = days.iter().map(|day| day.losses.as_slice()).collect();
+        assert_eq!(losses, [&[2][..], &[0, 1, 2], &[1, 2], &[2]]);
+        assert_eq!(days[0].covered_hours, 3);
+        assert!(days[1].is_without_capture());
+    }
+}

@@ -1,0 +1,609 @@
+//! Days' figures to a verdict: what a recount would do to the lock, by what margin, how sure it is.
+//!
+//! A loss is judged at both bounds (design.md section 12, point 1): its days as they were counted, and
+//! as days over the limit. Lifting can only get harder with more days over, so the two bounds decide.
+
+use super::coverage::{Coverage, DayCoverage};
+use super::lock::{
+    GRACE_DAYS, LOCK_DAYS, LockState, WINDOW_DAYS, is_over, judge_days, lifts, run_days,
+};
+use crate::base::CaptureTime;
+use crate::channel::evident::Distinct;
+use crate::channel::reading::{Unlock, Window};
+use crate::channel::{
+    Axis, Calendar, Channels, CountReading, DayCount, History, Reading, Units, count,
+};
+use jiff::civil::Date;
+
+/// A remedy (design.md section 7).
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Scenario {
+    /// The legs as the sniffer would write them again.
+    AsIs,
+    /// As the sniffer would write them with `callidmerge_header` set to this header.
+    MergeHeader(String),
+    /// Calls: what an import of merged CDRs, or a correction by the vendor's support, would give.
+    Merged,
+    /// The CDRs of the existing database: what the GUI counts now.
+    Recorded,
+}
+
+impl Scenario {
+    /// Stable name used in output; the header of `merge-header` is apart.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AsIs => "as-is",
+            Self::MergeHeader(_) => "merge-header",
+            Self::Merged => "merged",
+            Self::Recorded => "recorded",
+        }
+    }
+
+    /// The header of `merge-header`; absent for the others.
+    #[must_use]
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            Self::MergeHeader(header) => Some(header),
+            _ => None,
+        }
+    }
+}
+
+/// What a recount would do to the lock.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Outcome {
+    /// The lock would be lifted, or there would be none.
+    Lifts,
+    /// The lock, or the lockdown in progress, would stay.
+    Stays,
+    /// What was lost could decide either way.
+    CannotTell,
+}
+
+impl Outcome {
+    /// Stable name used in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lifts => "lifts",
+            Self::Stays => "stays",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+
+    /// Exit code of `check` (design.md section 7).
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Lifts => 0,
+            Self::Stays => 1,
+            Self::CannotTell => 3,
+        }
+    }
+}
+
+/// What is asked of every scenario.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Channels that the license allows.
+    pub limit_channels: u64,
+    /// The reading that decides: documented, or with what the user pinned.
+    pub reading: Reading,
+    /// All readings to compare with; those that the user's pins admit.
+    pub readings: Vec<Reading>,
+    /// Whether the user accepts the losses: their days count as they were read.
+    pub accept_loss: bool,
+}
+
+/// Distance of a figure from the limit, exact.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Margin {
+    /// How far, in channels.
+    pub distance: Channels,
+    /// Whether the figure is above the limit.
+    pub above: bool,
+}
+
+impl Margin {
+    /// The margin of a figure.
+    #[must_use]
+    pub fn of(figure: Channels, limit_channels: u64) -> Self {
+        let limit = u128::from(limit_channels).saturating_mul(u128::from(figure.denominator));
+        let distance = Channels {
+            numerator: figure.numerator.abs_diff(limit),
+            denominator: figure.denominator,
+        };
+        Self { distance, above: figure.numerator > limit }
+    }
+}
+
+/// The day whose figure the verdict hangs on: with the limit on its other side the verdict flips.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Deciding {
+    /// Number of the day in the calendar.
+    pub day: usize,
+    /// Its figure.
+    pub figure: Channels,
+    /// Its distance from the limit.
+    pub margin: Margin,
+}
+
+/// The verdict under one reading.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Judged {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// The verdict if nothing is missing.
+    pub without_loss: Outcome,
+    /// Consecutive days over up to the last day.
+    pub run_days: usize,
+    /// The same when every day that may miss something is over.
+    pub run_days_at_most: usize,
+    /// The deciding day; absent when too few days are seen for any limit to keep the lock.
+    pub deciding: Option<Deciding>,
+    /// Days that may miss something and on which the verdict hangs.
+    pub missing_days: Vec<usize>,
+}
+
+/// Something that belongs into the first lines, beside the verdict.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Caveat {
+    /// The verdict is another one when evidently different calls are not taken for one channel.
+    RestsOnDeduplication {
+        /// Groups with such calls.
+        groups: u32,
+        /// Legs that are another call than the first of their group.
+        legs: u32,
+        /// The verdict when they count.
+        otherwise: Outcome,
+    },
+    /// The same, but the verdict does not hang on it.
+    HidesDifferentCalls {
+        /// Groups with such calls.
+        groups: u32,
+        /// Legs that are another call than the first of their group.
+        legs: u32,
+    },
+    /// The verdict is another one when the vendor's live timeouts cut calls, or do not.
+    RestsOnCut {
+        /// The verdict under the other choice of the axis `cut`.
+        otherwise: Outcome,
+    },
+    /// The spool is shorter than the lock needs: the state before its first day is unseen.
+    StateBeforeUnseen {
+        /// Days seen.
+        days_seen: usize,
+    },
+    /// Calls that ran at the first packet are unseen, and the verdict hangs on the first day.
+    RestsOnFirstDay {
+        /// The verdict if the first day were over the limit.
+        otherwise: Outcome,
+    },
+    /// The last day ends early: its figure can still rise.
+    LastDayPartial {
+        /// The last packet.
+        until: CaptureTime,
+    },
+    /// Losses were accepted: the verdict holds if nothing that was lost matters.
+    LossAccepted {
+        /// Days that may miss something.
+        days: usize,
+    },
+    /// Days before the history's first one were left out because there were too many.
+    DaysClipped {
+        /// How many.
+        days: u32,
+    },
+}
+
+impl Caveat {
+    /// Stable name used in output.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RestsOnDeduplication { .. } => "rests-on-deduplication",
+            Self::HidesDifferentCalls { .. } => "hides-different-calls",
+            Self::RestsOnCut { .. } => "rests-on-cut",
+            Self::StateBeforeUnseen { .. } => "state-before-unseen",
+            Self::RestsOnFirstDay { .. } => "rests-on-first-day",
+            Self::LastDayPartial { .. } => "last-day-partial",
+            Self::LossAccepted { .. } => "loss-accepted",
+            Self::DaysClipped { .. } => "days-clipped",
+        }
+    }
+
+    /// The verdict in the other case; absent when the caveat does not change it.
+    #[must_use]
+    pub const fn otherwise(&self) -> Option<Outcome> {
+        match self {
+            Self::RestsOnDeduplication { otherwise, .. }
+            | Self::RestsOnCut { otherwise }
+            | Self::RestsOnFirstDay { otherwise } => Some(*otherwise),
+            _ => None,
+        }
+    }
+}
+
+/// One line of the day table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DayRow {
+    /// The date.
+    pub date: Date,
+    /// The figure by the axis `window`.
+    pub figure: Channels,
+    /// The largest mean and peak of an hour, and which hours.
+    pub count: DayCount,
+    /// Distance of the figure from the limit.
+    pub margin: Margin,
+    /// Whether it is over.
+    pub over: bool,
+    /// Consecutive days over up to this one.
+    pub run_days: usize,
+    /// State of the lock on this day.
+    pub state: LockState,
+    /// What was covered and lost.
+    pub coverage: DayCoverage,
+}
+
+/// How many readings say what.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Agreement {
+    /// Readings compared.
+    pub readings: usize,
+    /// Those with the same verdict as the deciding reading.
+    pub agreeing: usize,
+    /// Readings under which it lifts.
+    pub lifts: usize,
+    /// Readings under which it stays.
+    pub stays: usize,
+    /// Readings under which it cannot be told.
+    pub cannot_tell: usize,
+    /// Single axes that flip the verdict.
+    pub flips: Vec<Flip>,
+    /// The agreeing reading that comes nearest to flipping; absent when none has a margin.
+    pub nearest: Option<Nearest>,
+}
+
+/// A change on one axis that changes the verdict.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Flip {
+    /// The axis.
+    pub axis: Axis,
+    /// The choice that flips.
+    pub choice: &'static str,
+    /// The verdict then.
+    pub outcome: Outcome,
+}
+
+/// A reading and how near it is to the other verdict.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Nearest {
+    /// The reading.
+    pub reading: Reading,
+    /// Its margin.
+    pub margin: Margin,
+}
+
+/// The verdict on one scenario.
+#[derive(Clone, Debug)]
+pub struct ScenarioVerdict {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The reading that decided.
+    pub reading: Reading,
+    /// The limit.
+    pub limit_channels: u64,
+    /// The verdict under that reading.
+    pub judged: Judged,
+    /// Whether no run of days over ever passes the grace, losses included: by this count the license
+    /// was never locked.
+    pub never_locked: bool,
+    /// Days over the limit.
+    pub days_over: usize,
+    /// State on the last day.
+    pub state: LockState,
+    /// The day table.
+    pub days: Vec<DayRow>,
+    /// The history under the deciding reading.
+    pub history: History,
+    /// What to know beside the verdict.
+    pub caveats: Vec<Caveat>,
+    /// What the other readings say.
+    pub agreement: Agreement,
+    /// CDRs and units that were counted.
+    pub cdr_count: usize,
+    /// Units: CDRs, or merged calls.
+    pub unit_count: usize,
+}
+
+/// Everything that the judgement of one scenario needs.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The CDRs and groups of the scenario.
+    pub units: &'a Units<'a>,
+    /// Days from the first with data to the day of the verdict.
+    pub calendar: &'a Calendar,
+    /// What was covered and lost.
+    pub coverage: &'a Coverage,
+    /// Which deduplicated legs are evidently different calls.
+    pub distinct: &'a dyn Distinct,
+}
+
+/// The figure of a day by the axis `window`.
+const fn figure(day: &DayCount, window: Window) -> Channels {
+    match window {
+        Window::HourlyMean => day.mean,
+        Window::HourlyPeak => Channels::whole(day.peak_channels),
+    }
+}
+
+/// Judges one scenario under the question's reading and compares with all its readings.
+#[must_use]
+pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) -> ScenarioVerdict {
+    let reading = question.reading;
+    let coverage = evidence.coverage.by_day(evidence.calendar);
+    let uncertain: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
+    let history = evidence.units.history(evidence.calendar, reading.count);
+    let judged = judge_reading(&history.days, &uncertain, question, reading);
+    let over = over_days(&history.days, question, reading);
+    let locks = judge_days(&over, reading.lock, reading.unlock);
+    let caveats = caveats(&evidence, question, &history, &uncertain, &judged);
+    let days = rows(&evidence, question, &history, coverage);
+    ScenarioVerdict {
+        scenario,
+        reading,
+        limit_channels: question.limit_channels,
+        never_locked: judged.outcome == Outcome::Lifts
+            && longest_run(&over, &uncertain, question.accept_loss) <= GRACE_DAYS,
+        days_over: over.iter().filter(|day| **day).count(),
+        state: locks.last().map_or(LockState::Within, |day| day.state),
+        days,
+        caveats,
+        agreement: agreement(&evidence, question, &uncertain, judged.outcome),
+        judged,
+        history,
+        cdr_count: evidence.units.cdr_count(),
+        unit_count: evidence.units.unit_count(),
+    }
+}
+
+fn over_days(days: &[DayCount], question: &Question, reading: Reading) -> Vec<bool> {
+    days.iter()
+        .map(|day| is_over(figure(day, reading.window), question.limit_channels, reading.over))
+        .collect()
+}
+
+fn outcome_of(lifted: bool) -> Outcome {
+    if lifted { Outcome::Lifts } else { Outcome::Stays }
+}
+
+/// The verdict under one reading. `uncertain` says which days are only lower bounds.
+#[must_use]
+pub fn judge_reading(
+    days: &[DayCount],
+    uncertain: &[bool],
+    question: &Question,
+    reading: Reading,
+) -> Judged {
+    let low = over_days(days, question, reading);
+    let high: Vec<bool> = low.iter().zip(uncertain).map(|(over, open)| *over || *open).collect();
+    let lifted = lifts(&low, reading.unlock);
+    let lifted_at_most = lifts(&high, reading.unlock);
+    let outcome = if lifted == lifted_at_most || question.accept_loss {
+        outcome_of(lifted)
+    } else {
+        Outcome::CannotTell
+    };
+    let missing_days = if lifted == lifted_at_most {
+        Vec::new()
+    } else {
+        let first = days.len().saturating_sub(deciding_days(reading.unlock));
+        (first..days.len()).filter(|day| uncertain[*day] && !low[*day]).collect()
+    };
+    Judged {
+        outcome,
+        without_loss: outcome_of(lifted),
+        run_days: run_days(&low),
+        run_days_at_most: run_days(&high),
+        deciding: deciding(days, question, reading),
+        missing_days,
+    }
+}
+
+/// How many of the last days decide under a choice of the axis `unlock`.
+const fn deciding_days(unlock: Unlock) -> usize {
+    match unlock {
+        Unlock::RunWithinGrace => GRACE_DAYS + 1,
+        Unlock::LastDay => 1,
+        Unlock::WholeWindow => WINDOW_DAYS,
+    }
+}
+
+/// The lock stays by the grace when the smallest of the last four days is over, by the window when the
+/// largest of its days is.
+fn deciding(days: &[DayCount], question: &Question, reading: Reading) -> Option<Deciding> {
+    let wanted = deciding_days(reading.unlock);
+    let smallest = reading.unlock != Unlock::WholeWindow;
+    if smallest && days.len() < wanted {
+        return None;
+    }
+    let first = days.len().saturating_sub(wanted);
+    let figures = (first..days.len()).map(|day| (figure(&days[day], reading.window), day));
+    let (figure, day) = if smallest {
+        figures.min_by(|left, right| left.0.cmp(&right.0))
+    } else {
+        figures.rev().max_by(|left, right| left.0.cmp(&right.0))
+    }?;
+    Some(Deciding { day, figure, margin: Margin::of(figure, question.limit_channels) })
+}
+
+fn longest_run(over: &[bool], uncertain: &[bool], accept_loss: bool) -> usize {
+    let (mut longest, mut run) = (0, 0);
+    for (over, open) in over.iter().zip(uncertain) {
+        run = if *over || (*open && !accept_loss) { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+fn caveats(
+    evidence: &Evidence<'_>,
+    question: &Question,
+    history: &History,
+    uncertain: &[bool],
+    judged: &Judged,
+) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    let reading = question.reading;
+    let again =
+        |days: &[DayCount], reading| judge_reading(days, uncertain, question, reading).outcome;
+    if let Some(hidden) =
+        evidence.units.evidently_different(evidence.calendar, reading.count, evidence.distinct)
+    {
+        let (groups, legs) = (hidden.groups, hidden.legs);
+        let otherwise = again(&hidden.days, reading);
+        caveats.push(if otherwise == judged.outcome {
+            Caveat::HidesDifferentCalls { groups, legs }
+        } else {
+            Caveat::RestsOnDeduplication { groups, legs, otherwise }
+        });
+    }
+    let other_cut = reading.with(Axis::Cut, 1 - reading.choice(Axis::Cut));
+    let other_days = evidence.units.history(evidence.calendar, other_cut.count).days;
+    let otherwise = again(&other_days, other_cut);
+    if otherwise != judged.outcome {
+        caveats.push(Caveat::RestsOnCut { otherwise });
+    }
+    if question.accept_loss && uncertain.contains(&true) {
+        let days = uncertain.iter().filter(|open| **open).count();
+        caveats.push(Caveat::LossAccepted { days });
+    }
+    caveats.extend(coverage_caveats(evidence, question, history, uncertain, judged));
+    caveats
+}
+
+fn coverage_caveats(
+    evidence: &Evidence<'_>,
+    question: &Question,
+    history: &History,
+    uncertain: &[bool],
+    judged: &Judged,
+) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    let days = evidence.calendar.days();
+    if days.len() <= LOCK_DAYS {
+        caveats.push(Caveat::StateBeforeUnseen { days_seen: days.len() });
+    }
+    let mut first_open = uncertain.to_vec();
+    if let Some(first) = first_open.first_mut() {
+        *first = true;
+    }
+    let strict = Question { accept_loss: false, ..question.clone() };
+    let with_first_open = judge_reading(&history.days, &first_open, &strict, question.reading);
+    if judged.outcome == Outcome::Lifts
+        && with_first_open.run_days_at_most > GRACE_DAYS
+        && with_first_open.outcome == Outcome::CannotTell
+        && !question.accept_loss
+    {
+        caveats.push(Caveat::RestsOnFirstDay { otherwise: Outcome::Stays });
+    }
+    if let (Some((_, last)), Some(day)) = (evidence.coverage.bounds(), days.last())
+        && last >= day.started
+        && evidence.calendar.hours_touched(last, last).end < evidence.calendar.hours().len()
+    {
+        caveats.push(Caveat::LastDayPartial { until: last });
+    }
+    if evidence.calendar.clipped_days() > 0 {
+        caveats.push(Caveat::DaysClipped { days: evidence.calendar.clipped_days() });
+    }
+    caveats
+}
+
+fn rows(
+    evidence: &Evidence<'_>,
+    question: &Question,
+    history: &History,
+    coverage: Vec<DayCoverage>,
+) -> Vec<DayRow> {
+    let reading = question.reading;
+    let locks =
+        judge_days(&over_days(&history.days, question, reading), reading.lock, reading.unlock);
+    let days = evidence.calendar.days().iter().zip(&history.days);
+    days.zip(locks)
+        .zip(coverage)
+        .map(|(((day, count), lock), coverage)| {
+            let figure = figure(count, reading.window);
+            DayRow {
+                date: day.date,
+                figure,
+                count: *count,
+                margin: Margin::of(figure, question.limit_channels),
+                over: lock.over,
+                run_days: lock.run_days,
+                state: lock.state,
+                coverage,
+            }
+        })
+        .collect()
+}
+
+fn agreement(
+    evidence: &Evidence<'_>,
+    question: &Question,
+    uncertain: &[bool],
+    decided: Outcome,
+) -> Agreement {
+    let mut counts: Vec<CountReading> =
+        question.readings.iter().map(|reading| reading.count).collect();
+    let singles = single_changes(question);
+    counts.extend(singles.iter().map(|(_, _, reading)| reading.count));
+    counts.sort_unstable();
+    counts.dedup();
+    let figures = count::evaluate(evidence.units, evidence.calendar, &counts);
+    let judged = |reading: Reading| {
+        let place = counts.partition_point(|count| *count < reading.count);
+        judge_reading(&figures[place], uncertain, question, reading)
+    };
+    let mut agreement = Agreement { readings: question.readings.len(), ..Agreement::default() };
+    for reading in &question.readings {
+        let judged = judged(*reading);
+        match judged.outcome {
+            Outcome::Lifts => agreement.lifts += 1,
+            Outcome::Stays => agreement.stays += 1,
+            Outcome::CannotTell => agreement.cannot_tell += 1,
+        }
+        if judged.outcome != decided {
+            continue;
+        }
+        agreement.agreeing += 1;
+        if let Some(Deciding { margin, .. }) = judged.deciding
+            && agreement.nearest.is_none_or(|n| margin.distance < n.margin.distance)
+        {
+            agreement.nearest = Some(Nearest { reading: *reading, margin });
+        }
+    }
+    for (axis, choice, reading) in singles {
+        let outcome = judged(reading).outcome;
+        if outcome != decided {
+            agreement.flips.push(Flip { axis, choice, outcome });
+        }
+    }
+    agreement
+}
+
+/// The readings that differ from the deciding one on one axis, as far as they are to be compared.
+fn single_changes(question: &Question) -> Vec<(Axis, &'static str, Reading)> {
+    let mut readings = question.readings.clone();
+    readings.sort_unstable();
+    let mut changes = Vec::new();
+    for axis in Axis::ALL {
+        for (number, name) in axis.choices().iter().enumerate() {
+            let reading = question.reading.with(axis, number);
+            if reading != question.reading && readings.binary_search(&reading).is_ok() {
+                changes.push((axis, *name, reading));
+            }
+        }
+    }
+    changes
+}

@@ -1,0 +1,69 @@
+//! What `check` reports, as one plain value that the run edge fills.
+
+use crate::base::{Ledger, Notes};
+use crate::channel::Calendar;
+use crate::license::{Coverage, ScenarioVerdict};
+use jiff::civil::Date;
+
+/// A file that was read, by [`crate::base::FileId`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InputFile {
+    /// Its path as bytes; need not be UTF-8.
+    pub path: Vec<u8>,
+    /// Its size as stored.
+    pub bytes: u64,
+}
+
+/// What was read. Depends on how the records lie in files; nothing of it decides anything.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InputReport {
+    /// The files, in the order of their ids.
+    pub files: Vec<InputFile>,
+    /// Captures: files and members of archives.
+    pub captures: u64,
+    /// Members of archives.
+    pub members: u64,
+    /// Packet records.
+    pub records: u64,
+    /// SIP messages, copies included.
+    pub sip_messages: u64,
+    /// The conservation ledger.
+    pub ledger: Ledger,
+    /// Anomalies.
+    pub notes: Notes,
+}
+
+/// Everything that `check` prints.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// The scenarios in the order in which they are printed; never empty.
+    pub scenarios: Vec<ScenarioVerdict>,
+    /// Place in `scenarios` of the one whose verdict decides the exit code.
+    pub decided_by: usize,
+    /// The days that were judged.
+    pub calendar: Calendar,
+    /// Name of the time zone as the user or the configuration gave it.
+    pub time_zone: String,
+    /// The day of the verdict.
+    pub as_of: Date,
+    /// Whether the user gave that day.
+    pub as_of_given: bool,
+    /// What was covered and lost.
+    pub coverage: Coverage,
+    /// Names of the sensors, by id; the unnamed one is empty.
+    pub sensors: Vec<String>,
+    /// Legs: Call-IDs by sensor.
+    pub legs: u64,
+    /// Calls that the legs were joined to; absent when they were not.
+    pub calls: Option<u64>,
+    /// What was read.
+    pub input: InputReport,
+}
+
+impl CheckReport {
+    /// The verdict that decides; absent only when there is no scenario at all.
+    #[must_use]
+    pub fn deciding(&self) -> Option<&ScenarioVerdict> {
+        self.scenarios.get(self.decided_by).or(self.scenarios.first())
+    }
+}

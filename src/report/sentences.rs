@@ -1,0 +1,198 @@
+//! The sentences of the report: what the verdict is, why, what weakens it, what to do.
+
+use super::check::CheckReport;
+use super::escape::terminal;
+use super::format::{channels, counted, grouped, local_s, margin};
+use crate::channel::reading::Unlock;
+use crate::license::lock::{GRACE_DAYS, LOCK_DAYS, WINDOW_DAYS};
+use crate::license::{Caveat, LockState, Outcome, Scenario, ScenarioVerdict};
+
+/// Days named one by one.
+const DAYS_NAMED_MAX: usize = 6;
+
+/// A scenario with its header, escaped.
+pub(super) fn scenario_label(scenario: &Scenario) -> String {
+    scenario.header().map_or_else(
+        || scenario.name().to_owned(),
+        |header| format!("{} {}", scenario.name(), terminal(header.as_bytes())),
+    )
+}
+
+/// What was done to the count, as the subject of the verdict.
+fn remedy(scenario: &Scenario) -> String {
+    match scenario {
+        Scenario::AsIs => "re-computing the CDRs from this spool".to_owned(),
+        Scenario::MergeHeader(header) => format!(
+            "re-computing the CDRs with callidmerge_header = {}",
+            terminal(header.as_bytes())
+        ),
+        Scenario::Merged => "importing CDRs merged by call".to_owned(),
+        Scenario::Recorded => "a recount of the recorded CDRs".to_owned(),
+    }
+}
+
+/// The verdict in one sentence, without its word.
+pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
+    let remedy = remedy(&verdict.scenario);
+    let accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    let condition = if accepted { ", if nothing that was lost matters" } else { "" };
+    match verdict.judged.outcome {
+        Outcome::Lifts if verdict.never_locked => format!(
+            "{remedy} would leave nothing to lock{condition}: no run of days over the limit of {} \
+             channels is longer than the {GRACE_DAYS} free days.",
+            grouped(verdict.limit_channels)
+        ),
+        Outcome::Lifts => format!("{remedy} would lift the license lock{condition}."),
+        Outcome::Stays if verdict.state == LockState::Lockdown => {
+            format!("{remedy} would not help{condition}: the lockdown would go on.")
+        }
+        Outcome::Stays => format!("{remedy} would not lift the license lock{condition}."),
+        Outcome::CannotTell => {
+            let days: Vec<String> = verdict
+                .judged
+                .missing_days
+                .iter()
+                .filter_map(|day| report.calendar.days().get(*day))
+                .map(|day| day.date.to_string())
+                .collect();
+            format!(
+                "whether {remedy} would lift the license lock hangs on data that could not be read, \
+                 of {}.",
+                list(&days)
+            )
+        }
+    }
+}
+
+fn list(items: &[String]) -> String {
+    if items.len() <= DAYS_NAMED_MAX {
+        return items.join(", ");
+    }
+    let more = items.len() - DAYS_NAMED_MAX;
+    format!("{} and {more} more", items[..DAYS_NAMED_MAX].join(", "))
+}
+
+/// Why: the run of days, and the day that decides.
+pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
+    let judged = &verdict.judged;
+    let limit = grouped(verdict.limit_channels);
+    let as_of = report.as_of;
+    let mut reasons = vec![match judged.run_days {
+        0 => format!("{as_of} is not over the limit of {limit} channels."),
+        1 => format!("{as_of} is over the limit of {limit} channels, the day before is not."),
+        run => {
+            let first = verdict.days.len().saturating_sub(run);
+            let first = verdict.days.get(first).map_or(as_of, |row| row.date);
+            format!(
+                "{first} to {as_of} are {run} days in a row over the limit of {limit} channels."
+            )
+        }
+    }];
+    reasons.push(match verdict.reading.unlock {
+        Unlock::RunWithinGrace => format!(
+            "Up to {GRACE_DAYS} such days are free, from day {} the lockdown goes on, after \
+             {LOCK_DAYS} the GUI locks.",
+            GRACE_DAYS + 1
+        ),
+        Unlock::LastDay => "Under this reading only the last day counts.".to_owned(),
+        Unlock::WholeWindow => {
+            format!("Under this reading no one of the last {WINDOW_DAYS} days may be over.")
+        }
+    });
+    if judged.run_days_at_most > judged.run_days {
+        reasons.push(format!(
+            "With what may be missing the run can be up to {}.",
+            counted(judged.run_days_at_most as u64, "day", "days")
+        ));
+    }
+    if let Some(deciding) = judged.deciding {
+        let date = verdict.days.get(deciding.day).map_or(as_of, |row| row.date);
+        reasons.push(format!(
+            "The day that decides is {date} with {} channels, {}.",
+            channels(deciding.figure, verdict.limit_channels),
+            margin(deciding.margin)
+        ));
+    }
+    reasons
+}
+
+/// A caveat in one sentence.
+pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
+    match caveat {
+        Caveat::RestsOnDeduplication { groups, legs, otherwise } => format!(
+            "This rests on the vendor's rule of equal last six digits, which here takes {} for one \
+             channel with others although they are evidently different calls (in {}). Counted each \
+             for itself: {}.",
+            counted(u64::from(*legs), "leg", "legs"),
+            counted(u64::from(*groups), "group", "groups"),
+            otherwise.name()
+        ),
+        Caveat::HidesDifferentCalls { groups, legs } => format!(
+            "The rule of equal last six digits hides {} of evidently different calls (in {}); the \
+             verdict does not hang on it.",
+            counted(u64::from(*legs), "leg", "legs"),
+            counted(u64::from(*groups), "group", "groups")
+        ),
+        Caveat::RestsOnCut { otherwise } => format!(
+            "This rests on where a call ends: counted the other way about the vendor's live \
+             timeouts (axis cut) it is: {}.",
+            otherwise.name()
+        ),
+        Caveat::StateBeforeUnseen { days_seen } => format!(
+            "Only {} can be seen, fewer than a lock needs; what the days before did is not known.",
+            counted(*days_seen as u64, "day", "days")
+        ),
+        Caveat::RestsOnFirstDay { otherwise } => format!(
+            "Calls that already ran at the first packet are not seen. If they put the first day \
+             over the limit: {}.",
+            otherwise.name()
+        ),
+        Caveat::LastDayPartial { until } => format!(
+            "The captures end at {}; the last day can still rise.",
+            local_s(*until, report.calendar.zone())
+        ),
+        Caveat::LossAccepted { days } => format!(
+            "Losses on {} were accepted by request and count as read.",
+            counted(*days as u64, "day", "days")
+        ),
+        Caveat::DaysClipped { days } => format!(
+            "{} before the first one shown were left out; check the clocks of the captures.",
+            counted(u64::from(*days), "day", "days")
+        ),
+    }
+}
+
+/// What to do now.
+pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
+    let mut steps = Vec::new();
+    match verdict.judged.outcome {
+        Outcome::Lifts => {
+            steps.push("Keep a copy of the database before anything is re-computed.".to_owned());
+            if let Scenario::MergeHeader(header) = &verdict.scenario {
+                let header = terminal(header.as_bytes());
+                steps.push(format!("In voipmonitor.conf: callidmerge_header = {header}"));
+            }
+        }
+        Outcome::Stays => {
+            steps
+                .push("Do not re-compute: it would cost the present CDRs and not help.".to_owned());
+            let others = report.scenarios.iter().filter(|other| {
+                other.judged.outcome == Outcome::Lifts && other.scenario != Scenario::Recorded
+            });
+            let others: Vec<String> = others.map(|other| scenario_label(&other.scenario)).collect();
+            steps.push(if others.is_empty() {
+                "No remedy here lifts the lock: fewer channels, a larger license or the vendor's \
+                 support are left."
+                    .to_owned()
+            } else {
+                format!("Would lift: {}.", others.join(", "))
+            });
+        }
+        Outcome::CannotTell => steps.push(
+            "Bring back or repair what is listed as lost and check again; --accept-loss judges \
+             without it."
+                .to_owned(),
+        ),
+    }
+    steps
+}

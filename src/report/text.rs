@@ -1,0 +1,358 @@
+//! The check report as text for a terminal: verdict first, then why, caveats, the tables, what was read
+//! and what was lost.
+
+use super::check::CheckReport;
+use super::escape::terminal;
+use super::format::{bytes, channels, counted, distance, grouped, local_hm, local_s, margin};
+use super::sentences::{caveat, headline, next_step, reasons, scenario_label};
+use crate::channel::{Axis, Reading};
+use crate::license::{DayRow, Outcome, ScenarioVerdict};
+
+/// How the text is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct TextStyle {
+    /// Columns of the terminal; prose wraps here.
+    pub width: usize,
+    /// Whether colour codes may be used.
+    pub colour: bool,
+}
+
+impl Default for TextStyle {
+    fn default() -> Self {
+        Self { width: 80, colour: false }
+    }
+}
+
+/// Days of the day table; more are in the JSON.
+const DAYS_SHOWN_MAX: usize = 31;
+/// Losses and files named one by one.
+const LINES_SHOWN_MAX: usize = 10;
+/// Narrower terminals are written to as if they were so wide.
+const WIDTH_MIN: usize = 40;
+
+/// The report as text.
+#[must_use]
+pub fn text(report: &CheckReport, style: TextStyle) -> String {
+    let mut page =
+        Page { text: String::new(), width: style.width.max(WIDTH_MIN), colour: style.colour };
+    let Some(verdict) = report.deciding() else {
+        page.prose("", "Nothing was judged.");
+        return page.text;
+    };
+    page.verdict_line(verdict.judged.outcome, &headline(report, verdict));
+    for item in &verdict.caveats {
+        page.prose("  ! ", &caveat(report, item));
+    }
+    page.blank();
+    for reason in reasons(report, verdict) {
+        page.prose("", &reason);
+    }
+    readings(&mut page, verdict);
+    day_table(&mut page, report, verdict);
+    worst_hour(&mut page, report, verdict);
+    scenario_table(&mut page, report);
+    what_was_read(&mut page, report, verdict);
+    what_was_lost(&mut page, report);
+    page.heading("Next step");
+    for step in next_step(report, verdict) {
+        page.prose("  ", &step);
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    width: usize,
+    colour: bool,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, title: &str) {
+        self.blank();
+        let title = format!("{title}:");
+        let title = self.painted("1", &title);
+        self.line(&title);
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn verdict_line(&mut self, outcome: Outcome, sentence: &str) {
+        let (word, code) = match outcome {
+            Outcome::Lifts => ("LIFTS", "1;32"),
+            Outcome::Stays => ("STAYS", "1;31"),
+            Outcome::CannotTell => ("CANNOT TELL", "1;33"),
+        };
+        let start = self.text.len();
+        self.prose("", &format!("{word}: {sentence}"));
+        let painted = self.painted(code, word);
+        self.text.replace_range(start..start + word.len(), &painted);
+    }
+
+    /// Wraps at blanks; `indent` starts the first line, blanks of its length the others.
+    fn prose(&mut self, indent: &str, sentence: &str) {
+        let mut line = indent.to_owned();
+        let mut used = indent.chars().count();
+        let margin = used;
+        for word in sentence.split(' ').filter(|word| !word.is_empty()) {
+            let length = word.chars().count();
+            if used > margin && used + 1 + length > self.width {
+                self.line(&line);
+                line = " ".repeat(margin);
+                used = margin;
+            }
+            if used > margin {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+        self.line(&line);
+    }
+
+    /// Columns padded to their widest cell; those in `right` are aligned right.
+    fn table(&mut self, rows: &[Vec<String>], right: &[usize]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width_of = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        };
+        let widths: Vec<usize> = (0..columns).map(|c| width_of(c).unwrap_or(0)).collect();
+        for row in rows {
+            let mut line = String::new();
+            for (column, cell) in row.iter().enumerate() {
+                let pad = " ".repeat(widths[column] - cell.chars().count());
+                let (before, after) =
+                    if right.contains(&column) { (pad.as_str(), "") } else { ("", pad.as_str()) };
+                line.push_str("  ");
+                line.push_str(before);
+                line.push_str(cell);
+                line.push_str(after);
+            }
+            self.line(&line);
+        }
+    }
+}
+
+fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn readings(page: &mut Page, verdict: &ScenarioVerdict) {
+    let agreement = &verdict.agreement;
+    let whose = if verdict.reading == Reading::documented() { "documented" } else { "chosen" };
+    let mut sentence = format!(
+        "The vendor's rule is closed. This is the {whose} reading of it; of {} compared, {} agree",
+        counted(agreement.readings as u64, "reading", "readings"),
+        grouped(agreement.agreeing as u64),
+    );
+    if agreement.agreeing < agreement.readings {
+        sentence.push_str(&format!(
+            " ({} lift, {} stay, {} cannot tell)",
+            grouped(agreement.lifts as u64),
+            grouped(agreement.stays as u64),
+            grouped(agreement.cannot_tell as u64),
+        ));
+    }
+    sentence.push('.');
+    page.prose("", &sentence);
+    if !agreement.flips.is_empty() {
+        let flips: Vec<String> = agreement
+            .flips
+            .iter()
+            .map(|flip| format!("{}={} ({})", flip.axis.name(), flip.choice, flip.outcome.name()))
+            .collect();
+        page.prose("", &format!("Alone would change the verdict: {}.", flips.join(", ")));
+    }
+    if let Some(nearest) = &agreement.nearest {
+        page.prose(
+            "",
+            &format!(
+                "Of those that agree, nearest to the other verdict: {}, {}.",
+                reading_difference(nearest.reading),
+                margin(nearest.margin)
+            ),
+        );
+    }
+}
+
+/// A reading by what it chooses otherwise than the documented one.
+fn reading_difference(reading: Reading) -> String {
+    let other: Vec<String> = Axis::ALL
+        .into_iter()
+        .filter(|axis| reading.choice(*axis) != 0)
+        .map(|axis| format!("{}={}", axis.name(), axis.choices()[reading.choice(axis)]))
+        .collect();
+    if other.is_empty() { "the documented one".to_owned() } else { other.join(",") }
+}
+
+fn day_table(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
+    page.heading(&format!(
+        "Days ({}, limit {} channels)",
+        terminal(report.time_zone.as_bytes()),
+        grouped(verdict.limit_channels)
+    ));
+    let hidden = verdict.days.len().saturating_sub(DAYS_SHOWN_MAX);
+    if hidden > 0 {
+        page.line(&format!(
+            "  ({} not shown)",
+            counted(hidden as u64, "earlier day", "earlier days")
+        ));
+    }
+    let head = ["date", "channels", "peak", "over by", "run", "state", "captures"];
+    let mut rows = vec![cells(head)];
+    rows.extend(verdict.days[hidden..].iter().map(|row| day_row(row, verdict.limit_channels)));
+    page.table(&rows, &[1, 2, 3, 4]);
+}
+
+fn day_row(row: &DayRow, limit_channels: u64) -> Vec<String> {
+    let over_by = if row.over { distance(row.margin) } else { "-".to_owned() };
+    let run = if row.run_days == 0 { "-".to_owned() } else { row.run_days.to_string() };
+    let coverage = &row.coverage;
+    let captures = if coverage.is_without_capture() {
+        "none: lost".to_owned()
+    } else {
+        let lost = if coverage.is_lower_bound() { ", partly lost" } else { "" };
+        format!("{} of {} h{lost}", coverage.covered_hours, coverage.hours)
+    };
+    let at_least = if coverage.is_lower_bound() { ">=" } else { "" };
+    vec![
+        row.date.to_string(),
+        format!("{at_least}{}", channels(row.figure, limit_channels)),
+        grouped(row.count.peak_channels),
+        over_by,
+        run,
+        row.state.name().to_owned(),
+        captures,
+    ]
+}
+
+fn worst_hour(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
+    let Some(row) = verdict.days.iter().rev().max_by(|left, right| left.figure.cmp(&right.figure))
+    else {
+        return;
+    };
+    let hour = match verdict.reading.window {
+        crate::channel::reading::Window::HourlyMean => row.count.mean_hour,
+        crate::channel::reading::Window::HourlyPeak => row.count.peak_hour,
+    };
+    let zone = report.calendar.zone();
+    page.heading("Worst hour");
+    if let Some(hour) = report.calendar.hours().get(hour).filter(|_| row.count.peak_channels > 0) {
+        page.prose(
+            "  ",
+            &format!(
+                "{} to {}: {} channels.",
+                local_s(hour.started, zone),
+                local_hm(hour.ended, zone),
+                channels(row.figure, verdict.limit_channels)
+            ),
+        );
+    } else {
+        page.prose("  ", "There was never a channel.");
+    }
+    if let Some(peak) = verdict.history.peak_spans.first() {
+        page.prose(
+            "  ",
+            &format!(
+                "Peak: {} at once, first at {}.",
+                counted(verdict.history.peak_channels, "channel", "channels"),
+                local_s(peak.started, zone)
+            ),
+        );
+    }
+}
+
+fn scenario_table(page: &mut Page, report: &CheckReport) {
+    page.heading("Remedies");
+    let head = ["scenario", "verdict", "peak", "days over", "last day", "deciding figure"];
+    let mut rows = vec![cells(head)];
+    for verdict in &report.scenarios {
+        let deciding = verdict.judged.deciding.map_or_else(|| "-".to_owned(), |d| margin(d.margin));
+        rows.push(vec![
+            scenario_label(&verdict.scenario),
+            verdict.judged.outcome.name().to_owned(),
+            grouped(verdict.history.peak_channels),
+            format!("{} of {}", verdict.days_over, verdict.days.len()),
+            verdict.state.name().to_owned(),
+            deciding,
+        ]);
+    }
+    page.table(&rows, &[2, 3]);
+}
+
+fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
+    page.heading("Read");
+    let input = &report.input;
+    let size = input.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    page.prose(
+        "  ",
+        &format!(
+            "{} ({}), {}, {}, {}.",
+            counted(input.files.len() as u64, "file", "files"),
+            bytes(size),
+            counted(input.captures, "capture", "captures"),
+            counted(input.records, "record", "records"),
+            counted(input.sip_messages, "SIP message", "SIP messages"),
+        ),
+    );
+    let calls = report.calls.map_or_else(String::new, |calls| {
+        format!(", joined to {}", counted(calls, "call", "calls"))
+    });
+    page.prose(
+        "  ",
+        &format!(
+            "{} that make {}{calls}; {}.",
+            counted(report.legs, "leg", "legs"),
+            counted(verdict.cdr_count as u64, "CDR", "CDRs"),
+            counted(report.sensors.len() as u64, "sensor", "sensors"),
+        ),
+    );
+    if let Some((first, last)) = report.coverage.bounds() {
+        let zone = report.calendar.zone();
+        page.prose("  ", &format!("From {} to {}.", local_s(first, zone), local_s(last, zone)));
+    }
+    let notes: Vec<String> = input
+        .notes
+        .counts()
+        .map(|(kind, count)| format!("{} {}", grouped(count), kind.name()))
+        .collect();
+    if !notes.is_empty() {
+        page.prose("  ", &format!("Notes: {}.", notes.join(", ")));
+    }
+}
+
+fn what_was_lost(page: &mut Page, report: &CheckReport) {
+    page.heading("Lost");
+    let losses = &report.coverage.losses;
+    if losses.is_empty() {
+        page.prose("  ", "Nothing that is known of.");
+    }
+    for loss in losses.iter().take(LINES_SHOWN_MAX) {
+        let file = report.input.files.get(loss.file.0 as usize);
+        let path = file.map_or_else(|| "unknown file".to_owned(), |file| terminal(&file.path));
+        let when = loss.when.map_or_else(
+            || "at an unknown time".to_owned(),
+            |(first, last)| {
+                let zone = report.calendar.zone();
+                format!("{} to {}", local_s(first, zone), local_s(last, zone))
+            },
+        );
+        let detail = terminal(loss.detail.as_bytes());
+        page.prose("  ", &format!("{}: {path}, {when}. {detail}", loss.kind.name()));
+    }
+    if losses.len() > LINES_SHOWN_MAX {
+        let more = (losses.len() - LINES_SHOWN_MAX) as u64;
+        page.prose("  ", &format!("and {} more.", grouped(more)));
+    }
+}
