@@ -3,10 +3,11 @@
 //! Each thread reads file after file into a gathering of its own; gatherings join partition by
 //! partition in a fixed order, so that the result does not depend on who read what.
 
+pub mod config;
 mod error;
 mod extract;
 mod gather;
-mod map;
+pub mod map;
 mod progress;
 mod reconstruct;
 mod streams;

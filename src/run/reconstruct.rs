@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
-use super::map::FileBytes;
+use super::map::{Change, Content, OpenFile, OpenRules};
 use super::progress::Progress;
 use super::streams::read_streams;
 use crate::base::{
@@ -175,10 +175,7 @@ fn read_file(
     if matches!(file.kind, FileKind::Graph | FileKind::Audio | FileKind::AudioGraph) {
         return;
     }
-    let read = FileBytes::open(file).map(|bytes| {
-        Extraction::new(gathering, &options.capture, id, file).whole(&bytes);
-    });
-    if let Err(error) = read {
+    if let Err(error) = read_bytes(gathering, options, id, file) {
         gathering.ledger.add("file.unreadable", 1);
         gathering.notes.add(Note {
             capture: CaptureId { file: id, member: 0 },
@@ -195,6 +192,34 @@ fn read_file(
             detail: error.to_string(),
         });
     }
+}
+
+fn read_bytes(
+    gathering: &mut Gathering,
+    options: &ReconstructOptions,
+    id: FileId,
+    file: &SpoolFile,
+) -> std::io::Result<()> {
+    let mut opened = OpenFile::open(&file.path, &OpenRules::default())?;
+    let extraction = Extraction::new(gathering, &options.capture, id, file);
+    match &mut opened.content {
+        Content::Whole(bytes) => extraction.whole(bytes),
+        Content::Pieces(pieces) => extraction.pieces(|buffer| pieces.read(buffer))?,
+    }
+    let (kind, detail) = match opened.change()? {
+        Change::None => return Ok(()),
+        Change::Grew => (LossKind::CutTail, "grew while it was read; what came later was not read"),
+        Change::Cut => (LossKind::CutTail, "was cut while it was read"),
+        Change::Rewritten => (LossKind::Damaged, "was rewritten while it was read"),
+    };
+    gathering.losses.push(Loss {
+        when: file.reach(),
+        kind,
+        file: id,
+        bytes: 0,
+        detail: detail.to_owned(),
+    });
+    Ok(())
 }
 
 fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {

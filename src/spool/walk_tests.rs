@@ -209,7 +209,7 @@ fn links_are_followed_once_and_loops_end() {
     assert_eq!(listing.skipped[&SkipReason::LinkLoop].entries, 1);
     let lost: Vec<_> = listing.unreadable.iter().map(|lost| lost.path.clone()).collect();
     let dangling = dir.path().canonicalize().unwrap().join("roots/dangling");
-    assert_eq!(lost, [dangling.clone()]);
+    assert_eq!(lost, std::slice::from_ref(&dangling));
     assert_eq!(listing.losses().len(), 1);
     assert_eq!(listing.path(listing.losses()[0].file), Some(dangling.as_path()));
     assert_eq!(listing.notes().count(crate::base::NoteKind::Unreadable), 1);
