@@ -18,3 +18,6 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
+/// Legs that one leg is compared with per rule and key, nearest in time first: a rule's window holds
+/// a few; more is a flood, and all pairs of a flood would be quadratic.
+pub const CANDIDATES_PER_KEY_MAX: usize = 64;

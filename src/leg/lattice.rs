@@ -3,7 +3,7 @@
 use super::fact::{FactKey, FactTimes, InviteParties};
 use super::identifier::{Identifier, Sighting};
 use super::media::MediaActivity;
-use crate::base::{CaptureTime, SensorId};
+use crate::base::{CaptureTime, RecordRef, SensorId};
 use std::collections::BTreeMap;
 
 /// A join-semilattice: [`Leg::join`] is commutative, associative and idempotent, so any order, split
@@ -85,5 +85,27 @@ impl Leg {
     pub fn last_seen(&self) -> Option<CaptureTime> {
         let signal = self.facts.values().map(FactTimes::last).max();
         signal.max(self.media.last())
+    }
+
+    /// Adds one copy of the message `key`, seen at `time` in `record`.
+    pub fn add_message(&mut self, key: FactKey, time: CaptureTime, record: RecordRef) {
+        let seen = FactTimes::once(time, record);
+        self.facts.entry(key).and_modify(|known| known.join(&seen)).or_insert(seen);
+    }
+
+    /// Adds the numbers of the INVITE `key`; of two that differ the smaller one stays.
+    pub fn add_parties(&mut self, key: FactKey, parties: InviteParties) {
+        let known = self.parties.entry(key).or_insert_with(|| parties.clone());
+        if parties < *known {
+            *known = parties;
+        }
+    }
+
+    /// Adds one identifier with where it was seen.
+    pub fn add_identifier(&mut self, identifier: Identifier, sighting: Sighting) {
+        self.identifiers
+            .entry(identifier)
+            .and_modify(|known| known.join(sighting))
+            .or_insert(sighting);
     }
 }
