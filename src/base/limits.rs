@@ -98,3 +98,6 @@ pub const FRAMED_BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const LOSSES_PER_CAPTURE_MAX: usize = 1_000;
 /// Interfaces of one pcapng section that are kept; the field that names one has 32 bits.
 pub const CAPTURE_INTERFACES_MAX: usize = 65_536;
+/// Legs that one leg is compared with per rule and key, nearest in time first: a rule's window holds
+/// a few; more is a flood, and all pairs of a flood would be quadratic.
+pub const CANDIDATES_PER_KEY_MAX: usize = 64;

@@ -1,0 +1,130 @@
+//! Union of legs that refuses conflicts: a group must not join two calls that are evidently different.
+//!
+//! In: evidence in a canonical order, strongest first. Out: groups, and the evidence that was refused.
+
+use super::outline::LegOutline;
+use super::rule::{Class, RuleName};
+use super::table::{FORK_WINDOW_NS, NUMBERS_DIGITS};
+use super::uri::number_key;
+use std::collections::BTreeSet;
+
+/// Evidence that would have joined two calls that were both answered, by different parties, over
+/// evidence that neither of them knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Conflict {
+    /// The rule whose evidence was refused.
+    pub rule: RuleName,
+    /// Index of that evidence in [`super::Grouping::evidence`].
+    pub evidence: usize,
+    /// The smaller leg of the evidence.
+    pub left: u32,
+    /// The larger one.
+    pub right: u32,
+}
+
+/// What a group knows about itself.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Last digits of the numbers that answered; absent ones as their leg's Call-ID.
+    answered_by: BTreeSet<Vec<u8>>,
+    /// When its legs were answered, in nanoseconds.
+    answers: BTreeSet<i64>,
+    /// The values that joined it.
+    tokens: BTreeSet<Vec<u8>>,
+    legs: usize,
+}
+
+/// Union-find over legs whose root is the smallest leg.
+#[derive(Clone, Debug)]
+pub(super) struct Unions {
+    parents: Vec<u32>,
+    groups: Vec<Group>,
+}
+
+impl Unions {
+    pub(super) fn new(outlines: &[LegOutline]) -> Self {
+        let parents = (0..u32::try_from(outlines.len()).unwrap_or(u32::MAX)).collect();
+        let groups = outlines
+            .iter()
+            .map(|leg| {
+                let mut group = Group { legs: 1, ..Group::default() };
+                if let Some(answer) = leg.answered {
+                    let number = number_key(&leg.called, NUMBERS_DIGITS);
+                    group.answered_by.insert(number.unwrap_or_else(|| leg.call_id.to_vec()));
+                    group.answers.insert(answer.time.ns());
+                }
+                group
+            })
+            .collect();
+        Self { parents, groups }
+    }
+
+    /// The smallest leg of the group of `leg`.
+    pub(super) fn root(&mut self, leg: u32) -> u32 {
+        let mut root = leg;
+        while self.parents[root as usize] != root {
+            root = self.parents[root as usize];
+        }
+        let mut step = leg;
+        while self.parents[step as usize] != root {
+            step = std::mem::replace(&mut self.parents[step as usize], root);
+        }
+        root
+    }
+
+    /// Joins the groups of two legs, or says that it would be a conflict.
+    pub(super) fn join(
+        &mut self,
+        left: u32,
+        right: u32,
+        tokens: &[Vec<u8>],
+        may_conflict: bool,
+    ) -> Result<(), ()> {
+        let (left, right) = (self.root(left), self.root(right));
+        let (low, high) = (left.min(right) as usize, left.max(right) as usize);
+        if low != high {
+            if may_conflict && are_in_conflict(&self.groups[low], &self.groups[high], tokens) {
+                return Err(());
+            }
+            self.parents[high] = self.parents[low];
+            let taken = std::mem::take(&mut self.groups[high]);
+            absorb(&mut self.groups[low], taken);
+        }
+        self.groups[low].tokens.extend(tokens.iter().cloned());
+        Ok(())
+    }
+}
+
+/// Whether evidence can be a coincidence: a shared value, below proof, that no other rule supports.
+pub(super) const fn may_conflict(rule: RuleName, class: Class, is_corroborated: bool) -> bool {
+    rule.is_shared_value() && !matches!(class, Class::Proof) && !is_corroborated
+}
+
+/// Two single legs know nothing yet that the evidence could contradict.
+fn are_in_conflict(one: &Group, other: &Group, tokens: &[Vec<u8>]) -> bool {
+    let is_established = one.legs > 1 || other.legs > 1;
+    let both_answered = !one.answers.is_empty() && !other.answers.is_empty();
+    if !is_established || !both_answered {
+        return false;
+    }
+    let knows =
+        tokens.iter().any(|token| one.tokens.contains(token) || other.tokens.contains(token));
+    let (few, many) = if one.legs <= other.legs { (one, other) } else { (other, one) };
+    let same_party = few.answered_by.iter().any(|party| many.answered_by.contains(party));
+    // A 2xx travels through all legs of a chain at once.
+    let same_answer = few.answers.iter().any(|answer| {
+        let from = answer.saturating_sub(FORK_WINDOW_NS);
+        many.answers.range(from..=answer.saturating_add(FORK_WINDOW_NS)).next().is_some()
+    });
+    !knows && !same_party && !same_answer
+}
+
+fn absorb(kept: &mut Group, mut taken: Group) {
+    if taken.legs > kept.legs {
+        std::mem::swap(kept, &mut taken);
+    }
+    kept.legs += taken.legs;
+    kept.answered_by.append(&mut taken.answered_by);
+    kept.answers.append(&mut taken.answers);
+    kept.tokens.append(&mut taken.tokens);
+}

@@ -1,0 +1,145 @@
+//! Evidence: why two legs belong together, or why they do not.
+
+use super::discriminate::Demotion;
+use super::rule::{Class, RuleName};
+use crate::base::RecordRef;
+
+/// Two values that a rule compared.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Compared {
+    /// What was compared, for a person.
+    pub what: &'static str,
+    /// The value of the left leg, as on the wire; empty when it has none.
+    pub left: Vec<u8>,
+    /// The value of the right leg.
+    pub right: Vec<u8>,
+}
+
+/// Why a rule did not join two legs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// The rule is switched off.
+    Off,
+    /// At least one leg does not carry what the rule compares.
+    Absent(&'static str),
+    /// The values differ, or contradict the rule: what does.
+    Differs(&'static str),
+    /// The message that would have joined them was refused with this status.
+    Failed(&'static str, u16),
+    /// They are too far apart in time: what, and by how many nanoseconds in all.
+    OutsideWindow(&'static str, i64),
+    /// Another leg fits better, or several fit equally: its number.
+    Ambiguous(u32),
+    /// The shared value does not discriminate.
+    Demoted(Demotion),
+    /// The rule holds; its class is outside the merge set.
+    NotMerged,
+    /// The rule holds; joining would tie two calls together that are evidently different.
+    Conflict,
+    /// More candidates than are compared share the value.
+    BeyondLimit,
+}
+
+/// What one rule found about two legs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Comparison {
+    /// The class of the evidence when the rule holds, else why not.
+    pub holds: Result<Class, Refusal>,
+    /// The values compared; never empty when the rule holds.
+    pub compared: Vec<Compared>,
+    /// The records that show the values.
+    pub records: Vec<RecordRef>,
+    /// The shared values by which evidence is told from other evidence.
+    pub tokens: Vec<Vec<u8>>,
+}
+
+impl Comparison {
+    /// Nothing to compare.
+    #[must_use]
+    pub const fn refused(refusal: Refusal) -> Self {
+        Self { holds: Err(refusal), compared: Vec::new(), records: Vec::new(), tokens: Vec::new() }
+    }
+
+    /// The rule holds.
+    #[must_use]
+    pub const fn held(class: Class) -> Self {
+        Self { holds: Ok(class), compared: Vec::new(), records: Vec::new(), tokens: Vec::new() }
+    }
+
+    /// Adds two compared values.
+    #[must_use]
+    pub fn with(mut self, what: &'static str, left: &[u8], right: &[u8]) -> Self {
+        self.compared.push(Compared { what, left: left.to_vec(), right: right.to_vec() });
+        self
+    }
+
+    /// Adds two compared values that are printed.
+    #[must_use]
+    pub fn with_text(self, what: &'static str, left: impl ToString, right: impl ToString) -> Self {
+        self.with(what, left.to_string().as_bytes(), right.to_string().as_bytes())
+    }
+
+    /// Adds records.
+    #[must_use]
+    pub fn at(mut self, records: &[RecordRef]) -> Self {
+        self.records.extend_from_slice(records);
+        self
+    }
+
+    /// Adds a shared value.
+    #[must_use]
+    pub fn token(mut self, token: &[u8]) -> Self {
+        self.tokens.push(token.to_vec());
+        self
+    }
+
+    /// The same, seen from the other leg.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        for compared in &mut self.compared {
+            std::mem::swap(&mut compared.left, &mut compared.right);
+        }
+        self
+    }
+
+    /// How far a refused comparison got: the more it compared, the more it explains.
+    #[must_use]
+    pub fn depth(&self) -> (bool, usize) {
+        (self.holds.is_ok(), self.compared.len())
+    }
+
+    /// The one that explains more; the first when equal.
+    #[must_use]
+    pub fn or_better(self, other: Self) -> Self {
+        if other.depth() > self.depth() { other } else { self }
+    }
+}
+
+/// Evidence about two legs: a rule held, and whether it joined them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Evidence {
+    /// The rule.
+    pub rule: RuleName,
+    /// The class of this evidence: at best that of the rule.
+    pub class: Class,
+    /// The smaller leg number.
+    pub left: u32,
+    /// The larger leg number.
+    pub right: u32,
+    /// `Ok` when the two were joined by it, else why not.
+    pub joined: Result<(), Refusal>,
+    /// The values compared.
+    pub compared: Vec<Compared>,
+    /// The records that show them.
+    pub records: Vec<RecordRef>,
+    /// The shared values.
+    pub tokens: Vec<Vec<u8>>,
+}
+
+impl Evidence {
+    /// Whether the two legs were joined by it.
+    #[must_use]
+    pub const fn is_joined(&self) -> bool {
+        self.joined.is_ok()
+    }
+}

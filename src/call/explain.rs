@@ -1,0 +1,98 @@
+//! Explanation: for any two legs what every rule compared, and why it joined them or not.
+
+use super::evidence::{Compared, Refusal};
+use super::group::{Grouping, group};
+use super::outline::LegOutline;
+use super::rule::{Class, RuleName};
+use super::rules::{Context, compare};
+use super::table::RuleTable;
+use crate::base::RecordRef;
+use crate::leg::Leg;
+
+/// What one rule says about two legs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RuleOutcome {
+    /// The rule.
+    pub rule: RuleName,
+    /// The class of the evidence; the rule's best where it does not hold.
+    pub class: Class,
+    /// `Ok` when it joined the two, else why not.
+    pub joined: Result<(), Refusal>,
+    /// The values compared, of the first leg left.
+    pub compared: Vec<Compared>,
+    /// The records that show them.
+    pub records: Vec<RecordRef>,
+}
+
+/// Explains two legs of a grouping, by number. Agrees with it: a rule says `joined` exactly when the
+/// grouping holds joined evidence of it.
+#[must_use]
+pub fn explain(
+    outlines: &[LegOutline],
+    grouping: &Grouping,
+    table: &RuleTable,
+    first: u32,
+    second: u32,
+) -> Vec<RuleOutcome> {
+    RuleName::ALL
+        .into_iter()
+        .map(|rule| {
+            let mut outcome = outcome_of(rule, outlines, grouping, table, first, second);
+            if first > second {
+                for compared in &mut outcome.compared {
+                    std::mem::swap(&mut compared.left, &mut compared.right);
+                }
+            }
+            outcome
+        })
+        .collect()
+}
+
+/// The values stand as for the smaller leg left.
+fn outcome_of(
+    rule: RuleName,
+    outlines: &[LegOutline],
+    grouping: &Grouping,
+    table: &RuleTable,
+    first: u32,
+    second: u32,
+) -> RuleOutcome {
+    if let Some(found) = grouping.evidence_of(rule, first, second) {
+        return RuleOutcome {
+            rule,
+            class: found.class,
+            joined: found.joined.clone(),
+            compared: found.compared.clone(),
+            records: found.records.clone(),
+        };
+    }
+    let demoted = grouping.demoted_of(rule);
+    let context = Context { outlines, table, demoted: &demoted };
+    let found = compare(rule, context, first.min(second), first.max(second));
+    let (class, refusal) = match found.holds {
+        _ if !table.is_on(rule) => (rule.class(), Refusal::Off),
+        Ok(class) => (class, Refusal::BeyondLimit),
+        Err(refusal) => (rule.class(), refusal),
+    };
+    RuleOutcome {
+        rule,
+        class,
+        joined: Err(refusal),
+        compared: found.compared,
+        records: found.records,
+    }
+}
+
+/// Explains two legs as if they were alone: for legs outside a run. What needs the others (values
+/// that many share, ring groups) cannot be seen here.
+#[must_use]
+pub fn explain_pair(left: &Leg, right: &Leg, table: &RuleTable) -> Vec<RuleOutcome> {
+    let mut outlines = vec![LegOutline::of(left), LegOutline::of(right)];
+    let is_swapped = (left.sensor(), left.call_id()) > (right.sensor(), right.call_id());
+    if is_swapped {
+        outlines.swap(0, 1);
+    }
+    let grouping = group(&outlines, table);
+    let (first, second) = if is_swapped { (1, 0) } else { (0, 1) };
+    explain(&outlines, &grouping, table, first, second)
+}

@@ -1,0 +1,219 @@
+//! What the rules read of a leg. In: a [`Leg`]. Out: a [`LegOutline`], small, owned and without order.
+
+use super::transactions::{Dialog, Refer, dialogs, refers};
+use crate::base::{CaptureTime, Endpoint, RecordRef, SensorId};
+use crate::leg::{FactKey, FactTimes, Identifier, IdentifierKind, Leg, MessageKind, Sighting};
+use crate::sip::Method;
+
+/// A message: its key and when it was seen.
+pub type Message<'a> = (&'a FactKey, &'a FactTimes);
+
+/// A moment and the record that shows it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Moment {
+    /// When.
+    pub time: CaptureTime,
+    /// Where it was seen.
+    pub record: RecordRef,
+}
+
+impl Moment {
+    /// First sight of a message.
+    #[must_use]
+    pub fn of(times: &FactTimes) -> Self {
+        Self { time: times.first(), record: times.record }
+    }
+}
+
+/// Final failure of an INVITE.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// Status code, 300 or more.
+    pub status: u16,
+    /// When it was seen first.
+    pub seen: Moment,
+}
+
+/// What the rules read of a leg.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LegOutline {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The Call-ID as on the wire.
+    pub call_id: Box<[u8]>,
+    /// First INVITE; where there is none, the first message.
+    pub started: Moment,
+    /// Last message or media packet.
+    pub ended: CaptureTime,
+    /// Whether an INVITE was seen.
+    pub has_invite: bool,
+    /// First 2xx to an INVITE.
+    pub answered: Option<Moment>,
+    /// First CANCEL.
+    pub cancelled: Option<Moment>,
+    /// First final failure of an INVITE that opens a dialog; challenges (401, 407) and what only
+    /// asks for another try (422, 494) are none.
+    pub failed: Option<Failure>,
+    /// Last BYE to be seen first, with its sender.
+    pub hung_up: Option<(Moment, Endpoint)>,
+    /// Sender of the first INVITE.
+    pub source: Endpoint,
+    /// Receiver of the last hop of the first INVITE.
+    pub destination: Endpoint,
+    /// User of From of the first INVITE.
+    pub caller: Box<[u8]>,
+    /// User of To of the first INVITE, else of its Request-URI.
+    pub called: Box<[u8]>,
+    /// User of the Request-URI of the first INVITE.
+    pub request_user: Box<[u8]>,
+    /// Dialogs by their two tags.
+    pub dialogs: Vec<Dialog>,
+    /// REFER transactions by time.
+    pub refers: Vec<Refer>,
+    /// The identifiers that rules read, sorted.
+    pub identifiers: Vec<(Identifier, Sighting)>,
+}
+
+impl LegOutline {
+    /// Reads a leg.
+    #[must_use]
+    pub fn of(leg: &Leg) -> Self {
+        let mut messages: Vec<Message<'_>> = leg.messages().collect();
+        messages.sort_by_key(|(key, times)| (times.first(), times.record, *key));
+        let opening = |key: &FactKey| {
+            key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
+        };
+        let invite = messages
+            .iter()
+            .find(|(key, _)| opening(key))
+            .or_else(|| messages.iter().find(|(key, _)| is_request(key, Method::Invite)));
+        let first = invite.or_else(|| messages.first());
+        let hops = messages.iter().filter(|(key, _)| {
+            invite.is_some_and(|(first, _)| {
+                opening(key)
+                    && key.from_tag == first.from_tag
+                    && key.cseq_number == first.cseq_number
+            })
+        });
+        let parties =
+            invite.and_then(|(key, _)| leg.invite_parties(key)).cloned().unwrap_or_default();
+        let called =
+            if parties.to_user.is_empty() { &parties.request_user } else { &parties.to_user };
+        let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
+        Self {
+            sensor: leg.sensor(),
+            call_id: leg.call_id().into(),
+            started: first.map_or(unknown, |(_, times)| Moment::of(times)),
+            ended: leg.last_seen().unwrap_or_default(),
+            has_invite: invite.is_some(),
+            answered: first_of(&messages, |key| {
+                status_of(key, Method::Invite).is_some_and(|code| (200..300).contains(&code))
+            }),
+            cancelled: first_of(&messages, |key| is_request(key, Method::Cancel)),
+            failed: first_failure(&messages),
+            hung_up: messages
+                .iter()
+                .rfind(|(key, _)| is_request(key, Method::Bye))
+                .map(|(key, times)| (Moment::of(times), key.source)),
+            source: first.map_or(Endpoint::UNKNOWN, |(key, _)| key.source),
+            destination: hops
+                .last()
+                .or(first)
+                .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
+            caller: parties.from_user.clone(),
+            called: called.clone(),
+            request_user: parties.request_user.clone(),
+            dialogs: dialogs(&messages),
+            refers: refers(&messages, leg),
+            identifiers: leg
+                .identifiers()
+                .filter(|(identifier, _)| is_read(identifier.kind))
+                .map(|(identifier, sighting)| (identifier.clone(), *sighting))
+                .collect(),
+        }
+    }
+
+    /// The identifiers of one kind.
+    pub fn of_kind(&self, kind: IdentifierKind) -> impl Iterator<Item = (&Identifier, &Sighting)> {
+        let start = self.identifiers.partition_point(|(identifier, _)| identifier.kind < kind);
+        self.identifiers[start..]
+            .iter()
+            .take_while(move |(identifier, _)| identifier.kind == kind)
+            .map(|(identifier, sighting)| (identifier, sighting))
+    }
+
+    /// When the packets say that it is over: last BYE, else final failure. Absent when they do not.
+    #[must_use]
+    pub fn terminated(&self) -> Option<CaptureTime> {
+        match (self.hung_up, self.answered) {
+            (Some((moment, _)), _) => Some(moment.time),
+            (None, Some(_)) => None,
+            (None, None) => self.failed.map(|failure| failure.seen.time),
+        }
+    }
+
+    /// Whether the leg was refused: a final failure, and no answer.
+    #[must_use]
+    pub fn refused_with(&self) -> Option<u16> {
+        if self.answered.is_some() { None } else { self.failed.map(|failure| failure.status) }
+    }
+
+    /// Nanoseconds of silence between two legs; 0 or less when they overlap.
+    #[must_use]
+    pub fn gap_ns(&self, other: &Self) -> i64 {
+        let latest_start = self.started.time.max(other.started.time);
+        latest_start.since_ns(self.ended.min(other.ended))
+    }
+}
+
+/// All legs as outlines, in the order that numbers them: sensor, Call-ID.
+#[must_use]
+pub fn outline_all(legs: &[Leg]) -> Vec<LegOutline> {
+    let mut outlines: Vec<LegOutline> = legs.iter().map(LegOutline::of).collect();
+    outlines
+        .sort_by(|left, right| (left.sensor, &left.call_id).cmp(&(right.sensor, &right.call_id)));
+    outlines
+}
+
+/// Whether the message is a request with this method.
+pub(super) fn is_request(key: &FactKey, method: Method) -> bool {
+    key.kind == MessageKind::Request(method)
+}
+
+/// The status of a response to this method; absent for other messages.
+pub(super) fn status_of(key: &FactKey, method: Method) -> Option<u16> {
+    match key.kind {
+        MessageKind::Response(status) if key.cseq_method == method => Some(status),
+        _ => None,
+    }
+}
+
+fn first_of(messages: &[Message<'_>], is_wanted: impl Fn(&FactKey) -> bool) -> Option<Moment> {
+    messages.iter().find(|(key, _)| is_wanted(key)).map(|(_, times)| Moment::of(times))
+}
+
+/// A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or lost forks.
+fn first_failure(messages: &[Message<'_>]) -> Option<Failure> {
+    for (key, times) in messages {
+        match status_of(key, Method::Invite) {
+            Some(200..300) => return None,
+            Some(401 | 407 | 422 | 494) | None => {}
+            Some(status) if status >= 300 => {
+                return Some(Failure { status, seen: Moment::of(times) });
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+const fn is_read(kind: IdentifierKind) -> bool {
+    !matches!(
+        kind,
+        IdentifierKind::Codec
+            | IdentifierKind::UserAgent
+            | IdentifierKind::Tag
+            | IdentifierKind::Reason
+            | IdentifierKind::Contact
+    )
+}

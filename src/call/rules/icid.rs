@@ -1,0 +1,60 @@
+//! `icid`: the charging identifier of an IMS is the same on all legs of a call (RFC 7315).
+
+use super::{Context, Keys};
+use crate::call::evidence::{Comparison, Refusal};
+use crate::call::index::Role;
+use crate::call::outline::LegOutline;
+use crate::call::rule::Class;
+use crate::call::table::ADJOIN_WINDOW_NS;
+use crate::leg::IdentifierKind;
+
+pub(super) fn keys(keys: &mut Keys<'_>) {
+    for (icid, _) in keys.outline.of_kind(IdentifierKind::Icid) {
+        if !icid.value.is_empty() {
+            keys.add(Role::Shared, icid.value.to_vec());
+        }
+    }
+}
+
+pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+    shared(context, a, b, "icid-value", |leg| {
+        leg.of_kind(IdentifierKind::Icid)
+            .filter(|(icid, _)| !icid.value.is_empty())
+            .map(|(icid, sighting)| (&*icid.value, sighting.record))
+            .collect()
+    })
+}
+
+/// Compares two legs by tokens that are made for one conversation.
+pub(super) fn shared<'a>(
+    context: Context<'_>,
+    a: &'a LegOutline,
+    b: &'a LegOutline,
+    what: &'static str,
+    tokens: impl Fn(&'a LegOutline) -> Vec<(&'a [u8], crate::base::RecordRef)>,
+) -> Comparison {
+    let (left, right) = (tokens(a), tokens(b));
+    let (Some(one), Some(other)) = (left.first(), right.first()) else {
+        return Comparison::refused(Refusal::Absent(what));
+    };
+    let mut refusal = Refusal::Differs(what);
+    let mut seen = (one, other);
+    for pair in left.iter().flat_map(|l| right.iter().map(move |r| (l, r))) {
+        if pair.0.0 != pair.1.0 {
+            continue;
+        }
+        seen = pair;
+        let gap_ns = a.gap_ns(b);
+        if let Some(demotion) = context.demoted.get(pair.0.0) {
+            refusal = Refusal::Demoted(*demotion);
+        } else if gap_ns > ADJOIN_WINDOW_NS {
+            refusal = Refusal::OutsideWindow("the two legs", gap_ns);
+        } else {
+            return Comparison::held(Class::Strong)
+                .token(pair.0.0)
+                .with(what, pair.0.0, pair.1.0)
+                .at(&[pair.0.1, pair.1.1]);
+        }
+    }
+    Comparison::refused(refusal).with(what, seen.0.0, seen.1.0).at(&[seen.0.1, seen.1.1])
+}

@@ -1,0 +1,251 @@
+//! `refer`: a REFER, or a BYE with Also, and the INVITE that it caused (RFC 3515, 3892, 4538, 5589).
+
+use super::Keys;
+use super::replaces::{DialogName, Found, tags_text};
+use crate::base::{CaptureTime, Endpoint};
+use crate::call::evidence::{Comparison, Evidence, Refusal};
+use crate::call::index::Role;
+use crate::call::outline::{LegOutline, Moment};
+use crate::call::rule::Class;
+use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
+use crate::call::transactions::Refer;
+use crate::call::uri::{number_key, target_key};
+use crate::leg::IdentifierKind;
+use std::collections::BTreeMap;
+
+pub(super) fn keys(keys: &mut Keys<'_>) {
+    let leg = keys.outline;
+    for refer in leg.refers.iter().filter(|refer| refer.failed_with().is_none()) {
+        if let Some(target) = &refer.target {
+            keys.add_at(Role::Names, target_key(target), refer.sent.time);
+        }
+        if let Some(dialog) = &refer.target_dialog {
+            keys.add(Role::Shared, call_id_key(DialogName::parse(dialog).call_id));
+        }
+    }
+    for (also, sighting) in leg.of_kind(IdentifierKind::Also) {
+        keys.add_at(Role::Names, target_key(&also.value), sighting.first);
+    }
+    keys.add(Role::Other, call_id_key(&leg.call_id));
+    if leg.has_invite {
+        for target in targets_of(leg) {
+            keys.add(Role::Is, target_key(&target));
+        }
+    }
+}
+
+/// Call-IDs and targets share an index; a space keeps them apart.
+fn call_id_key(call_id: &[u8]) -> Vec<u8> {
+    [b"call-id ", call_id].concat()
+}
+
+/// Whom the INVITE of a leg asks for: its Request-URIs, else the numbers.
+pub(in crate::call) fn targets_of(leg: &LegOutline) -> Vec<Vec<u8>> {
+    let mut targets: Vec<Vec<u8>> =
+        leg.of_kind(IdentifierKind::RequestUri).map(|(uri, _)| uri.value.to_vec()).collect();
+    targets.extend([&leg.request_user, &leg.called].map(|user| user.to_vec()));
+    targets.retain(|target| !target_key(target).is_empty());
+    targets
+}
+
+/// The target among those of `leg` that equals `wanted`: user, or host where there is no user.
+pub(super) fn matching_target(leg: &LegOutline, wanted: &[u8]) -> Option<Vec<u8>> {
+    let key = target_key(wanted);
+    targets_of(leg).into_iter().find(|target| !key.is_empty() && target_key(target) == key)
+}
+
+/// `a` transfers, `b` is what the transfer caused, or the dialog that an outside REFER is about.
+pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+    let mut best = Comparison::refused(Refusal::Absent("REFER"));
+    for refer in &a.refers {
+        if let Some(dialog) = &refer.target_dialog {
+            best = best.or_better(compare_dialog(refer, dialog, b));
+        }
+        best = best.or_better(compare_refer(table, refer, a, b));
+    }
+    for (also, sighting) in a.of_kind(IdentifierKind::Also) {
+        let sent = Moment { time: sighting.first, record: sighting.record };
+        best = best.or_better(compare_also(table, &also.value, sent, also.said_by, a, b));
+    }
+    best
+}
+
+fn compare_dialog(refer: &Refer, dialog: &[u8], b: &LegOutline) -> Comparison {
+    let name = DialogName::parse(dialog);
+    let outcome = if name.call_id != &*b.call_id {
+        Comparison::refused(Refusal::Differs("Call-ID"))
+    } else if let Some(status) = refer.failed_with() {
+        Comparison::refused(Refusal::Failed("REFER", status))
+    } else if matches!(name.find(b), Found::Other) {
+        Comparison::refused(Refusal::Differs("tags"))
+    } else {
+        Comparison::held(Class::Proof).token(&b.call_id)
+    };
+    outcome
+        .with("Target-Dialog or Call-ID in Refer-To", dialog, &tags_text(b))
+        .at(&[refer.sent.record, b.started.record])
+}
+
+fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutline) -> Comparison {
+    let Some(target) = &refer.target else {
+        return Comparison::refused(Refusal::Absent("Refer-To"));
+    };
+    let found = matching_target(b, target);
+    let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
+    let show = |comparison: Comparison| {
+        comparison
+            .with("Refer-To and the INVITE's target", target, &asked)
+            .with_text("REFER accepted, INVITE sent", refer.accepted(), b.started.time)
+            .at(&[refer.sent.record, b.started.record])
+    };
+    if found.is_none() || !b.has_invite {
+        return show(Comparison::refused(Refusal::Differs("target")));
+    }
+    if let Some(status) = refer.failed_with() {
+        let what = if refer.is_refused() { "REFER" } else { "NOTIFY" };
+        return show(Comparison::refused(Refusal::Failed(what, status)));
+    }
+    if let Some(refusal) = outside(refer.sent.time, refer.accepted(), b, table.refer_window_ns) {
+        return show(Comparison::refused(refusal));
+    }
+    let outcome = judge_transferee(table, refer, a, b);
+    let outcome = match (outcome.holds.is_ok(), b.refused_with()) {
+        (true, Some(status)) => Comparison::refused(Refusal::Failed("INVITE", status)),
+        _ => outcome,
+    };
+    let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|(value, _)| &*value.value);
+    show(outcome.token(&token_of(a, refer.sent)))
+        .with(
+            "Referred-By",
+            refer.referred_by.as_deref().unwrap_or_default(),
+            named.unwrap_or_default(),
+        )
+        .with("transferee", &transferee(refer.sender, a), &b.caller)
+        .with_text("transferee's address", refer.receiver, b.source)
+}
+
+fn token_of(leg: &LegOutline, sent: Moment) -> Vec<u8> {
+    [&*leg.call_id, format!(" transfer at {} {}", sent.time, sent.record).as_bytes()].concat()
+}
+
+/// Proof by Referred-By, or by the dialog to replace; strong by the transferee's number and address.
+fn judge_transferee(
+    table: &RuleTable,
+    refer: &Refer,
+    a: &LegOutline,
+    b: &LegOutline,
+) -> Comparison {
+    let same_address = refer.receiver.address == b.source.address;
+    let key = |user: &[u8]| number_key(user, table.numbers_digits);
+    let party = key(&transferee(refer.sender, a));
+    let same_party = party.is_some() && party == key(&b.caller);
+    let mut says = b.of_kind(IdentifierKind::ReferredBy).peekable();
+    let is_replacing = refer.replaces.as_deref().is_some_and(|dialog| {
+        b.of_kind(IdentifierKind::Replaces).any(|(value, _)| {
+            DialogName::parse(&value.value).call_id == DialogName::parse(dialog).call_id
+        })
+    });
+    if is_replacing && (same_address || same_party) {
+        return Comparison::held(Class::Proof);
+    }
+    match (&refer.referred_by, says.peek().is_some()) {
+        (Some(by), true) => {
+            let is_equal = says.any(|(value, _)| target_key(&value.value) == target_key(by));
+            if !is_equal {
+                Comparison::refused(Refusal::Differs("Referred-By"))
+            } else if same_address || same_party {
+                Comparison::held(Class::Proof)
+            } else {
+                Comparison::refused(Refusal::Differs("transferee"))
+            }
+        }
+        _ if same_address && same_party => Comparison::held(Class::Strong),
+        _ => Comparison::refused(Refusal::Differs("transferee")),
+    }
+}
+
+/// The party that was asked to call: the other one than the sender. The sender is the caller when
+/// it is where the first INVITE came from.
+pub(in crate::call) fn transferee(sender: Endpoint, leg: &LegOutline) -> Vec<u8> {
+    if sender.address == leg.source.address { leg.called.to_vec() } else { leg.caller.to_vec() }
+}
+
+fn outside(
+    sent: CaptureTime,
+    accepted: CaptureTime,
+    b: &LegOutline,
+    window_ns: i64,
+) -> Option<Refusal> {
+    // A response later than its transaction lasts (64 T1) extends nothing.
+    let accepted = accepted.min(sent.plus_ns(ADJOIN_WINDOW_NS));
+    let before_ns = sent.since_ns(b.started.time);
+    let after_ns = b.started.time.since_ns(accepted);
+    if before_ns > 0 {
+        Some(Refusal::OutsideWindow("INVITE before the transfer", before_ns))
+    } else if after_ns > window_ns {
+        Some(Refusal::OutsideWindow("INVITE after the transfer", after_ns))
+    } else {
+        None
+    }
+}
+
+fn compare_also(
+    table: &RuleTable,
+    also: &[u8],
+    sent: Moment,
+    sender: Endpoint,
+    a: &LegOutline,
+    b: &LegOutline,
+) -> Comparison {
+    let found = matching_target(b, also);
+    let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
+    let is_caller = sender.address == a.source.address;
+    let receiver = if is_caller { a.destination } else { a.source };
+    let party = transferee(sender, a);
+    let key = |user: &[u8]| number_key(user, table.numbers_digits);
+    let outcome = if found.is_none() || !b.has_invite {
+        Comparison::refused(Refusal::Differs("target"))
+    } else if let Some(refusal) = outside(sent.time, sent.time, b, table.refer_window_ns) {
+        Comparison::refused(refusal)
+    } else if receiver.address != b.source.address
+        || key(&party).is_none()
+        || key(&party) != key(&b.caller)
+    {
+        Comparison::refused(Refusal::Differs("transferee"))
+    } else if let Some(status) = b.refused_with() {
+        Comparison::refused(Refusal::Failed("INVITE", status))
+    } else {
+        Comparison::held(Class::Strong).token(&token_of(a, sent))
+    };
+    outcome
+        .with("Also and the INVITE's target", also, &asked)
+        .with_text("Also sent, INVITE sent", sent.time, b.started.time)
+        .with("transferee", &party, &b.caller)
+        .with_text("transferee's address", receiver, b.source)
+        .at(&[sent.record, b.started.record])
+}
+
+/// One transfer causes one INVITE: without Referred-By, the first that fits is believed.
+pub(super) fn resolve(outlines: &[LegOutline], evidence: &mut [Evidence]) {
+    let start = |leg: u32| outlines[leg as usize].started;
+    let caused = |found: &Evidence| {
+        if start(found.left) > start(found.right) { found.left } else { found.right }
+    };
+    let mut first: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    for found in evidence.iter().filter(|found| found.is_joined()) {
+        if let Some(token) = found.tokens.first() {
+            let leg = caused(found);
+            let known = first.entry(token.clone()).or_insert(leg);
+            if (start(leg), leg) < (start(*known), *known) {
+                *known = leg;
+            }
+        }
+    }
+    for found in evidence.iter_mut().filter(|found| found.class == Class::Strong) {
+        let chosen = found.tokens.first().and_then(|token| first.get(token)).copied();
+        if let Some(chosen) = chosen.filter(|chosen| found.is_joined() && *chosen != caused(found))
+        {
+            found.joined = Err(Refusal::Ambiguous(chosen));
+        }
+    }
+}

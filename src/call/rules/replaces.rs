@@ -1,0 +1,159 @@
+//! `replaces`: an INVITE, or a Refer-To, names the dialog that it replaces (RFC 3891, RFC 5589).
+
+use super::Keys;
+use crate::base::{CaptureTime, RecordRef};
+use crate::call::evidence::{Comparison, Refusal};
+use crate::call::index::Role;
+use crate::call::outline::LegOutline;
+use crate::call::rule::Class;
+use crate::call::table::CAUSE_WINDOW_NS;
+use crate::leg::IdentifierKind;
+
+/// `call-id;to-tag;from-tag` and `early-only`.
+pub(super) struct DialogName<'a> {
+    pub(super) call_id: &'a [u8],
+    tags: Option<(&'a [u8], &'a [u8])>,
+    early_only: bool,
+}
+
+impl<'a> DialogName<'a> {
+    /// A Call-ID holds no semicolon (RFC 3261, `callid`); missing tags are taken as not said.
+    pub(super) fn parse(value: &'a [u8]) -> Self {
+        let mut parts = value.split(|byte| *byte == b';');
+        let call_id = parts.next().unwrap_or_default();
+        let (mut tags, mut early_only) = (Vec::new(), false);
+        for part in parts {
+            if part.eq_ignore_ascii_case(b"early-only") {
+                early_only = true;
+            } else {
+                tags.push(part);
+            }
+        }
+        let tags = match tags.as_slice() {
+            [to, from, ..] => Some((*to, *from)),
+            _ => None,
+        };
+        Self { call_id, tags, early_only }
+    }
+
+    /// The dialog of `leg` that is named. Tags match whichever side they are local to; a tag `0`
+    /// also stands for none (RFC 3891 section 3).
+    pub(super) fn find(&self, leg: &LegOutline) -> Found {
+        let Some((to, from)) = self.tags else {
+            return Found::NotSaid;
+        };
+        if leg.dialogs.is_empty() {
+            return Found::NotSaid;
+        }
+        let (low, high) = (to.min(from), to.max(from));
+        leg.dialogs
+            .iter()
+            .find(|dialog| (&*dialog.tags.0, &*dialog.tags.1) == (low, high))
+            .map_or(Found::Other, |dialog| Found::Dialog(dialog.confirmed))
+    }
+}
+
+/// What became of looking for a named dialog.
+pub(super) enum Found {
+    /// It is there; since when it is confirmed.
+    Dialog(Option<CaptureTime>),
+    /// Tags were not said, or not captured.
+    NotSaid,
+    /// The leg has other tags.
+    Other,
+}
+
+/// All tags of a leg, for a person; the first few dialogs are enough to see the difference.
+pub(super) fn tags_text(leg: &LegOutline) -> Vec<u8> {
+    let pairs: Vec<Vec<u8>> = leg
+        .dialogs
+        .iter()
+        .take(4)
+        .map(|dialog| [&*dialog.tags.0, &dialog.tags.1].join(&b';'))
+        .collect();
+    [&*leg.call_id, &pairs.join(&b' ')].join(&b';')
+}
+
+pub(super) fn keys(keys: &mut Keys<'_>) {
+    let leg = keys.outline;
+    keys.add(Role::Is, leg.call_id.to_vec());
+    for (identifier, _) in leg.of_kind(IdentifierKind::Replaces) {
+        keys.add(Role::Names, DialogName::parse(&identifier.value).call_id.to_vec());
+    }
+    for replaces in leg.refers.iter().filter_map(|refer| refer.replaces.as_deref()) {
+        keys.add(Role::Names, DialogName::parse(replaces).call_id.to_vec());
+    }
+}
+
+/// `a` names a dialog of `b`.
+pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
+    let mut best = Comparison::refused(Refusal::Absent("Replaces"));
+    for (identifier, sighting) in a.of_kind(IdentifierKind::Replaces) {
+        let failed = a.refused_with().map(|status| Refusal::Failed("INVITE with Replaces", status));
+        let named = Named { value: &identifier.value, at: sighting.first, record: sighting.record };
+        best = best.or_better(judge("Replaces", &named, failed, b));
+    }
+    for refer in &a.refers {
+        if let Some(value) = refer.replaces.as_deref() {
+            let failed = refer.failed_with().map(|status| Refusal::Failed("REFER", status));
+            let named = Named { value, at: refer.sent.time, record: refer.sent.record };
+            best = best.or_better(judge("Replaces in Refer-To", &named, failed, b));
+        }
+    }
+    best
+}
+
+struct Named<'a> {
+    value: &'a [u8],
+    at: CaptureTime,
+    record: RecordRef,
+}
+
+fn judge(
+    what: &'static str,
+    named: &Named<'_>,
+    failed: Option<Refusal>,
+    target: &LegOutline,
+) -> Comparison {
+    let name = DialogName::parse(named.value);
+    let show = |comparison: Comparison| {
+        comparison
+            .with(what, named.value, &tags_text(target))
+            .at(&[named.record, target.started.record])
+    };
+    if name.call_id != &*target.call_id {
+        return show(Comparison::refused(Refusal::Differs("Call-ID")));
+    }
+    let at = named.at;
+    let (class, confirmed) = match name.find(target) {
+        Found::Other => {
+            return show(Comparison::refused(Refusal::Differs("tags"))).with(
+                "Call-ID",
+                name.call_id,
+                &target.call_id,
+            );
+        }
+        Found::Dialog(confirmed) => (Class::Proof, confirmed),
+        Found::NotSaid => (Class::Strong, target.answered.map(|answer| answer.time)),
+    };
+    let refusal = failed.or_else(|| {
+        let over_ns = target.terminated().map_or(0, |end| at.since_ns(end));
+        if over_ns > CAUSE_WINDOW_NS {
+            Some(Refusal::OutsideWindow("Replaces after the end of its dialog", over_ns))
+        } else if at < target.started.time {
+            let early_ns = target.started.time.since_ns(at);
+            Some(Refusal::OutsideWindow("Replaces before its dialog", early_ns))
+        } else if name.early_only && confirmed.is_some_and(|confirmed| confirmed <= at) {
+            Some(Refusal::Differs("early-only, and the dialog was confirmed"))
+        } else {
+            None
+        }
+    });
+    let outcome =
+        refusal.map_or_else(|| Comparison::held(class).token(&target.call_id), Comparison::refused);
+    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_text(
+        "time",
+        at,
+        target.started.time,
+    )
+}

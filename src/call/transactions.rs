@@ -1,0 +1,169 @@
+//! Dialogs and REFER transactions inside a leg, as the transfer rules need them.
+
+use super::outline::{Message, Moment, is_request, status_of};
+use crate::base::{CaptureTime, Endpoint};
+use crate::leg::{IdentifierKind, Leg};
+use crate::sip::Method;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A dialog: two tags, whichever side they belong to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dialog {
+    /// The tags, the smaller one first.
+    pub tags: (Box<[u8]>, Box<[u8]>),
+    /// First 2xx to an INVITE in it: from here on it is no early dialog.
+    pub confirmed: Option<CaptureTime>,
+}
+
+/// A REFER and what became of it (RFC 3515).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refer {
+    /// CSeq number of the REFER.
+    pub cseq: u32,
+    /// First sight of the REFER.
+    pub sent: Moment,
+    /// Who sent it: the transferor's address.
+    pub sender: Endpoint,
+    /// Who got it: the transferee's address, behind the last hop.
+    pub receiver: Endpoint,
+    /// Refer-To as `user@host`; absent when it could not be read.
+    pub target: Option<Box<[u8]>>,
+    /// The dialog that Refer-To says to replace: `call-id;to-tag;from-tag`.
+    pub replaces: Option<Box<[u8]>>,
+    /// Dialog or Call-ID that it names by Target-Dialog or a Call-ID URI header.
+    pub target_dialog: Option<Box<[u8]>>,
+    /// Referred-By as `user@host`.
+    pub referred_by: Option<Box<[u8]>>,
+    /// First final response, with its moment.
+    pub response: Option<(u16, Moment)>,
+    /// Last final status that a NOTIFY told about it (200 or more).
+    pub notified: Option<(u16, Moment)>,
+}
+
+impl Refer {
+    /// The status by which the transfer failed; absent when it did not.
+    #[must_use]
+    pub fn failed_with(&self) -> Option<u16> {
+        self.response
+            .map(|(status, _)| status)
+            .filter(|status| *status >= 300)
+            .or_else(|| self.notified.map(|(status, _)| status).filter(|status| *status >= 300))
+    }
+
+    /// Whether the REFER itself was refused.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.response.is_some_and(|(status, _)| status >= 300)
+    }
+
+    /// The 2xx to it; the REFER itself where no response was captured.
+    #[must_use]
+    pub fn accepted(&self) -> CaptureTime {
+        match self.response {
+            Some((200..300, moment)) => moment.time,
+            _ => self.sent.time,
+        }
+    }
+}
+
+pub(super) fn dialogs(messages: &[Message<'_>]) -> Vec<Dialog> {
+    let mut found: BTreeMap<(&[u8], &[u8]), Option<CaptureTime>> = BTreeMap::new();
+    for (key, times) in messages {
+        if key.from_tag.is_empty() || key.to_tag.is_empty() {
+            continue;
+        }
+        let (from, to) = (&*key.from_tag, &*key.to_tag);
+        let confirmed = found.entry((from.min(to), from.max(to))).or_default();
+        if status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status)) {
+            let time = times.first();
+            *confirmed = Some(confirmed.map_or(time, |known| known.min(time)));
+        }
+    }
+    found
+        .into_iter()
+        .map(|((low, high), confirmed)| Dialog { tags: (low.into(), high.into()), confirmed })
+        .collect()
+}
+
+pub(super) fn refers(messages: &[Message<'_>], leg: &Leg) -> Vec<Refer> {
+    let mut found: BTreeMap<(u32, &[u8]), (Refer, BTreeSet<Endpoint>)> = BTreeMap::new();
+    for (key, times) in messages {
+        if is_request(key, Method::Refer) {
+            let (refer, senders) =
+                found.entry((key.cseq_number, &key.from_tag)).or_insert_with(|| {
+                    (opened(key.cseq_number, Moment::of(times), key.source), BTreeSet::new())
+                });
+            // Messages come by time, so the last hop has the last word.
+            refer.receiver = key.destination;
+            senders.insert(key.source);
+        }
+    }
+    if found.is_empty() {
+        return Vec::new();
+    }
+    for (key, times) in messages {
+        if let Some(status @ 200..) = status_of(key, Method::Refer)
+            && let Some((refer, _)) = found.get_mut(&(key.cseq_number, &*key.from_tag))
+            && refer.response.is_none_or(|(known, _)| matches!(known, 401 | 407))
+        {
+            refer.response = Some((status, Moment::of(times)));
+        }
+    }
+    for (identifier, _) in leg.identifiers() {
+        for (refer, senders) in found.values_mut() {
+            if refer.cseq == identifier.cseq && senders.contains(&identifier.said_by) {
+                let value = Some(identifier.value.clone());
+                match identifier.kind {
+                    IdentifierKind::ReferTo => refer.target = value,
+                    IdentifierKind::ReferToReplaces => refer.replaces = value,
+                    IdentifierKind::TargetDialog => refer.target_dialog = value,
+                    IdentifierKind::ReferredBy => refer.referred_by = value,
+                    _ => {}
+                }
+            }
+        }
+    }
+    let mut refers: Vec<Refer> = found.into_values().map(|(refer, _)| refer).collect();
+    refers.sort_by_key(|refer| (refer.sent, refer.cseq));
+    apply_notifications(&mut refers, leg);
+    refers
+}
+
+fn opened(cseq: u32, sent: Moment, sender: Endpoint) -> Refer {
+    Refer {
+        cseq,
+        sent,
+        sender,
+        receiver: sender,
+        target: None,
+        replaces: None,
+        target_dialog: None,
+        referred_by: None,
+        response: None,
+        notified: None,
+    }
+}
+
+/// A NOTIFY belongs to the latest REFER before it that was not refused: the `id` of its Event
+/// header is not kept, and a transferor waits for the outcome before it tries again.
+fn apply_notifications(refers: &mut [Refer], leg: &Leg) {
+    let mut told: Vec<(Moment, u16)> = leg
+        .identifiers()
+        .filter(|(identifier, _)| identifier.kind == IdentifierKind::SipfragStatus)
+        .filter_map(|(identifier, sighting)| {
+            let status = std::str::from_utf8(&identifier.value).ok()?.trim().parse().ok()?;
+            Some((Moment { time: sighting.first, record: sighting.record }, status))
+        })
+        .filter(|(_, status)| *status >= 200)
+        .collect();
+    told.sort_unstable();
+    for (moment, status) in told {
+        let latest = refers
+            .iter_mut()
+            .rev()
+            .find(|refer| refer.sent.time <= moment.time && !refer.is_refused());
+        if let Some(refer) = latest {
+            refer.notified = Some((status, moment));
+        }
+    }
+}
