@@ -212,7 +212,7 @@ fn kill9_zst() {
 
 #[test]
 fn kill9_restarted() {
-    let exceptions: Vec<(&str, &str)> = WRITTEN_TWICE.into_iter().chain([INVITE_ONLY]).collect();
+    let exceptions: Vec<(&str, &str)> = WRITTEN_TWICE.into_iter().chain([INVITE_ONLY, REUSED]).collect();
     check("kill9-restarted", &exceptions);
 }
 

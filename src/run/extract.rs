@@ -1,6 +1,6 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
-use super::gather::{FileSummary, Gathering, Origin, TimeSpan};
+use super::gather::{FileSummary, Gathering, Origin};
 use crate::base::{CaptureId, FileId, Loss, Note};
 use crate::capture::{CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};

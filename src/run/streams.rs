@@ -3,7 +3,9 @@
 use super::gather::{Gathering, Origin};
 use crate::base::SensorId;
 use crate::leg::CaptureRules;
-use crate::packet::{Datagram, Flow, Residue, StreamEvent, StreamSink, Transport, reassemble};
+use crate::packet::{
+    Datagram, Flow, Residue, Settings, StreamEvent, StreamSink, Transport, reassemble,
+};
 use crate::sip::{FramedMessage, Framer};
 
 /// Reads the residues of one sensor into the gathering.
@@ -15,7 +17,10 @@ pub(super) fn read_streams(
 ) {
     let origin = Origin { sensor, entry_name: Box::default() };
     let mut streams = Streams { gathering, rules, origin, framer: None };
-    let reassembled = reassemble(vec![residue], &mut streams);
+    let reassembled = reassemble(vec![residue], &Settings::default(), &mut streams);
+    gathering.ledger += reassembled.ledger;
+    gathering.notes.join(reassembled.notes);
+    gathering.losses.extend(reassembled.losses);
 }
 
 struct Streams<'g> {
