@@ -9,4 +9,5 @@ pub mod text;
 
 pub use check::{CheckReport, InputFile, InputReport};
 pub use json::json;
+pub use sentences::why;
 pub use text::{TextStyle, text};

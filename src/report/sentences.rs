@@ -72,6 +72,12 @@ fn list(items: &[String]) -> String {
     format!("{} and {more} more", items[..DAYS_NAMED_MAX].join(", "))
 }
 
+/// Why, in one paragraph: for the database.
+#[must_use]
+pub fn why(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
+    reasons(report, verdict).join(" ")
+}
+
 /// Why: the run of days, and the day that decides.
 pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let judged = &verdict.judged;

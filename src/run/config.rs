@@ -1,1 +1,56 @@
-//! x
+//! What a run was asked to do, validated: the command line in, made by `cli`; `run` takes it as true.
+
+use crate::channel::ReadingPins;
+use crate::leg::{CaptureRules, NumberRules, TimingRules};
+use crate::license::Scenario;
+use crate::spool::SpoolSettings;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
+
+/// Everything that `check` needs to know.
+#[derive(Clone, Debug)]
+pub struct CheckConfig {
+    /// Spools and captures, as given; at least one.
+    pub spools: Vec<PathBuf>,
+    /// Channels of the license; at least 1.
+    pub limit_channels: u32,
+    /// The day on which the verdict is asked for; absent: the last day with data.
+    pub as_of: Option<Date>,
+    /// First day that is read; absent: the first there is.
+    pub from: Option<Date>,
+    /// Last day that is read; absent: the last there is. Not before `from`.
+    pub to: Option<Date>,
+    /// The GUI's time zone: `--time-zone`, else the configuration's, else UTC.
+    pub time_zone: TimeZone,
+    /// Its name for output.
+    pub time_zone_name: String,
+    /// Time zone of the spool's directories: `--spool-zone`, else the configuration's, else `time_zone`.
+    pub spool_zone: TimeZone,
+    /// Sensors that the user named, with the paths of their captures.
+    pub sensors: Vec<(String, PathBuf)>,
+    /// Whose verdict decides the exit code.
+    pub scenario: Scenario,
+    /// Whether losses are accepted as they are.
+    pub accept_loss: bool,
+    /// What the user fixed of the reading; the rest is documented, or open where all are compared.
+    pub reading: ReadingPins,
+    /// Whether every reading that the pins admit is compared, not the deciding one alone.
+    pub all_readings: bool,
+    /// Where the result database goes; absent: none is written.
+    pub database: Option<PathBuf>,
+    /// Worker threads; 0 is one for each processor.
+    pub threads: usize,
+    /// Whether progress may be drawn.
+    pub progress: bool,
+    /// When calls close.
+    pub timing: TimingRules,
+    /// Which numbers count.
+    pub numbers: NumberRules,
+    /// What the sniffer reads and writes; `--sip-ports` is in here.
+    pub capture: CaptureRules,
+    /// What the configuration says about the spool.
+    pub spool: SpoolSettings,
+    /// What was asked, argument by argument, for the database.
+    pub arguments: Vec<String>,
+}

@@ -1,6 +1,7 @@
 //! Why a run could not do what was asked. Bad data is never among it: that is notes and losses.
 
-use crate::spool::{ConfError, SpoolError};
+use crate::spool::SpoolError;
+use crate::store::StoreError;
 use thiserror::Error;
 
 /// What ended a run.
@@ -9,10 +10,13 @@ pub enum Error {
     /// The paths given cannot be walked.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// The vendor's configuration cannot be used.
-    #[error(transparent)]
-    Conf(#[from] ConfError),
     /// The worker threads could not be started.
     #[error("the worker threads could not be started: {0}; try --threads 1")]
     Threads(rayon::ThreadPoolBuildError),
+    /// Not one packet record in all that was read.
+    #[error("no captures: {0}\ngive the directory that holds the dates of the spool, or a capture")]
+    NoCaptures(String),
+    /// The database cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

@@ -123,7 +123,6 @@ impl ContainerSink for Extraction<'_> {
 
     fn close(&mut self, member: MemberNumber, end: StreamEnd) {
         let Some(mut stream) = self.open.remove(&member) else { return };
-        self.summary.captures += 1;
         if end == StreamEnd::Cut {
             self.gathering.ledger.add("capture.cut", 1);
         }
@@ -138,7 +137,10 @@ impl ContainerSink for Extraction<'_> {
         let dissected = stream.dissector.finish();
         let gathering = &mut *self.gathering;
         match captured.format {
-            Some(_) => gathering.ledger.add("capture.read", 1),
+            Some(_) => {
+                self.summary.captures += 1;
+                gathering.ledger.add("capture.read", 1);
+            }
             None => gathering.ledger.add("capture.none", 1),
         }
         gathering.ledger.add("capture.records", captured.records);

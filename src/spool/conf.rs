@@ -7,7 +7,7 @@
 use super::conf_line::{ConfLine, conf_lines};
 use crate::base::NS_PER_S;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -19,6 +19,8 @@ pub struct SpoolSettings {
     pub directories: Vec<PathBuf>,
     /// `utc`, else `timezone`: the zone of the directories; absent: the sensor's own, not known here.
     pub zone: Option<TimeZone>,
+    /// The name of `zone` as the configuration gives it; absent with `zone`.
+    pub zone_name: Option<String>,
     /// `id_sensor`; absent: NULL in the vendor's database.
     pub id_sensor: Option<u16>,
     /// `spooldir_by_sensor` or `spooldir_by_sensorname`: a directory a sensor.
@@ -204,11 +206,13 @@ fn read_spool(reader: &Reader<'_>, spool: &mut SpoolSettings) -> Result<(), Conf
     spool.directories = set.map(|line| PathBuf::from(&line.value)).collect();
     if let Some(line) = reader.first(&["timezone"]) {
         spool.zone = Some(reader.value(line, "an IANA time zone such as Europe/Prague", zone)?);
+        spool.zone_name = Some(line.word().trim_start_matches(':').to_owned());
     }
     if let Some(line) = reader.first(&["utc", "sql_time_utc"])
         && reader.value(line, YES_OR_NO, yes_or_no)?
     {
         spool.zone = Some(TimeZone::UTC);
+        spool.zone_name = Some("UTC".to_owned());
     }
     if let Some(line) = reader.first(&["id_sensor"]) {
         let allowed = "a number from 0 to 65535, or -1 for none";
@@ -294,7 +298,7 @@ fn seconds_in_ns(word: &str) -> Option<i64> {
 fn zone(word: &str) -> Option<TimeZone> {
     // The sniffer puts it into TZ, where a colon may come first and POSIX rules are allowed.
     let name = word.strip_prefix(':').unwrap_or(word);
-    TimeZone::get(name).or_else(|_| TimeZone::posix(name)).ok()
+    TimeZoneDatabase::bundled().get(name).or_else(|_| TimeZone::posix(name)).ok()
 }
 
 /// Reads `5060,5061;5070-5080` as inclusive ranges; absent when a part is no port or range.

@@ -97,12 +97,17 @@ fn spool_keys() {
     });
     check("timezone = Europe/Prague", |c| {
         c.spool.zone = Some(TimeZone::get("Europe/Prague").unwrap());
+        c.spool.zone_name = Some("Europe/Prague".to_owned());
     });
-    check("timezone = :Europe/Prague\nutc = yes", |c| c.spool.zone = Some(TimeZone::UTC));
-    check("sql_time_utc = yes", |c| c.spool.zone = Some(TimeZone::UTC));
+    let utc = |c: &mut VoipmonitorConf| {
+        (c.spool.zone, c.spool.zone_name) = (Some(TimeZone::UTC), Some("UTC".to_owned()));
+    };
+    check("timezone = :Europe/Prague\nutc = yes", utc);
+    check("sql_time_utc = yes", utc);
     check("utc = no\nsql_time_utc = yes", |_| {});
     check("timezone = CET-1CEST,M3.5.0,M10.5.0/3", |c| {
         c.spool.zone = Some(TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+        c.spool.zone_name = Some("CET-1CEST,M3.5.0,M10.5.0/3".to_owned());
     });
     check("id_sensor = 7", |c| c.spool.id_sensor = Some(7));
     check("id_sensor = -1", |_| {});

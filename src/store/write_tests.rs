@@ -174,53 +174,49 @@ fn equal_rows_in_any_order_give_an_equal_file() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left");
 }
 
-#[test]
-fn every_table_takes_its_rows() {
-    let dir = TempDir::new().unwrap();
-    let path = dir.path().join("run.db");
-    let database = Database::create(&path).unwrap();
-    let capture = CaptureId { file: FileId(0), member: 1 };
+const CAPTURE: CaptureId = CaptureId { file: FileId(0), member: 1 };
+
+fn write_input(database: &Database) -> Result<(), StoreError> {
     let arguments = ["check".to_owned(), "a\"b".to_owned()];
-    let run =
-        RunRow { arguments: &arguments, time_zone: "UTC", limit_channels: Some(4), as_of: None };
-    database.write_run(&run).unwrap();
-    let seen = Some((moment(1), moment(2)));
-    database
-        .write_captures(&[CaptureRow {
-            id: capture,
-            path: b"a\xff",
-            member_name: b"b",
-            sensor: "7",
-            bytes: u64::MAX,
-            records: 2,
-            seen,
-            cut: true,
-        }])
-        .unwrap();
-    database.write_legs(&[leg_row(0), leg_row(1)]).unwrap();
-    database
-        .write_branches(&[BranchRow {
-            leg: 1,
-            number: 1,
-            to_tag: b"t",
-            via_branch: b"z9hG4bK1",
-            request_uri: b"sip:b@h",
-            first: moment(3),
-            final_response: Some(487),
-        }])
-        .unwrap();
+    let limit_channels = Some(4);
+    database.write_run(&RunRow {
+        arguments: &arguments,
+        time_zone: "UTC",
+        limit_channels,
+        as_of: None,
+    })?;
+    database.write_captures(&[CaptureRow {
+        id: CAPTURE,
+        path: b"a\xff",
+        member_name: b"b",
+        sensor: "7",
+        bytes: u64::MAX,
+        records: 2,
+        seen: Some((moment(1), moment(2))),
+        cut: true,
+    }])?;
+    let (mut notes, mut ledger) = (Notes::default(), Ledger::default());
+    let (kind, detail) = (NoteKind::Cut, "cut".to_owned());
+    notes.add(Note { capture: CAPTURE, offset: None, record: Some(2), kind, detail });
+    ledger.add("capture.records", 2);
+    database.write_notes(&notes)?;
+    database.write_ledger(&ledger)
+}
+
+fn write_calls(database: &Database) -> Result<(), StoreError> {
+    database.write_legs(&[leg_row(0), leg_row(1)])?;
+    database.write_branches(&[BranchRow {
+        leg: 1,
+        number: 1,
+        to_tag: b"t",
+        via_branch: b"z9hG4bK1",
+        request_uri: b"sip:b@h",
+        first: moment(3),
+        final_response: Some(487),
+    }])?;
     let (started, ended) = (moment(1), moment(2));
-    database
-        .write_calls(&[CallRow {
-            id: 0,
-            started,
-            ended,
-            legs: &[1, 0],
-            answered: true,
-            conflict: None,
-        }])
-        .unwrap();
-    let record = Some(RecordRef { capture, index: 9 });
+    let call = CallRow { id: 0, started, ended, legs: &[1, 0], answered: true, conflict: None };
+    database.write_calls(&[call])?;
     let evidence = EvidenceRow {
         legs: (0, 1),
         rule: "replaces",
@@ -228,62 +224,55 @@ fn every_table_takes_its_rows() {
         joined: true,
         reason: "equal",
         values: (b"x", b"y"),
-        records: (record, None),
+        records: (Some(RecordRef { capture: CAPTURE, index: 9 }), None),
     };
-    database.write_evidence(&[evidence, evidence]).unwrap();
-    database
-        .write_channel_hours(&[ChannelHourRow {
-            scenario: "as-is",
-            reading: "documented",
-            started,
-            hour: "2026-11-20T10:00+00:00",
-            channel_ns: u128::MAX,
-            peak_channels: 3,
-            lower_bound: false,
-        }])
-        .unwrap();
-    database
-        .write_channel_days(&[ChannelDayRow {
-            scenario: "as-is",
-            reading: "documented",
-            day: "2026-11-20",
-            counted_millichannels: 2_500,
-            peak_channels: 3,
-            over: Some(false),
-            days_over: 0,
-            state: Some("within"),
-            lower_bound: true,
-        }])
-        .unwrap();
-    database
-        .write_verdicts(&[VerdictRow {
-            scenario: "as-is",
-            reading: "documented",
-            verdict: "lifts",
-            decisive_millichannels: Some(2_500),
-            margin_millichannels: Some(1_500),
-            reason: "why",
-        }])
-        .unwrap();
-    let mut notes = Notes::default();
-    notes.add(Note {
-        capture,
-        offset: None,
-        record: Some(2),
-        kind: NoteKind::Cut,
-        detail: "cut".into(),
-    });
-    database.write_notes(&notes).unwrap();
-    let mut ledger = Ledger::default();
-    ledger.add("capture.records", 2);
-    database.write_ledger(&ledger).unwrap();
-    database.commit().unwrap();
+    database.write_evidence(&[evidence, evidence])
+}
 
+fn write_figures(database: &Database) -> Result<(), StoreError> {
+    database.write_channel_hours(&[ChannelHourRow {
+        scenario: "as-is",
+        reading: "documented",
+        started: moment(1),
+        hour: "2026-11-20T10:00+00:00",
+        channel_ns: u128::MAX,
+        peak_channels: 3,
+        lower_bound: false,
+    }])?;
+    database.write_channel_days(&[ChannelDayRow {
+        scenario: "as-is",
+        reading: "documented",
+        day: "2026-11-20",
+        counted_millichannels: 2_500,
+        peak_channels: 3,
+        over: Some(false),
+        days_over: 0,
+        state: Some("within"),
+        lower_bound: true,
+    }])?;
+    database.write_verdicts(&[VerdictRow {
+        scenario: "as-is",
+        reading: "documented",
+        verdict: "lifts",
+        decisive_millichannels: Some(2_500),
+        margin_millichannels: Some(1_500),
+        reason: "why",
+    }])
+}
+
+#[test]
+fn every_table_takes_its_rows() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("run.db");
+    let database = Database::create(&path).unwrap();
+    write_input(&database).unwrap();
+    write_calls(&database).unwrap();
+    write_figures(&database).unwrap();
+    database.commit().unwrap();
     let check = |table: &str, expect: &str| {
         assert_eq!(read(&path, &format!("SELECT * FROM {table}")), [expect], "{table}");
     };
-    let version = env!("CARGO_PKG_VERSION");
-    check("runs", &format!("1|{version}|[\"check\",\"a\\\"b\"]|UTC|4|NULL"));
+    check("runs", &format!("1|{}|[\"check\",\"a\\\"b\"]|UTC|4|NULL", env!("CARGO_PKG_VERSION")));
     check("captures", "0|1|a\\xff|b|7|9223372036854775807|2|1|2|1");
     check("branches", "1|1|t|z9hG4bK1|sip:b@h|3|487");
     check("calls", "0|1|2|2|1|NULL");

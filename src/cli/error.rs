@@ -1,0 +1,53 @@
+//! Why a command did not do its work: what happened, where, what to do next.
+
+use crate::run;
+use crate::spool::ConfError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What ended a command.
+#[derive(Debug, Error)]
+pub(super) enum CliError {
+    #[error(
+        "--limit 0: a license has at least one channel; give the number of concurrent channels that yours allows"
+    )]
+    LimitOfZero,
+    #[error("{flag} {value}: not a day; give one as YYYY-MM-DD, for instance 2026-11-20")]
+    NotADay { flag: &'static str, value: String },
+    #[error("--from {from} is after --to {to}: give the earlier day to --from")]
+    DaysReversed { from: jiff::civil::Date, to: jiff::civil::Date },
+    #[error(
+        "--as-of {as_of} is outside --from and --to: the day of the verdict must be among the days that are read"
+    )]
+    AsOfNotRead { as_of: jiff::civil::Date },
+    #[error("{flag} {value}: unknown time zone; {hint}")]
+    UnknownZone { flag: &'static str, value: String, hint: String },
+    #[error("--sensor {value}: expected NAME=PATH, for instance --sensor berlin=/spools/berlin")]
+    NotASensor { value: String },
+    #[error("--sensor {name}={}: the path lies neither in nor around any of the spools given; add it to them, or correct it", path.display())]
+    SensorElsewhere { name: String, path: PathBuf },
+    #[error("--sip-ports {value}: expected ports or ranges such as 5060,5070-5080")]
+    NotPorts { value: String },
+    #[error("--reading {value}: {reason}")]
+    NotAReading { value: String, reason: String },
+    #[error(
+        "--scenario {value}: expected as-is, merged, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
+    )]
+    NotAScenario { value: String },
+    #[error("{}: {source}; give the path of a spool, a directory or a capture", path.display())]
+    NoSuchPath { path: PathBuf, source: std::io::Error },
+    #[error("{}: the directory holds no file; give the directory that holds the dates of the spool, or a capture", path.display())]
+    EmptyDirectory { path: PathBuf },
+    #[error(
+        "no captures in {paths}: {files} files were read and none is a capture or an archive of captures; see `spooldir` in voipmonitor.conf for where the spool lies"
+    )]
+    NoCaptures { paths: String, files: usize },
+    #[error(transparent)]
+    Conf(#[from] ConfError),
+    #[error(transparent)]
+    Run(#[from] run::Error),
+    #[error(transparent)]
+    Synth(#[from] super::synth::SynthError),
+    #[error("standard output: {0}")]
+    Output(std::io::Error),
+}

@@ -1,0 +1,183 @@
+//! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
+
+use super::config::CheckConfig;
+use super::error::Error;
+use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+use super::save::{Saved, save};
+use super::scenarios::{ScenarioUnits, scenario_units};
+use crate::base::{CaptureTime, NS_PER_S};
+use crate::channel::evident::SameHop;
+use crate::channel::{Calendar, Units};
+use crate::license::{Coverage, Evidence, Question, ScenarioVerdict, judge};
+use crate::report::CheckReport;
+use crate::report::check::{InputFile, InputReport};
+use crate::spool::WalkOptions;
+use crate::store::Database;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::os::unix::ffi::OsStrExt;
+
+const HOUR_NS: i64 = 3_600 * NS_PER_S;
+
+/// Reads the spools and judges every scenario.
+///
+/// # Errors
+///
+/// When the paths cannot be walked, hold no capture with a record, or the database cannot be written.
+/// Bad data is never an error: it is notes, losses, and a verdict that knows.
+pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
+    // Before any work: a path that cannot be written must not cost an hour.
+    let database = config.database.as_deref().map(Database::create).transpose()?;
+    let found = reconstruct(&config.spools, &options(config))?;
+    let Some(days) = days(config, &found) else {
+        return Err(Error::NoCaptures(lost_lines(&found)));
+    };
+    let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
+    let coverage = coverage(&found);
+    let units = scenario_units(config, &found);
+    let question = question(config);
+    let verdicts: Vec<ScenarioVerdict> =
+        units.iter().map(|unit| verdict(unit, &calendar, &coverage, &question)).collect();
+    let report = report(config, &found, calendar, coverage, &units, verdicts);
+    if let Some(database) = database {
+        save(database, &Saved { config, found: &found, units: &units, report: &report })?;
+    }
+    Ok(report)
+}
+
+fn options(config: &CheckConfig) -> ReconstructOptions {
+    ReconstructOptions {
+        walk: WalkOptions {
+            zone: config.spool_zone.clone(),
+            from: config.from.and_then(|day| day_start(day, &config.time_zone)),
+            to: config
+                .to
+                .and_then(|day| day.tomorrow().ok())
+                .and_then(|day| day_start(day, &config.time_zone)),
+            sensors: config.sensors.clone(),
+        },
+        timing: config.timing.clone(),
+        numbers: config.numbers.clone(),
+        capture: config.capture.clone(),
+        threads: config.threads,
+        progress: config.progress,
+    }
+}
+
+fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+    let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
+    i64::try_from(moment).ok().map(CaptureTime::from_ns)
+}
+
+/// First and last day of the calendar: those with data, within what the user asked for.
+fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
+    let first = found.spans.values().map(|span| span.first).min()?;
+    let last = found.spans.values().map(|span| span.last).max()?;
+    let date = |moment| Calendar::date_of(&config.time_zone, moment);
+    let first = config.from.unwrap_or_else(|| date(first));
+    let last_day = config.to.map_or_else(|| date(last), |to| date(last).min(to));
+    let last = config.as_of.unwrap_or(last_day);
+    (first <= last).then_some((first, last))
+}
+
+/// Hours in which records were captured, and what was lost.
+fn coverage(found: &Reconstruction) -> Coverage {
+    let first = found.spans.values().map(|span| span.first).min().unwrap_or_default();
+    let last = found.spans.values().map(|span| span.last).max().unwrap_or_default();
+    let spans = found
+        .hours
+        .iter()
+        .map(|hour| {
+            let start = CaptureTime::from_ns(hour.saturating_mul(HOUR_NS));
+            (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
+        })
+        .collect();
+    Coverage { spans, losses: found.losses.clone() }
+}
+
+fn question(config: &CheckConfig) -> Question {
+    let reading = config.reading.reading();
+    Question {
+        limit_channels: u64::from(config.limit_channels),
+        reading,
+        readings: config.reading.readings(),
+        accept_loss: config.accept_loss,
+    }
+}
+
+fn verdict(
+    unit: &ScenarioUnits<'_>,
+    calendar: &Calendar,
+    coverage: &Coverage,
+    question: &Question,
+) -> ScenarioVerdict {
+    let units = Units::new(unit.cdrs, &unit.groups);
+    let distinct = SameHop(unit.cdrs);
+    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct };
+    judge(unit.scenario.clone(), evidence, question)
+}
+
+fn report(
+    config: &CheckConfig,
+    found: &Reconstruction,
+    calendar: Calendar,
+    coverage: Coverage,
+    units: &[ScenarioUnits<'_>],
+    scenarios: Vec<ScenarioVerdict>,
+) -> CheckReport {
+    let decided_by =
+        units.iter().position(|unit| unit.scenario == config.scenario).unwrap_or_default();
+    let as_of = calendar.days().last().map(|day| day.date).unwrap_or_default();
+    CheckReport {
+        scenarios,
+        decided_by,
+        calendar,
+        time_zone: config.time_zone_name.clone(),
+        as_of,
+        as_of_given: config.as_of.is_some(),
+        coverage,
+        sensors: found.listing.sensors.clone(),
+        legs: found.legs.len() as u64,
+        calls: units
+            .iter()
+            .find_map(|unit| unit.calls.as_ref())
+            .map(|calls| calls.calls.len() as u64),
+        input: input(found),
+    }
+}
+
+fn input(found: &Reconstruction) -> InputReport {
+    let files = found.listing.files.iter().map(|file| InputFile {
+        path: file.path.as_os_str().as_bytes().to_vec(),
+        bytes: file.size,
+    });
+    let unreadable = found
+        .listing
+        .unreadable
+        .iter()
+        .map(|lost| InputFile { path: lost.path.as_os_str().as_bytes().to_vec(), bytes: 0 });
+    let sum = |pick: fn(&super::FileSummary) -> u64| found.files.values().map(pick).sum();
+    InputReport {
+        files: files.chain(unreadable).collect(),
+        captures: sum(|file| file.captures),
+        members: sum(|file| file.captures.saturating_sub(u64::from(file.captures == 1))),
+        records: sum(|file| file.records),
+        sip_messages: found.ledger.value("sip.messages"),
+        ledger: found.ledger.clone(),
+        notes: found.notes.clone(),
+    }
+}
+
+/// What could not be read, for the message that there is nothing to judge.
+fn lost_lines(found: &Reconstruction) -> String {
+    let files = found.listing.files.len();
+    let mut text = format!("{files} files were looked at");
+    for (_, note) in (0..5).zip(found.notes.kept()) {
+        text.push_str("\n  ");
+        if let Some(path) = found.listing.path(note.capture.file) {
+            text.push_str(&format!("{}: ", path.display()));
+        }
+        text.push_str(&note.detail);
+    }
+    text
+}

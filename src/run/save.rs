@@ -1,0 +1,315 @@
+//! The result of a run as rows of the database.
+
+use super::config::CheckConfig;
+use super::error::Error;
+use super::reconstruct::Reconstruction;
+use super::scenarios::ScenarioUnits;
+use crate::base::{CaptureId, FileId};
+use crate::call::{Branch, Evidence, branches};
+use crate::channel::Channels;
+use crate::leg::Leg;
+use crate::license::{DayRow, ScenarioVerdict};
+use crate::report::{CheckReport, why};
+use crate::store::{
+    BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
+    LegRow, RunRow, VerdictRow,
+};
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+
+/// What is saved.
+pub(super) struct Saved<'s> {
+    pub(super) config: &'s CheckConfig,
+    pub(super) found: &'s Reconstruction,
+    pub(super) units: &'s [ScenarioUnits<'s>],
+    pub(super) report: &'s CheckReport,
+}
+
+/// Writes everything and puts the file in its place.
+pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
+    write_run(&database, saved)?;
+    write_captures(&database, saved.found)?;
+    write_legs(&database, saved.found)?;
+    write_cdrs(&database, saved)?;
+    write_branches(&database, &saved.found.legs)?;
+    for unit in saved.units {
+        write_calls(&database, unit)?;
+    }
+    for verdict in &saved.report.scenarios {
+        write_history(&database, saved.report, verdict)?;
+    }
+    write_verdicts(&database, saved.report)?;
+    database.write_notes(&saved.found.notes)?;
+    database.write_losses(&saved.found.losses)?;
+    database.write_ledger(&saved.found.ledger)?;
+    database.commit()?;
+    Ok(())
+}
+
+fn write_run(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let as_of = saved.report.as_of.to_string();
+    database.write_run(&RunRow {
+        arguments: &saved.config.arguments,
+        time_zone: &saved.config.time_zone_name,
+        limit_channels: Some(saved.config.limit_channels),
+        as_of: Some(&as_of),
+    })?;
+    Ok(())
+}
+
+fn write_captures(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+    let rows: Vec<CaptureRow<'_>> = found
+        .files
+        .iter()
+        .filter_map(|(file, summary)| {
+            let listed = found.listing.files.get(file.0 as usize)?;
+            Some(CaptureRow {
+                id: CaptureId { file: *file, member: 0 },
+                path: listed.name.as_os_str().as_bytes(),
+                member_name: b"",
+                sensor: found.listing.sensor_name(listed.sensor),
+                bytes: listed.size,
+                records: summary.records,
+                seen: summary.span.map(|span| (span.first, span.last)),
+                cut: is_cut(found, *file),
+            })
+        })
+        .collect();
+    database.write_captures(&rows)?;
+    Ok(())
+}
+
+fn is_cut(found: &Reconstruction, file: FileId) -> bool {
+    found.losses.iter().any(|loss| loss.file == file && loss.kind == crate::base::LossKind::CutTail)
+}
+
+fn write_legs(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+    let rows: Vec<LegRow<'_>> = (0u32..)
+        .zip(&found.legs)
+        .map(|(id, leg)| LegRow {
+            id,
+            sensor: found.listing.sensor_name(leg.sensor()),
+            call_id: leg.call_id(),
+            seen: leg.first_seen().zip(leg.last_seen()),
+            messages: leg.messages().count() as u64,
+            has_media: leg.media().last().is_some(),
+            vendor_blind: leg.is_vendor_blind(),
+        })
+        .collect();
+    database.write_legs(&rows)?;
+    Ok(())
+}
+
+/// `id_sensor`: the sensor's name where it is a number, as the vendor names sensor directories; else
+/// the configuration's.
+fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let rows: Vec<CdrRow<'_>> = saved
+        .found
+        .cdrs
+        .iter()
+        .map(|cdr| CdrRow {
+            cdr,
+            id_sensor: saved
+                .found
+                .listing
+                .sensor_name(cdr.sensor)
+                .parse()
+                .ok()
+                .or(saved.config.spool.id_sensor),
+        })
+        .collect();
+    database.write_cdrs(&rows)?;
+    Ok(())
+}
+
+fn write_branches(database: &Database, legs: &[Leg]) -> Result<(), Error> {
+    let found: Vec<(u32, u32, Branch)> = (0u32..)
+        .zip(legs)
+        .flat_map(|(leg, facts)| {
+            (1u32..).zip(branches(facts)).map(move |(number, branch)| (leg, number, branch))
+        })
+        .collect();
+    let rows: Vec<BranchRow<'_>> = found
+        .iter()
+        .map(|(leg, number, branch)| BranchRow {
+            leg: *leg,
+            number: *number,
+            to_tag: &branch.to_tag,
+            via_branch: branch.via_branches.first().map_or(b"".as_slice(), |first| first),
+            request_uri: branch.request_uri.as_deref().unwrap_or_default(),
+            first: branch.started.time,
+            final_response: branch.status,
+        })
+        .collect();
+    database.write_branches(&rows)?;
+    Ok(())
+}
+
+fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
+    let (Some(calls), Some(grouping)) = (&unit.calls, &unit.grouping) else { return Ok(()) };
+    let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
+    for conflict in &grouping.conflicts {
+        let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);
+        let text = conflicts.entry(call).or_default();
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.push_str(&format!("{} with leg {}", conflict.rule, conflict.right));
+    }
+    let rows: Vec<CallRow<'_>> = calls
+        .calls
+        .iter()
+        .map(|call| CallRow {
+            id: call.id,
+            started: call.started,
+            ended: call.ended,
+            legs: &call.legs,
+            answered: call.result.is_answered,
+            conflict: conflicts.get(&call.id).map(String::as_str),
+        })
+        .collect();
+    database.write_calls(&rows)?;
+    write_evidence(database, &grouping.evidence)
+}
+
+fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Error> {
+    let reasons: Vec<String> = evidence
+        .iter()
+        .map(|found| match &found.joined {
+            Ok(()) => "joined".to_owned(),
+            Err(refusal) => format!("{refusal:?}"),
+        })
+        .collect();
+    let rows: Vec<EvidenceRow<'_>> = evidence
+        .iter()
+        .zip(&reasons)
+        .map(|(found, reason)| {
+            let first = found.compared.first();
+            EvidenceRow {
+                legs: (found.left, found.right),
+                rule: found.rule.name(),
+                class: found.class.name(),
+                joined: found.is_joined(),
+                reason,
+                values: (
+                    first.map_or(b"".as_slice(), |compared| &compared.left),
+                    first.map_or(b"".as_slice(), |compared| &compared.right),
+                ),
+                records: (found.records.first().copied(), found.records.get(1).copied()),
+            }
+        })
+        .collect();
+    database.write_evidence(&rows)?;
+    Ok(())
+}
+
+/// Thousandths of a channel, rounded down; saturates.
+fn millichannels(figure: Channels) -> u64 {
+    let scaled = figure.numerator.saturating_mul(1_000) / u128::from(figure.denominator.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+/// `HH:MM+OO:OO` on the day's local clock.
+fn hour_name(date: jiff::civil::Date, hour: &crate::channel::Hour) -> String {
+    let (wall, offset) = (hour.wall_minute, hour.offset_s / 60);
+    let sign = if offset < 0 { '-' } else { '+' };
+    let offset = offset.unsigned_abs();
+    format!("{date} {:02}:{:02}{sign}{:02}:{:02}", wall / 60, wall % 60, offset / 60, offset % 60)
+}
+
+fn write_history(
+    database: &Database,
+    report: &CheckReport,
+    verdict: &ScenarioVerdict,
+) -> Result<(), Error> {
+    let (scenario, reading) = (scenario_name(verdict), verdict.reading.to_string());
+    let calendar = &report.calendar;
+    let day_of = |hour: &crate::channel::Hour| &calendar.days()[hour.day];
+    let names: Vec<String> =
+        calendar.hours().iter().map(|hour| hour_name(day_of(hour).date, hour)).collect();
+    let hours: Vec<ChannelHourRow<'_>> = calendar
+        .hours()
+        .iter()
+        .zip(&verdict.history.hours)
+        .zip(&names)
+        .map(|((hour, count), name)| ChannelHourRow {
+            scenario: &scenario,
+            reading: &reading,
+            started: hour.started,
+            hour: name,
+            channel_ns: count.channel_ns,
+            peak_channels: count.peak_channels,
+            lower_bound: verdict
+                .days
+                .get(hour.day)
+                .is_some_and(|day| day.coverage.is_lower_bound()),
+        })
+        .collect();
+    database.write_channel_hours(&hours)?;
+    let dates: Vec<String> = verdict.days.iter().map(|day| day.date.to_string()).collect();
+    let days: Vec<ChannelDayRow<'_>> = verdict
+        .days
+        .iter()
+        .zip(&dates)
+        .map(|(day, date)| day_row(&scenario, &reading, day, date))
+        .collect();
+    database.write_channel_days(&days)?;
+    Ok(())
+}
+
+fn day_row<'r>(
+    scenario: &'r str,
+    reading: &'r str,
+    day: &DayRow,
+    date: &'r str,
+) -> ChannelDayRow<'r> {
+    ChannelDayRow {
+        scenario,
+        reading,
+        day: date,
+        counted_millichannels: millichannels(day.figure),
+        peak_channels: day.count.peak_channels,
+        over: Some(day.over),
+        days_over: u32::try_from(day.run_days).unwrap_or(u32::MAX),
+        state: Some(day.state.name()),
+        lower_bound: day.coverage.is_lower_bound(),
+    }
+}
+
+fn scenario_name(verdict: &ScenarioVerdict) -> String {
+    let name = verdict.scenario.name();
+    verdict.scenario.header().map_or_else(|| name.to_owned(), |header| format!("{name}={header}"))
+}
+
+fn write_verdicts(database: &Database, report: &CheckReport) -> Result<(), Error> {
+    let texts: Vec<(String, String, String)> = report
+        .scenarios
+        .iter()
+        .map(|verdict| {
+            let reason = why(report, verdict);
+            (scenario_name(verdict), verdict.reading.to_string(), reason)
+        })
+        .collect();
+    let rows: Vec<VerdictRow<'_>> = report
+        .scenarios
+        .iter()
+        .zip(&texts)
+        .map(|(verdict, (scenario, reading, reason))| {
+            let deciding = verdict.judged.deciding;
+            VerdictRow {
+                scenario,
+                reading,
+                verdict: verdict.judged.outcome.name(),
+                decisive_millichannels: deciding.map(|day| millichannels(day.figure)),
+                margin_millichannels: deciding.map(|day| {
+                    let distance = millichannels(day.margin.distance);
+                    let distance = i64::try_from(distance).unwrap_or(i64::MAX);
+                    if day.margin.above { -distance } else { distance }
+                }),
+                reason,
+            }
+        })
+        .collect();
+    database.write_verdicts(&rows)?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Scenarios: which CDRs, grouped how, each remedy would leave (design.md section 7).
+
+use super::config::CheckConfig;
+use super::reconstruct::Reconstruction;
+use crate::call::{Grouping, LegOutline, MergedCalls, RuleTable, group, merge, outline_all};
+use crate::channel::Groups;
+use crate::leg::Cdr;
+use crate::license::Scenario;
+
+/// One scenario, ready to be counted.
+#[derive(Debug)]
+pub struct ScenarioUnits<'f> {
+    /// Which.
+    pub scenario: Scenario,
+    /// Its CDRs.
+    pub cdrs: &'f [Cdr],
+    /// What makes one unit of counting.
+    pub groups: Groups,
+    /// The calls, where the scenario merges.
+    pub calls: Option<MergedCalls>,
+    /// Why legs were joined or not; with `calls`.
+    pub grouping: Option<Grouping>,
+    /// What the rules saw of the legs; with `calls`.
+    pub outlines: Vec<LegOutline>,
+}
+
+/// Every scenario that the captures allow, `as-is` first.
+pub(super) fn scenario_units<'f>(
+    _config: &CheckConfig,
+    found: &'f Reconstruction,
+) -> Vec<ScenarioUnits<'f>> {
+    vec![as_is(found), merged(found, &RuleTable::default())]
+}
+
+fn as_is(found: &Reconstruction) -> ScenarioUnits<'_> {
+    ScenarioUnits {
+        scenario: Scenario::AsIs,
+        cdrs: &found.cdrs,
+        groups: Groups::singles(found.cdrs.len()),
+        calls: None,
+        grouping: None,
+        outlines: Vec::new(),
+    }
+}
+
+fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
+    let outlines = outline_all(&found.legs);
+    let grouping = group(&outlines, table);
+    let calls = merge(&outlines, &grouping, &found.cdrs);
+    ScenarioUnits {
+        scenario: Scenario::Merged,
+        cdrs: &found.cdrs,
+        groups: Groups::of(&calls.cdr_groups, found.cdrs.len()),
+        calls: Some(calls),
+        grouping: Some(grouping),
+        outlines,
+    }
+}
