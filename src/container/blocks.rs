@@ -137,10 +137,7 @@ fn front(bytes: &[u8]) -> Front {
 /// Decodes one raw block into `space`; absent when it is damaged.
 fn decode_block(codec: BlockCodec, data: &[u8], space: &mut [u8]) -> Option<usize> {
     match codec {
-        BlockCodec::Lzo => match lzokay::decompress::decompress(data, space) {
-            Ok(made) => Some(made),
-            Err(_) => None,
-        },
+        BlockCodec::Lzo => lzokay::decompress::decompress(data, space).ok(),
         BlockCodec::Lz4 => lz4_flex::block::decompress_into(data, space).ok(),
         BlockCodec::Snappy => snap::raw::Decoder::new().decompress(data, space).ok(),
     }
