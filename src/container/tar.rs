@@ -293,21 +293,20 @@ impl TarWalk {
     }
 
     /// The tar ended inside this entry.
-    fn cut_entry<S: ContainerSink>(&mut self, content: Content, walk: &mut Walk<'_, S>) {
+    fn cut_entry<S: ContainerSink>(&mut self, mut content: Content, walk: &mut Walk<'_, S>) {
+        if let Target::Undecided { name, by_sniffer, head } = &content.target {
+            // What is there decides; a route always comes when there is no more.
+            let route = self.open.route(name, *by_sniffer, head, true).unwrap_or(Route::Alone);
+            let (name, head) = (name.clone(), head.clone());
+            content.target = route_to(&mut self.open, &self.path, self.depth, name, route);
+            deliver(&mut content.target, &head, walk);
+        }
         let missing = content.left;
         let detail = format!("tar ends {missing} bytes before the end of the entry");
         let cut = problem(NoteKind::Cut, Some((LossKind::CutTail, missing)), self.offset, detail);
         match content.target {
             Target::Skip => {}
-            Target::Extension(..) => walk.problem(&self.path, 0, cut),
-            Target::Undecided { name, head, .. } => {
-                let path = join(&self.path, &name);
-                walk.problem(&path, 0, cut);
-                // Too short to tell a piece from an entry: given by its own name.
-                let mut node = Node::new(path, self.depth);
-                node.push(&head, walk);
-                node.finish(StreamEnd::Cut, walk);
-            }
+            Target::Extension(..) | Target::Undecided { .. } => walk.problem(&self.path, 0, cut),
             Target::Alone(mut node) => {
                 walk.problem(node.name(), 0, cut);
                 node.finish(StreamEnd::Cut, walk);
