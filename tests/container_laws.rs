@@ -167,7 +167,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
-    encoder.include_checksum(bytes.len() % 2 == 0).expect("a flag");
+    encoder.include_checksum(bytes.len().is_multiple_of(2)).expect("a flag");
     // Flushed in the middle, as the sniffer does.
     encoder.write_all(&bytes[..bytes.len() / 2]).expect("writes");
     encoder.flush().expect("flushes");
@@ -248,8 +248,12 @@ fn long_name_entries() -> Vec<Vec<u8>> {
     vec![gnu, pax, prefixed, entry_of(b"dir/", b"", b'5', Style::Ustar)]
 }
 
-/// Archives, and the names, contents and ends that are in them.
-fn samples() -> Vec<(&'static str, Vec<u8>, Vec<(String, Vec<u8>, StreamEnd)>)> {
+/// What it is, the file, and the names, contents and ends that are in it.
+type Sample = (&'static str, Vec<u8>, Vec<(String, Vec<u8>, StreamEnd)>);
+
+/// The archives of the table.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn samples() -> Vec<Sample> {
     use StreamEnd::{Complete, Cut};
     let one = capture(20);
     let two = capture(7);
