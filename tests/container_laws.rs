@@ -557,6 +557,9 @@ fn limits_end_a_stream_with_a_note_and_a_loss() {
     };
     let usual = UnpackLimits::default();
     let nested = gzip(&gzip(&gzip(&capture(1))));
+    // A frame header that asks for a window of 2 GiB.
+    let window = [0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0];
+    check("window", &window, usual, &[0]);
     check("depth", &nested, UnpackLimits { depth: 2, ..usual }, &[0]);
     let small = UnpackLimits { expanded_bytes: 1_000, ..usual };
     check("bomb", &gzip(&vec![b'x'; 1 << 20]), small, &[1_000]);

@@ -10,7 +10,7 @@ use super::tar_header::{
 };
 use super::unpack::{Node, Walk};
 use super::{ContainerSink, StreamEnd};
-use crate::base::limits::TAR_EXTENSION_BYTES_MAX;
+use crate::base::limits::{MEMBER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX};
 use crate::base::{LossKind, NoteKind};
 
 /// GNU tar pads archives with zeros to this size (20 blocks); a longer run of nothing but zeros is not
@@ -160,7 +160,8 @@ impl TarWalk {
                 self.entries += 1;
                 let pax = std::mem::take(&mut self.pax);
                 size = pax.size.unwrap_or(size);
-                let name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
+                let mut name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
+                self.limit_name(&mut name, walk);
                 if name.is_empty() || name.ends_with(b"/") {
                     // A directory of an old tar, which had no type for it.
                     Target::Skip
@@ -184,6 +185,14 @@ impl TarWalk {
         self.state = State::Content(Content { size, left: size, target });
         self.content(&[], walk);
         self.end_content(walk);
+    }
+
+    fn limit_name<S: ContainerSink>(&self, name: &mut Vec<u8>, walk: &mut Walk<'_, S>) {
+        if name.len() > MEMBER_NAME_BYTES_MAX {
+            let detail = format!("entry name of {} bytes cut", name.len());
+            name.truncate(MEMBER_NAME_BYTES_MAX);
+            self.problem(NoteKind::Limit, None, self.offset, detail, walk);
+        }
     }
 
     /// Hands the next bytes of the current entry to where they go.
