@@ -407,7 +407,7 @@ fn what_was_put_in_comes_out() {
         assert_eq!(names(&got), names(&expect), "{what}: {:?}", told.notes);
         assert!(got == expect, "{what}: contents differ");
         let cut = expect.iter().any(|(_, _, end)| *end == StreamEnd::Cut);
-        let loses = cut || what == "garbage header between entries";
+        let loses = cut || ["garbage header between entries", "tail of zeros"].contains(&what);
         assert_eq!(!told.losses.is_empty(), loses, "{what}: {:?}", told.losses);
         assert!(told.losses.is_empty() || !told.notes.is_empty(), "{what}: a loss without a note");
     }
@@ -478,6 +478,12 @@ fn a_file_cut_anywhere_gives_a_prefix() {
 struct Random(u64);
 
 impl Random {
+    /// Seeded by RESPOOL_SEED, to search further or to repeat.
+    fn seeded() -> Self {
+        let seed = std::env::var("RESPOOL_SEED").ok().and_then(|seed| seed.parse().ok());
+        Self(seed.unwrap_or(0x5eed_u64).max(1))
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -488,9 +494,9 @@ impl Random {
 
 #[test]
 fn flipped_bytes_never_panic_and_pieces_still_do_not_matter() {
-    let mut random = Random(0x5eed);
+    let mut random = Random::seeded();
     for (what, file, _) in samples() {
-        let rounds = if file.len() > 20_000 { 20 } else { 100 };
+        let rounds = if file.len() > 20_000 { 10 } else { 60 };
         for round in 0..rounds {
             let mut damaged = file.clone();
             if damaged.is_empty() {

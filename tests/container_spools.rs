@@ -226,6 +226,16 @@ fn archives_hold_what_their_listings_say() {
     assert!(variants >= 22 && files > 300, "{variants} variants, {files} files");
 }
 
+#[test]
+fn the_capture_that_the_spools_were_made_of_is_whole() {
+    let Some(spools) = spools() else { return };
+    let (streams, losses) = unpack(&spools.join("zoo.pcap.zst"), 100_000);
+    let [stream] = &streams[..] else { panic!("{} streams", streams.len()) };
+    // Counted with capinfos 4.0.17.
+    assert_eq!((stream.capture.records, stream.end), (101_596, StreamEnd::Complete));
+    assert_eq!((stream.name.as_str(), losses.len(), stream.capture.losses.len()), ("", 0, 0));
+}
+
 /// Packets of each SIP and RTP stream of a spool, by archive and name.
 fn packets_by_name(spool: &Path) -> BTreeMap<String, Vec<u64>> {
     let mut packets = BTreeMap::<String, Vec<u64>>::new();

@@ -13,9 +13,9 @@ use super::{ContainerSink, StreamEnd};
 use crate::base::limits::{MEMBER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX};
 use crate::base::{LossKind, NoteKind};
 
-/// GNU tar pads archives with zeros to this size (20 blocks); a longer run of nothing but zeros is not
-/// an archive that somebody closed.
-const RECORD_BYTES: u64 = 10_240;
+/// Longest tail of zeros that is usual: two end blocks, padded to a multiple of 20 blocks by common
+/// tools. A longer one is space that was reserved and never written: the machine went down.
+const ZERO_TAIL_BYTES_MAX: u64 = 20_480;
 
 enum State {
     Header,
@@ -62,7 +62,6 @@ pub(super) struct TarWalk {
     long_name: Option<Vec<u8>>,
     pax: PaxFacts,
     open: OpenStreams,
-    entries: u64,
     /// Zero blocks since the last entry.
     zero_blocks: u64,
     /// Where damage began and how long it is, until a header is found again.
@@ -80,7 +79,6 @@ impl TarWalk {
             long_name: None,
             pax: PaxFacts::default(),
             open: OpenStreams::default(),
-            entries: 0,
             zero_blocks: 0,
             damage: None,
         }
@@ -157,7 +155,6 @@ impl TarWalk {
         let target = match entry.kind {
             EntryKind::GnuLongName | EntryKind::Pax => Target::Extension(entry.kind, Vec::new()),
             EntryKind::File => {
-                self.entries += 1;
                 let pax = std::mem::take(&mut self.pax);
                 size = pax.size.unwrap_or(size);
                 let mut name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
@@ -170,7 +167,6 @@ impl TarWalk {
                 }
             }
             EntryKind::Other(kind) => {
-                self.entries += 1;
                 (self.long_name, self.pax) = (None, PaxFacts::default());
                 // Sparse files (S) and continued volumes (M) are the ones that hold file content.
                 if matches!(kind, b'S' | b'M') {
@@ -276,10 +272,11 @@ impl TarWalk {
         match std::mem::replace(&mut self.state, State::Header) {
             State::Content(content) => self.cut_entry(content, walk),
             State::Header | State::Padding(_) => {
-                if self.entries == 0 && self.zero_blocks * TAR_BLOCK_BYTES as u64 > RECORD_BYTES {
-                    let lost = Some((LossKind::CutTail, 0));
-                    let detail = "nothing but zeros: never written".to_owned();
-                    self.problem(NoteKind::Cut, lost, 0, detail, walk);
+                let zeros = self.zero_blocks.saturating_mul(TAR_BLOCK_BYTES as u64);
+                if zeros > ZERO_TAIL_BYTES_MAX {
+                    let lost = Some((LossKind::CutTail, zeros));
+                    let detail = format!("tar ends in {zeros} zeros: never written");
+                    self.problem(NoteKind::Cut, lost, self.offset, detail, walk);
                 } else if self.zero_blocks == 0 && end == StreamEnd::Complete {
                     // Whole entries only, so nothing that was written is missing: no loss.
                     let detail = "tar has no end blocks: its writer did not close it".to_owned();
