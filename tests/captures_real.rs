@@ -1,18 +1,31 @@
 //! Every real capture of the corpora gives exactly as many records as tshark found packets.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops at what it did not expect"
+)]
+
 use respool::base::{CaptureId, FileId, Loss, Note};
 use respool::capture::{CaptureParser, split_ranges};
 use respool::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use std::path::{Path, PathBuf};
 
-/// Files whose count differs, each with its cause.
-const EXCEPTIONS: &[(&str, &str)] = &[
+/// Files whose count differs: our count, and the cause.
+const EXCEPTIONS: &[(&str, u64, &str)] = &[
+    (
+        "aboutsip+pkts/pkts-core__src__test__resources__io__pkts__cool.pcap",
+        0,
+        "other byte order and lengths 14 too large in every record: tshark gives up, too",
+    ),
     (
         "cisco-system-traffic-generator+trex-core/scripts__exp__sip_short1-0-ex.erf",
+        0,
         "Endace ERF, which is no pcap and has no magic to tell it by",
     ),
     (
         "cisco-system-traffic-generator+trex-core/scripts__exp__sip_short1_v6-0-ex.erf",
+        0,
         "Endace ERF, which is no pcap and has no magic to tell it by",
     ),
 ];
@@ -89,13 +102,13 @@ fn records_equal_tshark_packets() {
         let (Some(name), Some(packets)) = (fields.next(), fields.next()) else {
             panic!("row {row}");
         };
-        let packets: u64 = packets.parse().expect("a count");
         let file = std::fs::read(real.join(name)).expect("a file of the table");
         let whole = Counter::count(&file, file.len());
-        if let Some((_, cause)) = EXCEPTIONS.iter().find(|(exception, _)| *exception == name) {
-            assert_ne!(whole.records, packets, "{name} is an exception no more: {cause}");
+        if let Some((_, ours, cause)) = EXCEPTIONS.iter().find(|(other, ..)| *other == name) {
+            assert_eq!(whole.records, *ours, "{name}: {cause}");
             continue;
         }
+        let packets: u64 = packets.parse().expect("a count");
         assert_eq!(whole.records, packets, "{name}: {:?}", whole.troubles);
         let in_pieces = Counter::count(&file, 1_000);
         assert_eq!(in_pieces.records, packets, "{name} in pieces");

@@ -24,17 +24,20 @@ pub const MEDIA_FLOWS_MAX: usize = 4_000_000;
 pub const HEADER_CANDIDATES_PER_INVITE_MAX: usize = 16;
 /// Output window of one decoder, reused; fits the second-level cache.
 pub const DECODER_WINDOW_BYTES: usize = 256 << 10;
-/// Memory that all decoders of one file may hold at once (windows and dictionaries that the stream
-/// asks for). zstd's own default window limit is 128 MiB, `xz -9` needs 65 MiB.
-pub const DECODER_MEMORY_BYTES_MAX: u64 = 512 << 20;
+/// Memory that all decoders of one file may hold at once (windows, dictionaries, parts of blocks), by
+/// what the streams ask for. zstd's own limit for one window is 128 MiB, `xz -9` needs 65 MiB; a
+/// thousand calls that are written in pieces of zstd entries need 1 MiB each.
+pub const DECODER_MEMORY_BYTES_MAX: u64 = 1 << 30;
 /// Streams of pieces (`NAME#N`) that one archive may hold open; the calls of one start minute of a
 /// very large sensor.
 pub const OPEN_PIECES_MAX: usize = 65_536;
-/// Bytes of a long-name or pax record of a tar that are kept; Linux paths end at 4 KiB.
+/// Bytes of a long-name or pax record of a tar that are kept.
 pub const TAR_EXTENSION_BYTES_MAX: usize = 64 << 10;
 /// Compressed or plain bytes of one block of the sniffer's LZO, LZ4 and snappy framing. It writes 8 KiB
 /// blocks; its size field can carry a whole write (run section 3), which is one packet.
 pub const FRAMED_BLOCK_BYTES_MAX: u32 = 1 << 20;
+/// Longest name of an archive entry that is kept; Linux paths end at 4 KiB.
+pub const MEMBER_NAME_BYTES_MAX: usize = 4_096;
 /// Length of one packet record or pcapng block that is believed, whatever the file header says.
 pub const CAPTURE_BLOCK_BYTES_MAX: u32 = 16 << 20;
 /// Captured length that is always plausible (the largest snaplen of the usual tools).

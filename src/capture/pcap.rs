@@ -305,7 +305,8 @@ impl PcapWalk {
             return Odd::Damaged;
         }
         let length = self.header.record_header_bytes() + header.captured as usize;
-        match chain(&self.header, rest, length, at_end, Some(self.header.time(header)), true) {
+        let time = Some(self.header.time(header));
+        match chain(&self.header, rest, length, at_end, time, true) {
             Chain::Yes => Odd::Record,
             Chain::No => Odd::Damaged,
             Chain::Need(needed) => Odd::Need(needed),

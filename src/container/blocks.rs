@@ -5,7 +5,7 @@
 //! blocks that all carry the size of the whole write (run section 3).
 
 use super::StreamEnd;
-use super::decode::{Decode, GivenUp, Output, Problem, cut_problem};
+use super::decode::{Charge, Decode, GivenUp, Output, Problem, cut_problem};
 use super::sniff::BlockCodec;
 use crate::base::limits::FRAMED_BLOCK_BYTES_MAX;
 use crate::base::{LossKind, NoteKind};
@@ -30,8 +30,8 @@ pub(super) struct Blocks {
     /// Whether the magic is behind us.
     started: bool,
     offset: u64,
-    /// Space of blocks larger than the window.
-    large: Vec<u8>,
+    /// What `pending` holds: many streams of pieces may be open at once.
+    memory: Charge,
 }
 
 /// What the front of the bytes is.
@@ -45,24 +45,35 @@ enum Front {
 }
 
 impl Blocks {
-    pub(super) fn new(codec: BlockCodec) -> Self {
+    pub(super) fn new(codec: BlockCodec, memory: Charge) -> Self {
         Self {
             codec,
             state: State::Reading,
             pending: Vec::new(),
             started: false,
             offset: 0,
-            large: Vec::new(),
+            memory,
         }
     }
 
-    /// Decodes what is whole at the front of `bytes`; returns how much that was and how many bytes the
-    /// next step needs.
-    fn whole_blocks(&mut self, bytes: &[u8], output: &mut Output<'_>) -> (usize, usize) {
+    /// Keeps a part of a block until the rest comes.
+    fn keep(&mut self, part: &[u8]) {
+        if self.memory.grow_to((self.pending.len() + part.len()) as u64) {
+            self.pending.extend_from_slice(part);
+            return;
+        }
+        let mut given_up = GivenUp::limit(self.offset, "no memory left for a part of a block");
+        given_up.dropped = (self.pending.len() + part.len()) as u64;
+        self.pending = Vec::new();
+        self.state = State::GivenUp(given_up);
+    }
+
+    /// Decodes what is whole at the front of `bytes`; returns how much that was.
+    fn whole_blocks(&mut self, bytes: &[u8], output: &mut Output<'_>) -> usize {
         let mut at = 0;
         if !self.started {
             if bytes.len() < MAGIC_BYTES {
-                return (0, MAGIC_BYTES);
+                return 0;
             }
             self.started = true;
             at = MAGIC_BYTES;
@@ -70,20 +81,20 @@ impl Blocks {
         loop {
             let rest = &bytes[at..];
             match front(rest) {
-                Front::Short(needed) => return (at, needed),
+                Front::Short(_) => return at,
                 Front::Impossible => {
                     let detail = "block sizes cannot be";
                     let offset = self.offset + at as u64;
                     let mut given_up = GivenUp::damaged(offset, detail);
                     given_up.dropped = rest.len() as u64;
                     self.state = State::GivenUp(given_up);
-                    return (bytes.len(), 0);
+                    return bytes.len();
                 }
                 Front::Block { length, size } => {
                     let offset = self.offset + at as u64;
                     if !self.block(&rest[HEADER_BYTES..length], size, offset, output) {
                         self.state = State::Stopped;
-                        return (bytes.len(), 0);
+                        return bytes.len();
                     }
                     at += length;
                 }
@@ -94,15 +105,16 @@ impl Blocks {
     /// Decodes one block; a damaged one is stepped over, its length is known. `false`: no more is
     /// wanted.
     fn block(&mut self, data: &[u8], size: usize, offset: u64, output: &mut Output<'_>) -> bool {
-        let made = if size <= output.window.len() {
-            decode_block(self.codec, data, &mut output.window[..size])
-        } else {
-            self.large.resize(size, 0);
-            decode_block(self.codec, data, &mut self.large)
-        };
-        match made {
-            Some(made) if size <= output.window.len() => output.emit_window(made),
-            Some(made) => made == 0 || (output.emit)(&self.large[..made.min(size)]),
+        let mut large = Vec::new();
+        let fits = size <= output.window.len();
+        if !fits {
+            // Rare: one write that was larger than the window.
+            large.resize(size, 0);
+        }
+        let space = if fits { &mut output.window[..size] } else { &mut large[..] };
+        match decode_block(self.codec, data, space) {
+            Some(made) if fits => output.emit_window(made),
+            Some(made) => made == 0 || (output.emit)(&large[..made.min(size)]),
             None => {
                 output.problems.push(Problem {
                     note: NoteKind::Damaged,
@@ -137,10 +149,7 @@ fn front(bytes: &[u8]) -> Front {
 /// Decodes one raw block into `space`; absent when it is damaged.
 fn decode_block(codec: BlockCodec, data: &[u8], space: &mut [u8]) -> Option<usize> {
     match codec {
-        BlockCodec::Lzo => match lzokay::decompress::decompress(data, space) {
-            Ok(made) => Some(made),
-            Err(_) => None,
-        },
+        BlockCodec::Lzo => lzokay::decompress::decompress(data, space).ok(),
         BlockCodec::Lz4 => lz4_flex::block::decompress_into(data, space).ok(),
         BlockCodec::Snappy => snap::raw::Decoder::new().decompress(data, space).ok(),
     }
@@ -158,27 +167,22 @@ impl Decode for Blocks {
                 State::Reading => {}
             }
             if self.pending.is_empty() {
-                let (used, _) = self.whole_blocks(bytes, output);
+                let used = self.whole_blocks(bytes, output);
                 self.offset += used as u64;
-                self.pending.extend_from_slice(&bytes[used..]);
+                self.keep(&bytes[used..]);
                 return;
             }
-            let pending = std::mem::take(&mut self.pending);
-            let (_, needed) = if self.started {
-                match front(&pending) {
-                    Front::Short(needed) => (0, needed),
-                    _ => (0, pending.len()),
-                }
-            } else {
-                (0, MAGIC_BYTES)
+            let needed = match front(&self.pending) {
+                _ if !self.started => MAGIC_BYTES,
+                Front::Short(needed) => needed,
+                Front::Block { .. } | Front::Impossible => self.pending.len(),
             };
-            self.pending = pending;
             let take = needed.saturating_sub(self.pending.len()).min(bytes.len());
-            self.pending.extend_from_slice(&bytes[..take]);
+            self.keep(&bytes[..take]);
             bytes = &bytes[take..];
             if self.pending.len() >= needed {
                 let mut pending = std::mem::take(&mut self.pending);
-                let (used, _) = self.whole_blocks(&pending, output);
+                let used = self.whole_blocks(&pending, output);
                 self.offset += used as u64;
                 pending.drain(..used);
                 self.pending = pending;

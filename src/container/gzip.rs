@@ -54,8 +54,9 @@ impl Gzip {
         match result {
             Ok(Status::StreamEnd) => self.state = State::Between(true),
             Ok(Status::Ok | Status::BufError) => {}
-            Err(error) => {
-                let detail = format!("gzip member at {start} is damaged: {error}");
+            // The library's own words depend on how it was fed.
+            Err(_) => {
+                let detail = format!("gzip member at {start} is damaged");
                 self.state = State::GivenUp(GivenUp::damaged(self.offset, detail));
             }
         }

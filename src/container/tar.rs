@@ -10,12 +10,12 @@ use super::tar_header::{
 };
 use super::unpack::{Node, Walk};
 use super::{ContainerSink, StreamEnd};
-use crate::base::limits::TAR_EXTENSION_BYTES_MAX;
+use crate::base::limits::{MEMBER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX};
 use crate::base::{LossKind, NoteKind};
 
-/// GNU tar pads archives with zeros to this size (20 blocks); a longer run of nothing but zeros is not
-/// an archive that somebody closed.
-const RECORD_BYTES: u64 = 10_240;
+/// Longest tail of zeros that is usual: two end blocks, padded to a multiple of 20 blocks by common
+/// tools. A longer one is space that was reserved and never written: the machine went down.
+const ZERO_TAIL_BYTES_MAX: u64 = 20_480;
 
 enum State {
     Header,
@@ -62,7 +62,6 @@ pub(super) struct TarWalk {
     long_name: Option<Vec<u8>>,
     pax: PaxFacts,
     open: OpenStreams,
-    entries: u64,
     /// Zero blocks since the last entry.
     zero_blocks: u64,
     /// Where damage began and how long it is, until a header is found again.
@@ -80,7 +79,6 @@ impl TarWalk {
             long_name: None,
             pax: PaxFacts::default(),
             open: OpenStreams::default(),
-            entries: 0,
             zero_blocks: 0,
             damage: None,
         }
@@ -157,10 +155,10 @@ impl TarWalk {
         let target = match entry.kind {
             EntryKind::GnuLongName | EntryKind::Pax => Target::Extension(entry.kind, Vec::new()),
             EntryKind::File => {
-                self.entries += 1;
                 let pax = std::mem::take(&mut self.pax);
                 size = pax.size.unwrap_or(size);
-                let name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
+                let mut name = self.long_name.take().or(pax.path).unwrap_or(entry.name);
+                self.limit_name(&mut name, walk);
                 if name.is_empty() || name.ends_with(b"/") {
                     // A directory of an old tar, which had no type for it.
                     Target::Skip
@@ -169,7 +167,6 @@ impl TarWalk {
                 }
             }
             EntryKind::Other(kind) => {
-                self.entries += 1;
                 (self.long_name, self.pax) = (None, PaxFacts::default());
                 // Sparse files (S) and continued volumes (M) are the ones that hold file content.
                 if matches!(kind, b'S' | b'M') {
@@ -184,6 +181,14 @@ impl TarWalk {
         self.state = State::Content(Content { size, left: size, target });
         self.content(&[], walk);
         self.end_content(walk);
+    }
+
+    fn limit_name<S: ContainerSink>(&self, name: &mut Vec<u8>, walk: &mut Walk<'_, S>) {
+        if name.len() > MEMBER_NAME_BYTES_MAX {
+            let detail = format!("entry name of {} bytes cut", name.len());
+            name.truncate(MEMBER_NAME_BYTES_MAX);
+            self.problem(NoteKind::Limit, None, self.offset, detail, walk);
+        }
     }
 
     /// Hands the next bytes of the current entry to where they go.
@@ -267,10 +272,11 @@ impl TarWalk {
         match std::mem::replace(&mut self.state, State::Header) {
             State::Content(content) => self.cut_entry(content, walk),
             State::Header | State::Padding(_) => {
-                if self.entries == 0 && self.zero_blocks * TAR_BLOCK_BYTES as u64 > RECORD_BYTES {
-                    let lost = Some((LossKind::CutTail, 0));
-                    let detail = "nothing but zeros: never written".to_owned();
-                    self.problem(NoteKind::Cut, lost, 0, detail, walk);
+                let zeros = self.zero_blocks.saturating_mul(TAR_BLOCK_BYTES as u64);
+                if zeros > ZERO_TAIL_BYTES_MAX {
+                    let lost = Some((LossKind::CutTail, zeros));
+                    let detail = format!("tar ends in {zeros} zeros: never written");
+                    self.problem(NoteKind::Cut, lost, self.offset, detail, walk);
                 } else if self.zero_blocks == 0 && end == StreamEnd::Complete {
                     // Whole entries only, so nothing that was written is missing: no loss.
                     let detail = "tar has no end blocks: its writer did not close it".to_owned();
@@ -293,21 +299,20 @@ impl TarWalk {
     }
 
     /// The tar ended inside this entry.
-    fn cut_entry<S: ContainerSink>(&mut self, content: Content, walk: &mut Walk<'_, S>) {
+    fn cut_entry<S: ContainerSink>(&mut self, mut content: Content, walk: &mut Walk<'_, S>) {
+        if let Target::Undecided { name, by_sniffer, head } = &content.target {
+            // What is there decides; a route always comes when there is no more.
+            let route = self.open.route(name, *by_sniffer, head, true).unwrap_or(Route::Alone);
+            let (name, head) = (name.clone(), head.clone());
+            content.target = route_to(&mut self.open, &self.path, self.depth, name, route);
+            deliver(&mut content.target, &head, walk);
+        }
         let missing = content.left;
         let detail = format!("tar ends {missing} bytes before the end of the entry");
         let cut = problem(NoteKind::Cut, Some((LossKind::CutTail, missing)), self.offset, detail);
         match content.target {
             Target::Skip => {}
-            Target::Extension(..) => walk.problem(&self.path, 0, cut),
-            Target::Undecided { name, head, .. } => {
-                let path = join(&self.path, &name);
-                walk.problem(&path, 0, cut);
-                // Too short to tell a piece from an entry: given by its own name.
-                let mut node = Node::new(path, self.depth);
-                node.push(&head, walk);
-                node.finish(StreamEnd::Cut, walk);
-            }
+            Target::Extension(..) | Target::Undecided { .. } => walk.problem(&self.path, 0, cut),
             Target::Alone(mut node) => {
                 walk.problem(node.name(), 0, cut);
                 node.finish(StreamEnd::Cut, walk);

@@ -200,9 +200,9 @@ mod tests {
     fn pax_records_give_path_and_size() {
         let facts = parse_pax(b"11 path=ab\n14 size=12345\n20 mtime=1.5 ignored\n");
         assert_eq!(facts.path.as_deref(), Some(&b"ab"[..]));
-        assert_eq!(facts.size, None, "a record of the wrong length ends the reading");
-        let facts = parse_pax(b"14 size=123456\n");
-        assert_eq!(facts.size, None);
+        assert_eq!(facts.size, Some(12_345));
+        let facts = parse_pax(b"14 size=123456\n11 path=ab\n");
+        assert_eq!(facts, PaxFacts::default(), "a record of the wrong length ends the reading");
         let facts = parse_pax(b"12 size=123\n11 path=a=\n");
         assert_eq!((facts.path, facts.size), (Some(b"a=".to_vec()), Some(123)));
     }

@@ -365,7 +365,7 @@ fn new_decoder(format: Format, budget: &Budget) -> Option<Box<dyn Decode>> {
         Format::Zstd => Box::new(Zstd::new(budget)?),
         Format::Xz => Box::new(Xz::new(budget)?),
         Format::Lz4 => Box::new(Lz4::new(budget.charge(LZ4_MEMORY_BYTES)?)),
-        Format::Blocks(codec) => Box::new(Blocks::new(codec)),
+        Format::Blocks(codec) => Box::new(Blocks::new(codec, budget.charge(0)?)),
         Format::Tar | Format::Plain => return None,
     })
 }

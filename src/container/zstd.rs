@@ -14,7 +14,7 @@ const FRAME_HEADER_BYTES_MAX: usize = 18;
 /// Largest block (RFC 8878 section 3.1.1.2.4).
 const BLOCK_BYTES_MAX: u64 = 128 << 10;
 /// The library's own state beside the window, and its input buffer.
-const DECODER_STATE_BYTES: u64 = 512 << 10;
+const DECODER_STATE_BYTES: u64 = 256 << 10;
 
 enum State {
     /// Collecting a frame header, or a skippable frame's, into `head`.
