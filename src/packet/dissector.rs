@@ -34,8 +34,18 @@ pub struct Dissector {
     /// Datagrams that the fast path delivered.
     fast_datagrams: u64,
     held: Held,
-    cut: Option<(u32, u64)>,
+    cut: Option<Cut>,
     too_deep: Option<(u32, u64)>,
+}
+
+/// Records that the snaplen ended before their payload: it may have been SIP.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// Number and offset of the first one.
+    place: (u32, u64),
+    first: CaptureTime,
+    last: CaptureTime,
+    bytes: u64,
 }
 
 /// What one capture gave besides its datagrams.
@@ -90,7 +100,17 @@ impl Dissector {
         let outcome = walk.link(frame, record.link, record.bytes);
         self.counters.count(outcome);
         match outcome {
-            Outcome::CutHeader => self.cut = self.cut.or(Some((record.index, record.offset))),
+            Outcome::CutHeader => {
+                let cut = self.cut.get_or_insert(Cut {
+                    place: (record.index, record.offset),
+                    first: record.time,
+                    last: record.time,
+                    bytes: 0,
+                });
+                cut.first = cut.first.min(record.time);
+                cut.last = cut.last.max(record.time);
+                cut.bytes += u64::from(frame.missing);
+            }
             Outcome::TooDeep => {
                 self.too_deep = self.too_deep.or(Some((record.index, record.offset)));
             }
@@ -107,7 +127,11 @@ impl Dissector {
         self.held.ledger.add("packet.datagrams", self.fast_datagrams);
         self.unread_links(&mut notes, &mut losses);
         let firsts = [
-            (self.cut, NoteKind::Cut, "packets end before their payload (snaplen); first one here"),
+            (
+                self.cut.map(|cut| cut.place),
+                NoteKind::Cut,
+                "packets end before their payload (snaplen); first one here",
+            ),
             (self.too_deep, NoteKind::Limit, "more encapsulations than the bound; first one here"),
         ];
         for (first, kind, detail) in firsts {
@@ -116,6 +140,15 @@ impl Dissector {
                 let detail = detail.to_owned();
                 notes.add(Note { capture: self.capture, offset, record, kind, detail });
             }
+        }
+        if let Some(cut) = self.cut {
+            losses.push(Loss {
+                when: Some((cut.first, cut.last)),
+                kind: LossKind::CutTail,
+                file: self.capture.file,
+                bytes: cut.bytes,
+                detail: "packets end before their payload (snaplen)".to_owned(),
+            });
         }
         let mut held = self.held;
         let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
