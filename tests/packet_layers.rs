@@ -1,4 +1,5 @@
 //! Every link, tag and tunnel once by hand, and damage of all of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
 mod packet_frames;
 
@@ -9,6 +10,7 @@ use respool::packet::Transport;
 use std::io::Write;
 
 /// Link type, record, whether the vendor's sniffer is blind to it. Each holds [`SIP`] once.
+#[expect(clippy::too_many_lines, reason = "a table, one row a layer")]
 fn table() -> Vec<(&'static str, u16, Vec<u8>, bool)> {
     let (v4, v6) = (sip4(), sip6());
     let frame = ether(0x0800, &v4);

@@ -1,6 +1,7 @@
 //! Counts SIP messages of the real captures against the table that tshark made.
 //!
 //! In: `corpora/real`. Each difference is listed with its cause, checked by hand with tshark.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
 use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
 use respool::base::{CaptureId, CaptureTime, FileId};

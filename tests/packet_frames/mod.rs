@@ -38,12 +38,15 @@ impl Delivered {
     }
 }
 
+/// A connection: pieces with their time, and gaps as the number of missing bytes.
+pub(crate) type Stream = Vec<Result<(CaptureTime, Vec<u8>), u64>>;
+
 /// What a run over several captures gave.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) datagrams: Vec<Delivered>,
-    /// One per connection: pieces with their time, and gaps as the number of missing bytes.
-    pub(crate) streams: Vec<Vec<Result<(CaptureTime, Vec<u8>), u64>>>,
+    /// One per connection.
+    pub(crate) streams: Vec<Stream>,
     pub(crate) ledger: Ledger,
     pub(crate) losses: Vec<Loss>,
 }
@@ -51,7 +54,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// All bytes of all streams, gaps left out.
     pub(crate) fn stream_bytes(&self) -> Vec<Vec<u8>> {
-        let bytes = |stream: &Vec<Result<(CaptureTime, Vec<u8>), u64>>| {
+        let bytes = |stream: &Stream| {
             stream.iter().flatten().flat_map(|(_, bytes)| bytes.clone()).collect()
         };
         self.streams.iter().map(bytes).collect()
