@@ -22,28 +22,24 @@ fn parts(size: usize, unit: usize) -> impl Strategy<Value = Vec<Part>> {
     let units = size.div_ceil(unit);
     let place = 0..=units;
     let extra = prop::collection::vec((place.clone(), place), 0..6);
-    (prop::collection::vec(0..=units, 0..8), extra, any::<u64>()).prop_flat_map(
-        move |(mut cuts, extra, _)| {
-            cuts.extend([0, units]);
-            cuts.sort_unstable();
-            cuts.dedup();
-            let mut ranges: Vec<(usize, usize)> = cuts.windows(2).map(|w| (w[0], w[1])).collect();
-            ranges.extend(extra.into_iter().map(|(a, b)| (a.min(b), a.max(b))));
-            ranges.retain(|(from, to)| from < to);
-            let count = ranges.len();
-            let moments = prop::collection::vec((1i64..1_000_000, 0u32..3), count);
-            (Just(ranges), moments).prop_map(move |(ranges, moments)| {
-                let scaled = |at: usize| (at * unit).min(size);
-                ranges
-                    .iter()
-                    .zip(moments)
-                    .map(|((from, to), (time, capture))| {
-                        (scaled(*from), scaled(*to), time, capture)
-                    })
-                    .collect()
-            })
-        },
-    )
+    (prop::collection::vec(0..=units, 0..8), extra).prop_flat_map(move |(mut cuts, extra)| {
+        cuts.extend([0, units]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut ranges: Vec<(usize, usize)> = cuts.windows(2).map(|w| (w[0], w[1])).collect();
+        ranges.extend(extra.into_iter().map(|(a, b)| (a.min(b), a.max(b))));
+        ranges.retain(|(from, to)| from < to);
+        let count = ranges.len();
+        let moments = prop::collection::vec((1i64..1_000_000, 0u32..3), count);
+        (Just(ranges), moments).prop_map(move |(ranges, moments)| {
+            let scaled = |at: usize| (at * unit).min(size);
+            ranges
+                .iter()
+                .zip(moments)
+                .map(|((from, to), (time, capture))| (scaled(*from), scaled(*to), time, capture))
+                .collect()
+        })
+    })
 }
 
 /// When each byte first arrived.
@@ -67,10 +63,7 @@ proptest! {
         if media {
             payload[0] = 0x80;
         }
-        let size = payload.len();
         let whole = udp(5060, 5062, &payload);
-        // The strategy made parts for a payload that sip_text did not have to lengthen.
-        let parts: Vec<Part> = parts;
         let records: Vec<Raw> = parts
             .iter()
             .filter(|(from, to, ..)| (*from, *to) != (0, whole.len()) )
@@ -98,7 +91,6 @@ proptest! {
             prop_assert_eq!(found.time.ns(), expected);
             prop_assert!(!found.cut);
         }
-        prop_assert_eq!(size, payload.len());
     }
 
     #[test]

@@ -209,3 +209,85 @@ fn limit(
         detail,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Endpoint;
+    use crate::capture::LinkType;
+    use proptest::prelude::*;
+
+    type Seen = (Endpoint, Endpoint, Vec<u8>, bool, bool);
+
+    fn seen(datagram: Datagram<'_>) -> Seen {
+        let Datagram { source, destination, payload, cut, vendor_blind, .. } = datagram;
+        (source, destination, payload.to_vec(), cut, vendor_blind)
+    }
+
+    /// A UDP packet behind the header of a link.
+    fn packet(link: u16, v6: bool, tags: usize, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+        let ethertype = if v6 { [0x86, 0xdd] } else { [8, 0] };
+        let mut bytes = match link {
+            1 => [&[2; 12][..], &[0x81, 0, 0, 7].repeat(tags), &ethertype].concat(),
+            113 => [&[0; 14][..], &ethertype].concat(),
+            276 => [&ethertype[..], &[0; 18]].concat(),
+            0 => vec![if v6 { 28 } else { 2 }, 0, 0, 0],
+            _ => Vec::new(),
+        };
+        let length = u16::try_from(payload.len() + 8).unwrap();
+        if v6 {
+            bytes.extend([0x60, 0, 0, 0]);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend([17, 64]);
+            bytes.extend([1; 32]);
+        } else {
+            bytes.extend([0x45, 0]);
+            bytes.extend((length + 20).to_be_bytes());
+            bytes.extend([0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        }
+        for field in [ports.0, ports.1, length, 0] {
+            bytes.extend(field.to_be_bytes());
+        }
+        bytes.extend(payload);
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// Whatever the fast path delivers, the slow path delivers too, whole or damaged.
+        #[test]
+        fn the_fast_path_agrees_with_the_slow_one(
+            link in prop::sample::select(vec![0u16, 1, 12, 14, 101, 113, 276]),
+            v6 in any::<bool>(),
+            tags in 0usize..20,
+            ports in (prop_oneof![Just(5060u16), Just(4789), any::<u16>()], any::<u16>()),
+            payload in prop::collection::vec(any::<u8>(), 0..40),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        ) {
+            let mut bytes = packet(link, v6, tags, ports, &payload);
+            for (place, value) in flips {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let record = Record {
+                time: CaptureTime::from_ns(5),
+                index: 1,
+                offset: 0,
+                link: LinkType(link),
+                bytes: &bytes,
+                original_length: u32::try_from(bytes.len()).unwrap(),
+            };
+            let mut slow = Vec::new();
+            Dissector::new(CaptureId::default())
+                .slow(&record, &mut |datagram| slow.push(seen(datagram)));
+            if let Some(fast) = fast::datagram(CaptureId::default(), &record) {
+                prop_assert_eq!(vec![seen(fast)], slow);
+            }
+        }
+    }
+}
