@@ -63,7 +63,7 @@ pub const TCP_UNDECIDED_BYTES_PER_FLOW_MAX: usize = 64 << 10;
 pub const TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX: usize = 16 << 20;
 /// TCP bytes of SIP flows kept from one capture; a spool holds next to none (its TCP is rebuilt), a
 /// plain capture of a busy TCP trunk stays below in a day file.
-pub const TCP_BYTES_PER_CAPTURE_MAX: usize = 4 << 30;
+pub const TCP_BYTES_PER_CAPTURE_MAX: usize = 2 << 30;
 /// TCP flow directions remembered in one capture; a scan of ports stops here.
 pub const TCP_FLOWS_PER_CAPTURE_MAX: usize = 1 << 20;
 /// A sequence number further than this from the last one belongs to another connection: windows are
@@ -79,6 +79,8 @@ pub const STREAM_CLASSIFY_BYTES_MAX: usize = 64 << 10;
 pub const SCTP_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
 /// Longest message of WebSocket or HEP over TCP; SIP messages stay far below 64 KiB.
 pub const FRAMED_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Longest HTTP header section of a WebSocket upgrade; web servers stop at 8 to 16 KiB.
+pub const UPGRADE_BYTES_MAX: usize = 16 << 10;
 /// Longest payload that a compressed HEP chunk may expand to.
 pub const HEP_PAYLOAD_BYTES_MAX: u64 = 1 << 20;
 /// How long a call may last after its start: `absolute_timeout`, 4 h (facts C). A spool's directory

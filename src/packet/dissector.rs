@@ -34,8 +34,18 @@ pub struct Dissector {
     /// Datagrams that the fast path delivered.
     fast_datagrams: u64,
     held: Held,
-    cut: Option<(u32, u64)>,
+    cut: Option<Cut>,
     too_deep: Option<(u32, u64)>,
+}
+
+/// Records that the snaplen ended before their payload: it may have been SIP.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// Number and offset of the first one.
+    place: (u32, u64),
+    first: CaptureTime,
+    last: CaptureTime,
+    bytes: u64,
 }
 
 /// What one capture gave besides its datagrams.
@@ -90,7 +100,17 @@ impl Dissector {
         let outcome = walk.link(frame, record.link, record.bytes);
         self.counters.count(outcome);
         match outcome {
-            Outcome::CutHeader => self.cut = self.cut.or(Some((record.index, record.offset))),
+            Outcome::CutHeader => {
+                let cut = self.cut.get_or_insert(Cut {
+                    place: (record.index, record.offset),
+                    first: record.time,
+                    last: record.time,
+                    bytes: 0,
+                });
+                cut.first = cut.first.min(record.time);
+                cut.last = cut.last.max(record.time);
+                cut.bytes += u64::from(frame.missing);
+            }
             Outcome::TooDeep => {
                 self.too_deep = self.too_deep.or(Some((record.index, record.offset)));
             }
@@ -107,7 +127,11 @@ impl Dissector {
         self.held.ledger.add("packet.datagrams", self.fast_datagrams);
         self.unread_links(&mut notes, &mut losses);
         let firsts = [
-            (self.cut, NoteKind::Cut, "packets end before their payload (snaplen); first one here"),
+            (
+                self.cut.map(|cut| cut.place),
+                NoteKind::Cut,
+                "packets end before their payload (snaplen); first one here",
+            ),
             (self.too_deep, NoteKind::Limit, "more encapsulations than the bound; first one here"),
         ];
         for (first, kind, detail) in firsts {
@@ -116,6 +140,15 @@ impl Dissector {
                 let detail = detail.to_owned();
                 notes.add(Note { capture: self.capture, offset, record, kind, detail });
             }
+        }
+        if let Some(cut) = self.cut {
+            losses.push(Loss {
+                when: Some((cut.first, cut.last)),
+                kind: LossKind::CutTail,
+                file: self.capture.file,
+                bytes: cut.bytes,
+                detail: "packets end before their payload (snaplen)".to_owned(),
+            });
         }
         let mut held = self.held;
         let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
@@ -175,4 +208,86 @@ fn limit(
         bytes: 0,
         detail,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Endpoint;
+    use crate::capture::LinkType;
+    use proptest::prelude::*;
+
+    type Seen = (Endpoint, Endpoint, Vec<u8>, bool, bool);
+
+    fn seen(datagram: Datagram<'_>) -> Seen {
+        let Datagram { source, destination, payload, cut, vendor_blind, .. } = datagram;
+        (source, destination, payload.to_vec(), cut, vendor_blind)
+    }
+
+    /// A UDP packet behind the header of a link.
+    fn packet(link: u16, v6: bool, tags: usize, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+        let ethertype = if v6 { [0x86, 0xdd] } else { [8, 0] };
+        let mut bytes = match link {
+            1 => [&[2; 12][..], &[0x81, 0, 0, 7].repeat(tags), &ethertype].concat(),
+            113 => [&[0; 14][..], &ethertype].concat(),
+            276 => [&ethertype[..], &[0; 18]].concat(),
+            0 => vec![if v6 { 28 } else { 2 }, 0, 0, 0],
+            _ => Vec::new(),
+        };
+        let length = u16::try_from(payload.len() + 8).unwrap();
+        if v6 {
+            bytes.extend([0x60, 0, 0, 0]);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend([17, 64]);
+            bytes.extend([1; 32]);
+        } else {
+            bytes.extend([0x45, 0]);
+            bytes.extend((length + 20).to_be_bytes());
+            bytes.extend([0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        }
+        for field in [ports.0, ports.1, length, 0] {
+            bytes.extend(field.to_be_bytes());
+        }
+        bytes.extend(payload);
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// Whatever the fast path delivers, the slow path delivers too, whole or damaged.
+        #[test]
+        fn the_fast_path_agrees_with_the_slow_one(
+            link in prop::sample::select(vec![0u16, 1, 12, 14, 101, 113, 276]),
+            v6 in any::<bool>(),
+            tags in 0usize..20,
+            ports in (prop_oneof![Just(5060u16), Just(4789), any::<u16>()], any::<u16>()),
+            payload in prop::collection::vec(any::<u8>(), 0..40),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        ) {
+            let mut bytes = packet(link, v6, tags, ports, &payload);
+            for (place, value) in flips {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let record = Record {
+                time: CaptureTime::from_ns(5),
+                index: 1,
+                offset: 0,
+                link: LinkType(link),
+                bytes: &bytes,
+                original_length: u32::try_from(bytes.len()).unwrap(),
+            };
+            let mut slow = Vec::new();
+            Dissector::new(CaptureId::default())
+                .slow(&record, &mut |datagram| slow.push(seen(datagram)));
+            if let Some(fast) = fast::datagram(CaptureId::default(), &record) {
+                prop_assert_eq!(vec![seen(fast)], slow);
+            }
+        }
+    }
 }

@@ -80,11 +80,18 @@ fn network(link: u16, bytes: &[u8]) -> Option<(u16, &[u8])> {
         }
         12 | 14 | 101 => Some((by_version(bytes)?, bytes)),
         0 => {
-            let (_, rest) = bytes.split_first_chunk::<4>()?;
-            Some((by_version(rest)?, rest))
+            let (family, rest) = bytes.split_first_chunk::<4>()?;
+            is_ip_family(*family).then_some((by_version(rest)?, rest))
         }
         _ => None,
     }
+}
+
+/// Whether an address family, in the byte order of whatever host captured, is one of IP: AF_INET
+/// everywhere; AF_INET6 of NetBSD and OpenBSD, FreeBSD, macOS, Linux, Windows.
+#[inline]
+pub(super) fn is_ip_family(family: [u8; 4]) -> bool {
+    matches!(u32::from_le_bytes(family).min(u32::from_be_bytes(family)), 2 | 24 | 28 | 30 | 10 | 23)
 }
 
 /// The ethertype that the version nibble of an IP header stands for.

@@ -5,7 +5,7 @@ use super::hep;
 use super::stream::Piece;
 use super::websocket::{FrameHeader, begins_sip, begins_sip_frame, is_sip_upgrade};
 use super::{Datagram, Flow, Transport};
-use crate::base::limits::FRAMED_MESSAGE_BYTES_MAX;
+use crate::base::limits::{FRAMED_MESSAGE_BYTES_MAX, UPGRADE_BYTES_MAX};
 use memchr::memmem;
 
 /// What a TCP stream carries.
@@ -129,14 +129,15 @@ impl Framer {
         }
         if rest.starts_with(b"GET ") || rest.starts_with(b"HTTP/") {
             self.lost = false;
-            if rest.len() > FRAMED_MESSAGE_BYTES_MAX {
+            if rest.len() > UPGRADE_BYTES_MAX {
                 self.too_long += 1;
                 self.gap();
                 return None;
             }
             return memmem::find(rest, b"\r\n\r\n").map(|end| end + 4);
         }
-        if self.lost && !b"GET ".starts_with(&rest[..rest.len().min(4)]) && rest.len() >= 22 {
+        // Enough bytes for the longest header and the shortest start line that tells a frame.
+        if self.lost && rest.len() >= 30 {
             if !begins_sip_frame(rest) {
                 // A frame mostly begins with a segment: try again at the next one.
                 return Some(rest.len());

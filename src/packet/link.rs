@@ -3,7 +3,7 @@
 //! etherparse has no lax SLL and no SLL2, PPP, HDLC or loop header: these few bytes are taken off here.
 
 use super::counters::Outcome;
-use super::fast::by_version;
+use super::fast::{by_version, is_ip_family};
 use super::frame::{Frame, be16};
 use super::walk::{Unread, Walk, short};
 use crate::capture::LinkType;
@@ -76,12 +76,7 @@ impl Walk<'_> {
         let Some((family, rest)) = bytes.split_first_chunk::<4>() else {
             return short(frame);
         };
-        let (little, big) = (u32::from_le_bytes(*family), u32::from_be_bytes(*family));
-        match little.min(big) {
-            // AF_INET everywhere; AF_INET6 of NetBSD and OpenBSD, FreeBSD, macOS, Linux, Windows.
-            2 | 24 | 28 | 30 | 10 | 23 => self.raw(frame, rest),
-            _ => Outcome::NotIp,
-        }
+        if is_ip_family(*family) { self.raw(frame, rest) } else { Outcome::NotIp }
     }
 
     /// An IP packet without link header.

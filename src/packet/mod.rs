@@ -31,9 +31,6 @@ mod walk;
 mod websocket;
 mod wifi;
 
-#[cfg(test)]
-mod build;
-
 pub use counters::OUTCOME_COUNTERS;
 pub use dissector::{Dissected, Dissector, Settings};
 pub use reassemble::{Reassembled, StreamSink, reassemble};

@@ -117,6 +117,9 @@ impl Pass<'_> {
     fn missing_fragments(&mut self, head: Option<&Whole>, seen: &[Fragment]) {
         let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return };
         self.count("packet.datagrams_incomplete", 1);
+        if seen.iter().any(Fragment::is_media_head) {
+            return;
+        }
         // The head of UDP or TCP begins with the transport header.
         let sample = match head {
             Some(whole) => whole.bytes.get(if whole.protocol == 6 { 20 } else { 8 }..),

@@ -106,7 +106,7 @@ impl FlowSegments {
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kept {
+pub(super) enum Fate {
     Kept,
     NotSip,
     Tls,
@@ -132,11 +132,11 @@ pub(super) struct SegmentStore {
 
 impl SegmentStore {
     /// Keeps a segment that has payload, or begins a connection.
-    pub(super) fn add(&mut self, flow: Flow, segment: Segment) -> Kept {
+    pub(super) fn add(&mut self, flow: Flow, segment: Segment) -> Fate {
         let dropped = Dropped::of(&segment);
         if self.flows.len() >= TCP_FLOWS_PER_CAPTURE_MAX && !self.flows.contains_key(&flow) {
             self.over_limit = Dropped::joined(self.over_limit, dropped);
-            return Kept::OverLimit;
+            return Fate::OverLimit;
         }
         let state = self.flows.entry(flow).or_default();
         let size = segment.bytes.len() + size_of::<Segment>();
@@ -152,7 +152,7 @@ impl SegmentStore {
                     // What came before on a TLS connection is its handshake or the middle of a record.
                     state.tls = state.dropped.take();
                     state.tls = Dropped::joined(state.tls, dropped);
-                    return Kept::Tls;
+                    return Fate::Tls;
                 }
                 Sign::Tls | Sign::Nothing => {}
             }
@@ -161,25 +161,25 @@ impl SegmentStore {
             if self.signed_bytes + size > TCP_BYTES_PER_CAPTURE_MAX {
                 state.dropped = Dropped::joined(state.dropped, dropped);
                 self.over_limit = Dropped::joined(self.over_limit, dropped);
-                return Kept::OverLimit;
+                return Fate::OverLimit;
             }
             self.signed_bytes += size;
         } else if state.tls.is_some() {
             state.tls = Dropped::joined(state.tls, dropped);
-            return Kept::Tls;
+            return Fate::Tls;
         } else if state.dropped.is_some()
             || state.bytes + size > TCP_UNDECIDED_BYTES_PER_FLOW_MAX
             || self.undecided_bytes + size > TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX
         {
             self.undecided_bytes -= state.drop_segments();
             state.dropped = Dropped::joined(state.dropped, dropped);
-            return Kept::NotSip;
+            return Fate::NotSip;
         } else {
             self.undecided_bytes += size;
         }
         state.bytes += size;
         state.segments.push(segment);
-        Kept::Kept
+        Fate::Kept
     }
 
     /// Everything kept, by flow.

@@ -11,7 +11,7 @@ impl Walk<'_> {
     /// MPLS or PPPoE, and says nothing where it stops: tags are taken off here.
     pub(super) fn ethertype(&mut self, frame: Frame, ethertype: u16, bytes: &[u8]) -> Outcome {
         let (mut frame, mut ethertype, mut rest) = (frame, ethertype, bytes);
-        for _ in 0..LINK_TAGS_MAX {
+        for _ in 0..=LINK_TAGS_MAX {
             let tag_bytes = match ethertype {
                 // 0x9100 and 0x9200 are older QinQ types, which the sniffer does not know.
                 0x8100 | 0x88a8 => 2,

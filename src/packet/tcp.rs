@@ -2,7 +2,7 @@
 
 use super::counters::Outcome;
 use super::frame::{Addresses, Frame, be16, be32};
-use super::segment::{Kept, Segment};
+use super::segment::{Fate, Segment};
 use super::walk::{Walk, short};
 use super::{Flow, Transport};
 use crate::base::Endpoint;
@@ -42,10 +42,10 @@ impl Walk<'_> {
         let kept = self.held.segments.add(flow, segment);
         match kept {
             _ if payload.is_empty() => Outcome::TcpControl,
-            Kept::Kept => Outcome::Segment,
-            Kept::NotSip => Outcome::TcpNotSip,
-            Kept::Tls => Outcome::Encrypted,
-            Kept::OverLimit => Outcome::OverLimit,
+            Fate::Kept => Outcome::Segment,
+            Fate::NotSip => Outcome::TcpNotSip,
+            Fate::Tls => Outcome::Encrypted,
+            Fate::OverLimit => Outcome::OverLimit,
         }
     }
 

@@ -1,1 +1,0 @@
-//! Frames for tests: follows.
