@@ -6,7 +6,9 @@ use super::method::Method;
 use super::name_addr::NameAddr;
 use super::parameter;
 use super::start_line::{self, ParsedStartLine, StartLine};
-use super::text::{find_outside, is_token, leading_number, trim, trim_start, whole_number};
+use super::text::{
+    find_outside, is_token, leading_number, trim, trim_end, trim_start, whole_number,
+};
 use memchr::memchr;
 
 /// One SIP message, borrowed from its payload. What is absent is empty or `None`.
@@ -45,7 +47,28 @@ pub struct CSeq {
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
     start: u32,
+    /// The first byte of the value, white space before it skipped.
+    value: u32,
+    /// The end of the value, white space behind it dropped.
+    value_end: u32,
+    /// The end of the line.
     end: u32,
+}
+
+impl Place {
+    /// The conversions fit: the payload was limited to 32 bits.
+    fn of(line: &Line<'_>, colon: usize) -> Self {
+        let after_colon = line.bytes.get(colon + 1..).unwrap_or_default();
+        let until_end = trim_start(after_colon);
+        let end = line.start + line.bytes.len();
+        let value = end - until_end.len();
+        Self {
+            start: line.start as u32,
+            value: value as u32,
+            value_end: (value + trim_end(until_end).len()) as u32,
+            end: end as u32,
+        }
+    }
 }
 
 /// The lines between the start line and the blank line.
@@ -103,7 +126,6 @@ impl<'a> Message<'a> {
     /// Notes the place of each known header and finds the blank line.
     fn read_head(&mut self, rest: &'a [u8]) {
         let mut lines = Lines::new(self.head, 0);
-        let mut content_length: Option<&[u8]> = None;
         while let Some(line) = lines.next_line() {
             let Some(colon) = colon_of(line.bytes) else {
                 self.anomalies.add(Anomaly::NoColon);
@@ -113,19 +135,11 @@ impl<'a> Message<'a> {
             let trimmed = trim(name);
             self.anomalies.add_if(trimmed.len() != name.len(), Anomaly::SpaceBeforeColon);
             let Some(header) = HeaderName::from_bytes(trimmed) else { continue };
-            let place = &mut self.first[header as usize];
-            if place.end != 0 {
-                self.note_repeated(header);
+            if self.first[header as usize].end == 0 {
+                self.first[header as usize] = Place::of(&line, colon);
             } else {
-                // Both fit: the payload was limited to 32 bits.
-                let end = line.start + line.bytes.len();
-                *place = Place { start: line.start as u32, end: end as u32 };
-            }
-            if header == HeaderName::ContentLength {
                 let value = trim(line.bytes.get(colon + 1..).unwrap_or_default());
-                let differs = content_length.is_some_and(|first| first != value);
-                self.anomalies.add_if(differs, Anomaly::BadContentLength);
-                content_length = content_length.or(Some(value));
+                self.note_repeated(header, value);
             }
         }
         self.anomalies.add_if(lines.saw_fold, Anomaly::Folded);
@@ -135,8 +149,12 @@ impl<'a> Message<'a> {
         self.body = rest.get(lines.at..).unwrap_or_default();
     }
 
-    fn note_repeated(&mut self, header: HeaderName) {
+    fn note_repeated(&mut self, header: HeaderName, value: &[u8]) {
         match header {
+            HeaderName::ContentLength => {
+                let differs = self.header(HeaderName::ContentLength) != Some(value);
+                self.anomalies.add_if(differs, Anomaly::BadContentLength);
+            }
             HeaderName::CallId => self.anomalies.add(Anomaly::DuplicateCallId),
             HeaderName::CSeq => self.anomalies.add(Anomaly::DuplicateCseq),
             HeaderName::From | HeaderName::To => self.anomalies.add(Anomaly::DuplicateParty),
@@ -167,8 +185,10 @@ impl<'a> Message<'a> {
         let has = |header: HeaderName| self.first[header as usize].end != 0;
         let mut anomalies = self.anomalies;
         anomalies.add_if(!is_utf8, Anomaly::NotUtf8);
-        anomalies.add_if(self.call_id().is_empty(), Anomaly::NoCallId);
-        anomalies.add_if(self.call_id_is_cut(), Anomaly::CallIdCut);
+        let call_id = self.first_line(HeaderName::CallId);
+        let is_empty = call_id.as_ref().is_none_or(|line| line.value.is_empty());
+        anomalies.add_if(is_empty, Anomaly::NoCallId);
+        anomalies.add_if(call_id.is_some_and(|line| line.is_cut), Anomaly::CallIdCut);
         anomalies.add_if(!has(HeaderName::From), Anomaly::NoFrom);
         anomalies.add_if(!has(HeaderName::To), Anomaly::NoTo);
         anomalies.add_if(!has(HeaderName::Via), Anomaly::NoVia);
@@ -343,20 +363,35 @@ impl<'a> Message<'a> {
         self.anomalies
     }
 
-    fn first_line(&self, name: HeaderName) -> Option<Header<'a>> {
-        let Place { start, end } = self.first[name as usize];
-        let bytes = self.head.bytes.get(start as usize..end as usize)?;
-        let is_last = end as usize == self.head.bytes.len();
-        header_of(bytes, is_last)
+    fn first_line(&self, name: HeaderName) -> Option<FirstLine<'a>> {
+        let place = self.first[name as usize];
+        let bytes = self.head.bytes;
+        if place.end == 0 {
+            return None;
+        }
+        let value = bytes.get(place.value as usize..place.value_end as usize)?;
+        let touches_end = place.end as usize == bytes.len();
+        Some(FirstLine { value, is_cut: touches_end && !ends_line(bytes) })
     }
+}
+
+/// The value of the first line of a header.
+struct FirstLine<'a> {
+    value: &'a [u8],
+    /// Whether the bytes end inside this line.
+    is_cut: bool,
+}
+
+/// Whether a line end stands at the end. A CR ends the line even where its LF is missing.
+fn ends_line(bytes: &[u8]) -> bool {
+    matches!(bytes.last(), Some(b'\r' | b'\n'))
 }
 
 /// Splits a line into name and value; `touches_end` says that no line end follows it.
 fn header_of(line: &[u8], touches_end: bool) -> Option<Header<'_>> {
     let colon = colon_of(line)?;
     let value = line.get(colon + 1..)?;
-    // A CR behind it ends the line even where its LF is missing.
-    let is_cut = touches_end && !matches!(line.last(), Some(b'\r' | b'\n'));
+    let is_cut = touches_end && !ends_line(line);
     Some(Header { name: trim(line.get(..colon)?), value: trim(value), is_cut })
 }
 
