@@ -481,3 +481,70 @@ impl<'a> Lines<'a> {
         (from + length, true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers every message here has but for those under test.
+    const REST: &str = "f: <sip:a@b>\r\nt: <sip:c@d>\r\nv: SIP/2.0/UDP h\r\nCSeq: 1 INVITE\r\n";
+
+    fn check(headers: &str, call_id: &str, anomalies: &str) {
+        let payload = format!("INVITE sip:c@d SIP/2.0\r\n{REST}{headers}");
+        let message = scan(payload.as_bytes()).expect("a start line");
+        assert_eq!(message.call_id(), call_id.as_bytes(), "{headers:?}");
+        assert_eq!(message.anomalies().to_string(), anomalies, "{headers:?}");
+    }
+
+    #[test]
+    fn anomalies_are_named() {
+        check("i: 1\r\n\r\n", "1", "");
+        check("Call-ID \t: 1 \r\n\r\n", "1", "space-before-colon");
+        check("call-id:\r\n 1\r\n\r\n", "1", "folded");
+        check("i: 1\n\n", "1", "lf-only");
+        check("no colon\r\n: x\r\ni: 1\r\n\r\n", "1", "no-colon");
+        check("i: 1\r\ni: 2\r\n\r\n", "1", "duplicate-call-id");
+        check("\r\ni: 1\r\n", "", "no-call-id");
+        check("i: 12", "12", "cut, call-id-cut");
+        check("i: 12\r", "12", "cut");
+        check("i: 12\r\nl: 1", "12", "cut, bad-content-length");
+        check("i: 1\r\nl: 3\r\n\r\nab", "1", "body-cut");
+        check("i: 1\r\nl: 2\r\nContent-Length: 3\r\n\r\nabc", "1", "bad-content-length");
+        check("i: 1\r\nl: -1\r\n\r\nabc", "1", "bad-content-length");
+        check("i: 1\r\nCSeq: 2 BYE\r\n\r\n", "1", "duplicate-cseq");
+        check("i: 1\r\nTo: x\r\n\r\n", "1", "duplicate-party");
+    }
+
+    #[test]
+    fn lines_may_end_with_cr_alone() {
+        let message = scan(b"BYE sip:a SIP/2.0\ri: 1\rCSeq: 7 BYE\rl: 2\r\rabc").expect("SIP");
+        assert_eq!((message.call_id(), message.body()), (&b"1"[..], &b"ab"[..]));
+        assert_eq!(message.trailing(), b"c");
+        assert_eq!(message.cseq(), Some(CSeq { number: 7, method: Method::Bye }));
+        assert!(message.anomalies().contains(Anomaly::CrOnly));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_kept() {
+        let message =
+            scan(b"BYE sip:a SIP/2.0\r\nFrom: \"J\xf6rg\" <sip:a@b>;tag=1\r\ni: \xff\r\n\r\n");
+        let message = message.expect("SIP");
+        assert_eq!(message.from().display(), b"J\xf6rg");
+        assert_eq!(message.call_id(), b"\xff");
+        assert!(message.anomalies().contains(Anomaly::NotUtf8));
+    }
+
+    #[test]
+    fn headers_by_any_name() {
+        let message =
+            scan(b"BYE sip:a SIP/2.0\r\nX-CID: 1\r\ns: t\r\nx-cid: 2\r\nm: <sip:q>\r\n\r\n");
+        let message = message.expect("SIP");
+        let values = |name: &'static [u8]| message.header_named(name).collect::<Vec<_>>();
+        assert_eq!(values(b"X-CID"), [b"1", b"2"]);
+        assert_eq!(values(b"Subject"), [b"t"]);
+        assert_eq!(values(b"m"), [b"<sip:q>"]);
+        assert_eq!(values(b"x"), [b""; 0]);
+        assert_eq!(message.headers(HeaderName::Contact).count(), 1);
+        assert_eq!(message.headers(HeaderName::Via).count(), 0);
+    }
+}
