@@ -2,6 +2,12 @@
 //!
 //! Expected values were copied by hand from the RFC texts, not from output of the program.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops at what it cannot read"
+)]
+
 use respool::base::{CaptureTime, RecordRef};
 use respool::sip::{FrameEnd, Framer, StartLine, scan};
 use std::path::PathBuf;

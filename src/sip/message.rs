@@ -6,7 +6,9 @@ use super::method::Method;
 use super::name_addr::NameAddr;
 use super::parameter;
 use super::start_line::{self, ParsedStartLine, StartLine};
-use super::text::{find_outside, is_token, leading_number, trim, trim_start, whole_number};
+use super::text::{
+    find_outside, is_token, leading_number, trim, trim_end, trim_start, whole_number,
+};
 use memchr::memchr;
 
 /// One SIP message, borrowed from its payload. What is absent is empty or `None`.
@@ -45,7 +47,28 @@ pub struct CSeq {
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
     start: u32,
+    /// The first byte of the value, white space before it skipped.
+    value: u32,
+    /// The end of the value, white space behind it dropped.
+    value_end: u32,
+    /// The end of the line.
     end: u32,
+}
+
+impl Place {
+    /// The conversions fit: the payload was limited to 32 bits.
+    fn of(line: &Line<'_>, colon: usize) -> Self {
+        let after_colon = line.bytes.get(colon + 1..).unwrap_or_default();
+        let until_end = trim_start(after_colon);
+        let end = line.start + line.bytes.len();
+        let value = end - until_end.len();
+        Self {
+            start: line.start as u32,
+            value: value as u32,
+            value_end: (value + trim_end(until_end).len()) as u32,
+            end: end as u32,
+        }
+    }
 }
 
 /// The lines between the start line and the blank line.
@@ -103,7 +126,6 @@ impl<'a> Message<'a> {
     /// Notes the place of each known header and finds the blank line.
     fn read_head(&mut self, rest: &'a [u8]) {
         let mut lines = Lines::new(self.head, 0);
-        let mut content_length: Option<&[u8]> = None;
         while let Some(line) = lines.next_line() {
             let Some(colon) = colon_of(line.bytes) else {
                 self.anomalies.add(Anomaly::NoColon);
@@ -113,19 +135,11 @@ impl<'a> Message<'a> {
             let trimmed = trim(name);
             self.anomalies.add_if(trimmed.len() != name.len(), Anomaly::SpaceBeforeColon);
             let Some(header) = HeaderName::from_bytes(trimmed) else { continue };
-            let place = &mut self.first[header as usize];
-            if place.end != 0 {
-                self.note_repeated(header);
+            if self.first[header as usize].end == 0 {
+                self.first[header as usize] = Place::of(&line, colon);
             } else {
-                // Both fit: the payload was limited to 32 bits.
-                let end = line.start + line.bytes.len();
-                *place = Place { start: line.start as u32, end: end as u32 };
-            }
-            if header == HeaderName::ContentLength {
                 let value = trim(line.bytes.get(colon + 1..).unwrap_or_default());
-                let differs = content_length.is_some_and(|first| first != value);
-                self.anomalies.add_if(differs, Anomaly::BadContentLength);
-                content_length = content_length.or(Some(value));
+                self.note_repeated(header, value);
             }
         }
         self.anomalies.add_if(lines.saw_fold, Anomaly::Folded);
@@ -135,8 +149,12 @@ impl<'a> Message<'a> {
         self.body = rest.get(lines.at..).unwrap_or_default();
     }
 
-    fn note_repeated(&mut self, header: HeaderName) {
+    fn note_repeated(&mut self, header: HeaderName, value: &[u8]) {
         match header {
+            HeaderName::ContentLength => {
+                let differs = self.header(HeaderName::ContentLength) != Some(value);
+                self.anomalies.add_if(differs, Anomaly::BadContentLength);
+            }
             HeaderName::CallId => self.anomalies.add(Anomaly::DuplicateCallId),
             HeaderName::CSeq => self.anomalies.add(Anomaly::DuplicateCseq),
             HeaderName::From | HeaderName::To => self.anomalies.add(Anomaly::DuplicateParty),
@@ -167,8 +185,10 @@ impl<'a> Message<'a> {
         let has = |header: HeaderName| self.first[header as usize].end != 0;
         let mut anomalies = self.anomalies;
         anomalies.add_if(!is_utf8, Anomaly::NotUtf8);
-        anomalies.add_if(self.call_id().is_empty(), Anomaly::NoCallId);
-        anomalies.add_if(self.call_id_is_cut(), Anomaly::CallIdCut);
+        let call_id = self.first_line(HeaderName::CallId);
+        let is_empty = call_id.as_ref().is_none_or(|line| line.value.is_empty());
+        anomalies.add_if(is_empty, Anomaly::NoCallId);
+        anomalies.add_if(call_id.is_some_and(|line| line.is_cut), Anomaly::CallIdCut);
         anomalies.add_if(!has(HeaderName::From), Anomaly::NoFrom);
         anomalies.add_if(!has(HeaderName::To), Anomaly::NoTo);
         anomalies.add_if(!has(HeaderName::Via), Anomaly::NoVia);
@@ -343,20 +363,35 @@ impl<'a> Message<'a> {
         self.anomalies
     }
 
-    fn first_line(&self, name: HeaderName) -> Option<Header<'a>> {
-        let Place { start, end } = self.first[name as usize];
-        let bytes = self.head.bytes.get(start as usize..end as usize)?;
-        let is_last = end as usize == self.head.bytes.len();
-        header_of(bytes, is_last)
+    fn first_line(&self, name: HeaderName) -> Option<FirstLine<'a>> {
+        let place = self.first[name as usize];
+        let bytes = self.head.bytes;
+        if place.end == 0 {
+            return None;
+        }
+        let value = bytes.get(place.value as usize..place.value_end as usize)?;
+        let touches_end = place.end as usize == bytes.len();
+        Some(FirstLine { value, is_cut: touches_end && !ends_line(bytes) })
     }
+}
+
+/// The value of the first line of a header.
+struct FirstLine<'a> {
+    value: &'a [u8],
+    /// Whether the bytes end inside this line.
+    is_cut: bool,
+}
+
+/// Whether a line end stands at the end. A CR ends the line even where its LF is missing.
+fn ends_line(bytes: &[u8]) -> bool {
+    matches!(bytes.last(), Some(b'\r' | b'\n'))
 }
 
 /// Splits a line into name and value; `touches_end` says that no line end follows it.
 fn header_of(line: &[u8], touches_end: bool) -> Option<Header<'_>> {
     let colon = colon_of(line)?;
     let value = line.get(colon + 1..)?;
-    // A CR behind it ends the line even where its LF is missing.
-    let is_cut = touches_end && !matches!(line.last(), Some(b'\r' | b'\n'));
+    let is_cut = touches_end && !ends_line(line);
     Some(Header { name: trim(line.get(..colon)?), value: trim(value), is_cut })
 }
 
@@ -444,5 +479,72 @@ impl<'a> Lines<'a> {
         }
         self.saw_lf_only = true;
         (from + length, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers every message here has but for those under test.
+    const REST: &str = "f: <sip:a@b>\r\nt: <sip:c@d>\r\nv: SIP/2.0/UDP h\r\nCSeq: 1 INVITE\r\n";
+
+    fn check(headers: &str, call_id: &str, anomalies: &str) {
+        let payload = format!("INVITE sip:c@d SIP/2.0\r\n{REST}{headers}");
+        let message = scan(payload.as_bytes()).expect("a start line");
+        assert_eq!(message.call_id(), call_id.as_bytes(), "{headers:?}");
+        assert_eq!(message.anomalies().to_string(), anomalies, "{headers:?}");
+    }
+
+    #[test]
+    fn anomalies_are_named() {
+        check("i: 1\r\n\r\n", "1", "");
+        check("Call-ID \t: 1 \r\n\r\n", "1", "space-before-colon");
+        check("call-id:\r\n 1\r\n\r\n", "1", "folded");
+        check("i: 1\n\n", "1", "lf-only");
+        check("no colon\r\n: x\r\ni: 1\r\n\r\n", "1", "no-colon");
+        check("i: 1\r\ni: 2\r\n\r\n", "1", "duplicate-call-id");
+        check("\r\ni: 1\r\n", "", "no-call-id");
+        check("i: 12", "12", "cut, call-id-cut");
+        check("i: 12\r", "12", "cut");
+        check("i: 12\r\nl: 1", "12", "cut, bad-content-length");
+        check("i: 1\r\nl: 3\r\n\r\nab", "1", "body-cut");
+        check("i: 1\r\nl: 2\r\nContent-Length: 3\r\n\r\nabc", "1", "bad-content-length");
+        check("i: 1\r\nl: -1\r\n\r\nabc", "1", "bad-content-length");
+        check("i: 1\r\nCSeq: 2 BYE\r\n\r\n", "1", "duplicate-cseq");
+        check("i: 1\r\nTo: x\r\n\r\n", "1", "duplicate-party");
+    }
+
+    #[test]
+    fn lines_may_end_with_cr_alone() {
+        let message = scan(b"BYE sip:a SIP/2.0\ri: 1\rCSeq: 7 BYE\rl: 2\r\rabc").expect("SIP");
+        assert_eq!((message.call_id(), message.body()), (&b"1"[..], &b"ab"[..]));
+        assert_eq!(message.trailing(), b"c");
+        assert_eq!(message.cseq(), Some(CSeq { number: 7, method: Method::Bye }));
+        assert!(message.anomalies().contains(Anomaly::CrOnly));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_kept() {
+        let message =
+            scan(b"BYE sip:a SIP/2.0\r\nFrom: \"J\xf6rg\" <sip:a@b>;tag=1\r\ni: \xff\r\n\r\n");
+        let message = message.expect("SIP");
+        assert_eq!(message.from().display(), b"J\xf6rg");
+        assert_eq!(message.call_id(), b"\xff");
+        assert!(message.anomalies().contains(Anomaly::NotUtf8));
+    }
+
+    #[test]
+    fn headers_by_any_name() {
+        let message =
+            scan(b"BYE sip:a SIP/2.0\r\nX-CID: 1\r\ns: t\r\nx-cid: 2\r\nm: <sip:q>\r\n\r\n");
+        let message = message.expect("SIP");
+        let values = |name: &'static [u8]| message.header_named(name).collect::<Vec<_>>();
+        assert_eq!(values(b"X-CID"), [b"1", b"2"]);
+        assert_eq!(values(b"Subject"), [b"t"]);
+        assert_eq!(values(b"m"), [b"<sip:q>"]);
+        assert_eq!(values(b"x"), [b""; 0]);
+        assert_eq!(message.headers(HeaderName::Contact).count(), 1);
+        assert_eq!(message.headers(HeaderName::Via).count(), 0);
     }
 }

@@ -12,19 +12,29 @@ pub(super) const fn is_token(byte: u8) -> bool {
 }
 
 /// `bytes` without white space before it.
-pub(super) fn trim_start(bytes: &[u8]) -> &[u8] {
-    let from = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
-    bytes.get(from..).unwrap_or_default()
+pub(super) const fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes {
+        if !is_space(*first) {
+            break;
+        }
+        bytes = rest;
+    }
+    bytes
 }
 
 /// `bytes` without white space behind it.
-pub(super) fn trim_end(bytes: &[u8]) -> &[u8] {
-    let to = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
-    bytes.get(..to).unwrap_or_default()
+pub(super) const fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = bytes {
+        if !is_space(*last) {
+            break;
+        }
+        bytes = rest;
+    }
+    bytes
 }
 
 /// `bytes` without white space around it.
-pub(super) fn trim(bytes: &[u8]) -> &[u8] {
+pub(super) const fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
 }
 
