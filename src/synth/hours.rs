@@ -177,3 +177,149 @@ impl HourTable {
         (hours, days)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::{Generator, Kind, Mix, Parameters};
+
+    /// The reading by its definition, without streaming: groups by comparing all with all, then every
+    /// moment at which anything changes.
+    fn oracle(cdrs: &[CdrTruth]) -> BTreeMap<i64, i128> {
+        let mut counted: Vec<&CdrTruth> =
+            cdrs.iter().filter(|cdr| cdr.last_response != 487).collect();
+        counted.sort_by_key(|cdr| cdr.started_ns);
+        let mut groups: Vec<Vec<&CdrTruth>> = Vec::new();
+        for cdr in counted {
+            let same = |first: &CdrTruth| {
+                let key = |cdr: &CdrTruth| number_key(&cdr.caller).zip(number_key(&cdr.called));
+                key(first).is_some()
+                    && key(first) == key(cdr)
+                    && cdr.started_ns - first.started_ns <= 10_000_000_000
+            };
+            match groups.iter_mut().find(|group| same(group[0])) {
+                Some(group) => group.push(cdr),
+                None => groups.push(vec![cdr]),
+            }
+        }
+        let mut moments: Vec<i64> =
+            cdrs.iter().flat_map(|cdr| [cdr.started_ns, cdr.ended_ns]).collect();
+        let (low, high) = (moments.iter().min().copied(), moments.iter().max().copied());
+        let hour_ns = 3_600_000_000_000;
+        if let (Some(low), Some(high)) = (low, high) {
+            moments.extend((low / hour_ns..=high / hour_ns + 1).map(|hour| hour * hour_ns));
+        }
+        moments.sort_unstable();
+        moments.dedup();
+        let mut hours = BTreeMap::new();
+        for pair in moments.windows(2) {
+            let is_up = |cdr: &&CdrTruth| cdr.started_ns <= pair[0] && pair[0] < cdr.ended_ns;
+            let up = groups.iter().filter(|group| group.iter().any(is_up)).count();
+            if up > 0 {
+                *hours.entry(pair[0] / hour_ns * hour_ns).or_default() +=
+                    i128::from(pair[1] - pair[0]) * up as i128;
+            }
+        }
+        hours
+    }
+
+    fn table_of(generator: &Generator) -> (Vec<CdrTruth>, Vec<HourTruth>, Vec<DayTruth>) {
+        let mut table = HourTable::new(generator.parameters().time_zone.clone());
+        let mut cdrs = Vec::new();
+        for minute in generator.minutes() {
+            table.advance(minute.start);
+            for leg in generator.calls_of(minute).into_iter().flat_map(|call| call.legs) {
+                if let Some(cdr) = leg.truth {
+                    table.add(&cdr);
+                    cdrs.push(cdr);
+                }
+            }
+        }
+        let (hours, days) = table.finish();
+        (cdrs, hours, days)
+    }
+
+    #[test]
+    fn table_equals_the_definition_at_every_event() {
+        for (seed, calls_per_hour, rtp_pps) in [(1, 6, 0), (2, 20, 1), (3, 25, 0), (4, 1, 1)] {
+            let generator = Generator::new(Parameters {
+                seed,
+                days: 2,
+                calls_per_hour,
+                rtp_pps,
+                mix: Mix::parse("two-sensors=20,b2bua-bare=20,no-answer=10,ring-group=20").unwrap(),
+                ..Parameters::default()
+            });
+            let (cdrs, hours, days) = table_of(&generator);
+            assert!(cdrs.len() > 50, "{}", cdrs.len());
+            let hours: BTreeMap<i64, i128> =
+                hours.iter().map(|hour| (hour.start_ns, hour.channel_ns)).collect();
+            assert_eq!(hours, oracle(&cdrs), "seed {seed}");
+            for day in days {
+                assert_eq!(hours[&day.maximum_at_ns], day.maximum_channel_ns);
+            }
+        }
+    }
+
+    #[test]
+    fn a_peak_holds_exactly_what_was_asked_for() {
+        for (kind, channels) in
+            [(Kind::Answered, 1), (Kind::B2buaHeader, 2), (Kind::B2buaBare, 2), (Kind::Hold, 1)]
+        {
+            let generator = Generator::new(Parameters {
+                calls_per_hour: 0,
+                days: 3,
+                peak_calls: crate::synth::DayValues::parse("1-3=3,2=0").unwrap(),
+                peak_kind: kind,
+                ..Parameters::default()
+            });
+            let (_, _, days) = table_of(&generator);
+            assert_eq!(days.len(), 2, "{kind:?}");
+            for day in days {
+                let exact = 3 * channels * 3_600_000_000_000i128;
+                let slack = 3 * 7 * 100_000_000i128;
+                let difference = exact - day.maximum_channel_ns;
+                // The second leg of a pair begins a little later than the first and ends by its BYE.
+                let allowed = if channels == 1 { 0..=0 } else { -slack..=slack };
+                assert!(allowed.contains(&difference), "{kind:?} {difference}");
+            }
+        }
+    }
+
+    fn cdr(caller: &str, called: &str, start_ms: i64, end_ms: i64) -> CdrTruth {
+        CdrTruth {
+            sensor: String::new(),
+            call_id: String::new(),
+            sequence: 0,
+            started_ns: start_ms * 1_000_000,
+            connected_ns: None,
+            progressed_ns: None,
+            ended_ns: end_ms * 1_000_000,
+            answered: true,
+            last_response: 200,
+            bye: 3,
+            bye_after_timeout: None,
+            hung_up_by: None,
+            caller: caller.to_owned(),
+            called: called.to_owned(),
+            source: String::new(),
+            destination: String::new(),
+        }
+    }
+
+    #[test]
+    fn groups_end_ten_seconds_after_their_first() {
+        let sum = |cdrs: &[CdrTruth]| {
+            let mut table = HourTable::new(TimeZone::UTC);
+            cdrs.iter().for_each(|cdr| table.add(cdr));
+            table.finish().0.iter().map(|hour| hour.channel_ns).sum::<i128>() / 1_000_000
+        };
+        let first = cdr("+420111222333", "800", 0, 20_000);
+        assert_eq!(sum(&[first.clone(), cdr("111222333", "800", 10_000, 20_000)]), 20_000);
+        assert_eq!(sum(&[first.clone(), cdr("222333", "800", 10_001, 20_000)]), 29_999);
+        assert_eq!(sum(&[first.clone(), cdr("22333", "800", 1_000, 20_000)]), 39_000);
+        assert_eq!(sum(&[first, cdr("111222333", "800;x=1", 5_000, 30_000)]), 30_000);
+        let hidden = cdr("Anonymous", "800", 0, 20_000);
+        assert_eq!(sum(&[hidden.clone(), hidden]), 40_000);
+    }
+}
