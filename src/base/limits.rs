@@ -23,3 +23,7 @@ pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
 pub const HISTORY_DAYS_MAX: usize = 1_100;
 /// Spans of the largest peak that a history lists.
 pub const PEAK_SPANS_MAX: usize = 16;
+/// Losses named one by one at a day of the report; all are counted.
+pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
+/// Losses that days can name at all: bounds the work for a spool with millions of them.
+pub const LOSSES_NAMED_MAX: usize = 100_000;

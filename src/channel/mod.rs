@@ -10,6 +10,8 @@ pub mod evident;
 pub mod history;
 pub mod interval;
 pub mod number;
+#[cfg(test)]
+pub(crate) mod oracle;
 pub mod reading;
 pub mod unit;
 

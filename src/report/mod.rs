@@ -3,10 +3,12 @@
 pub mod check;
 pub mod escape;
 pub mod format;
+pub mod history;
 pub mod json;
 mod sentences;
 pub mod text;
 
 pub use check::{CheckReport, InputFile, InputReport};
+pub use history::{HistoryReport, ScenarioHistory};
 pub use json::json;
 pub use text::{TextStyle, text};
