@@ -4,11 +4,17 @@
 //! Out: the verdict, how sure it is, and what would change it.
 
 pub mod coverage;
+pub mod installed;
 pub mod lock;
+pub mod policy;
 pub mod verdict;
 
 pub use coverage::{Coverage, DayCoverage};
+pub use installed::{
+    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm,
+};
 pub use lock::{DayLock, LockState, judge_days, lifts};
+pub use policy::{Policy, PolicyError};
 pub use verdict::{
     Agreement, Caveat, DayRow, Deciding, Evidence, Flip, Judged, Margin, Nearest, Outcome,
     Question, Scenario, ScenarioVerdict, judge,
