@@ -181,20 +181,18 @@ pub(super) fn day_counts(hours: &[HourCount], calendar: &Calendar) -> Vec<DayCou
     calendar.days().iter().map(day_of).collect()
 }
 
-/// The days' figures under each of several readings, in their order. Work that readings share is done
-/// once.
+/// The days' figures under each of several readings, in their order. Readings share their work: units
+/// are sorted once, and one sweep serves all readings that have the same intervals.
 #[must_use]
 pub fn evaluate(
     units: &Units<'_>,
     calendar: &Calendar,
     readings: &[CountReading],
 ) -> Vec<Vec<DayCount>> {
-    readings
-        .iter()
-        .map(|reading| {
-            let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
-            let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
-            day_counts(&hours, calendar)
-        })
-        .collect()
+    if let [reading] = readings {
+        let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
+        let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
+        return vec![day_counts(&hours, calendar)];
+    }
+    super::lanes::evaluate(units, calendar, readings)
 }

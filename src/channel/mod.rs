@@ -9,6 +9,7 @@ pub mod dedup;
 pub mod evident;
 pub mod history;
 pub mod interval;
+mod lanes;
 pub mod number;
 #[cfg(test)]
 pub(crate) mod oracle;
