@@ -8,6 +8,8 @@ pub mod installed;
 pub mod lock;
 pub mod policy;
 pub mod verdict;
+#[cfg(test)]
+pub(crate) mod verdict_tests;
 
 pub use coverage::{Coverage, DayCoverage};
 pub use installed::{
