@@ -5,6 +5,8 @@
 
 pub mod coverage;
 pub mod installed;
+#[cfg(test)]
+mod installed_tests;
 pub mod lock;
 pub mod policy;
 pub mod verdict;
