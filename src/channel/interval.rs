@@ -1,6 +1,7 @@
 //! A CDR to the interval of time in which it occupies a channel, under the axes `cut`, `span`, `edges`.
 
 use super::reading::{Cut, Edges, Span};
+use super::unit::CdrTimes;
 use crate::base::{CaptureTime, NS_PER_MS, NS_PER_S};
 use crate::leg::Cdr;
 
@@ -31,20 +32,29 @@ pub fn interval(cdr: &Cdr, shape: Shape) -> Option<Interval> {
     if cdr.only_when_cut && shape.cut == Cut::Packets {
         return None;
     }
-    let (start, end) = occupied(cdr, shape.cut, shape.span)?;
+    interval_of(&CdrTimes::of(cdr), shape)
+}
+
+/// The interval of a CDR that exists under the choice of `cut`; absent when it occupies nothing.
+pub(super) fn interval_of(times: &CdrTimes, shape: Shape) -> Option<Interval> {
+    let (start, end) = occupied(times, shape.cut, shape.span)?;
     let (start_ns, end_ns) = (shape.edges.start_ns(start), shape.edges.end_ns(end));
     (start_ns < end_ns).then_some(Interval { start_ns, end_ns })
 }
 
 /// First and last moment before the axis `edges` shapes them; they can coincide.
-pub(super) fn occupied(cdr: &Cdr, cut: Cut, span: Span) -> Option<(CaptureTime, CaptureTime)> {
-    let end = match (cut, cdr.vendor_cut) {
-        (Cut::VendorTimeouts, Some(vendor)) => vendor.ended,
-        _ => cdr.ended,
+pub(super) fn occupied(
+    times: &CdrTimes,
+    cut: Cut,
+    span: Span,
+) -> Option<(CaptureTime, CaptureTime)> {
+    let end = match cut {
+        Cut::Packets => times.ended,
+        Cut::VendorTimeouts => times.vendor_ended,
     };
     let start = match span {
-        Span::WholeCall => cdr.started,
-        Span::Connected => cdr.connected?,
+        Span::WholeCall => times.started,
+        Span::Connected => times.connected?,
     };
     // A cut before the answer leaves nothing connected.
     (start <= end).then_some((start, end))

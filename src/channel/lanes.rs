@@ -7,9 +7,10 @@
 //! is that of the common counter plus the constant, and no lane has to be touched.
 
 use super::calendar::Calendar;
+use super::count::union_of;
 use super::count::{DayCount, HourCount, day_counts};
 use super::dedup::{clusters, group_same_key};
-use super::interval::{Interval, Shape, interval, occupied, union};
+use super::interval::{Interval, Shape, occupied};
 use super::reading::{Branches, CountReading, Cut, Dedup, Edges, Span, Terminated};
 use super::unit::{UnitTable, Units};
 use crate::base::CaptureTime;
@@ -96,15 +97,14 @@ fn prepare(table: &UnitTable) -> Prepared {
 
 /// Starts and ends of the common units, each sorted, before the axis `edges` shapes them.
 fn common_moments(
-    units: &Units<'_>,
     table: &UnitTable,
     common: &[u32],
     cut: Cut,
     span: Span,
 ) -> (Vec<CaptureTime>, Vec<CaptureTime>) {
     let occupied_by = |unit: &u32| {
-        let cdr = &units.cdrs[table.heads[*unit as usize].first as usize];
-        occupied(cdr, cut, span)
+        let times = table.times_of(&table.heads[*unit as usize]).first()?;
+        occupied(times, cut, span)
     };
     let (mut starts, mut ends): (Vec<_>, Vec<_>) = common.iter().filter_map(occupied_by).unzip();
     starts.sort_unstable();
@@ -112,36 +112,15 @@ fn common_moments(
     (starts, ends)
 }
 
-/// The union of what the CDRs of some units occupy.
-fn union_of(
-    units: &Units<'_>,
-    table: &UnitTable,
-    of: &[u32],
-    shape: Shape,
-    into: &mut Vec<Interval>,
-) {
-    into.clear();
-    for unit in of {
-        let members = table.members_of(&table.heads[*unit as usize]).iter();
-        into.extend(members.filter_map(|index| interval(&units.cdrs[*index as usize], shape)));
-    }
-    union(into);
-}
-
 /// The changes of everything that is not common.
-fn lane_changes(
-    units: &Units<'_>,
-    table: &UnitTable,
-    prepared: &Prepared,
-    shape: Shape,
-) -> Changes {
+fn lane_changes(table: &UnitTable, prepared: &Prepared, shape: Shape) -> Changes {
     const COUNTED: u16 = 0xcccc;
     let mut changes = Changes::default();
     let mut intervals = Vec::new();
     for unit in &prepared.single {
         let head = &table.heads[*unit as usize];
         let lanes = if head.terminated { COUNTED } else { u16::MAX };
-        union_of(units, table, &[*unit], shape, &mut intervals);
+        union_of(table, &[*unit], shape, &mut intervals);
         for occupied in &intervals {
             changes.push_channel(*occupied, head.branches, lanes);
         }
@@ -162,7 +141,7 @@ fn lane_changes(
                     let place = groups.partition_point(|(_, known)| *known < unit);
                     groups[place].0 = first;
                 });
-                groups_changes(units, table, &mut groups, shape, |occupied, branches| {
+                groups_changes(table, &mut groups, shape, |occupied, branches| {
                     let lane = lane_of(dedup, terminated, Branches::Leg);
                     changes.push_channel(occupied, branches, 0b11 << lane);
                 });
@@ -176,7 +155,6 @@ fn lane_changes(
 /// Calls `push` for every interval of every group; `groups` pairs the first unit of a group with a
 /// unit of it, and is sorted by it.
 fn groups_changes(
-    units: &Units<'_>,
     table: &UnitTable,
     groups: &mut [(u32, u32)],
     shape: Shape,
@@ -188,7 +166,7 @@ fn groups_changes(
         of.clear();
         of.extend(group.iter().map(|(_, unit)| *unit));
         let branches = of.iter().map(|unit| table.heads[*unit as usize].branches).max();
-        union_of(units, table, &of, shape, &mut intervals);
+        union_of(table, &of, shape, &mut intervals);
         for occupied in &intervals {
             push(*occupied, branches.unwrap_or(1));
         }
@@ -343,13 +321,13 @@ pub(super) fn evaluate(
             if Edges::ALL.iter().all(|edges| wanted(*edges).next().is_none()) {
                 continue;
             }
-            let (starts, ends) = common_moments(units, table, &prepared.common, cut, span);
+            let (starts, ends) = common_moments(table, &prepared.common, cut, span);
             for edges in Edges::ALL.iter().copied() {
                 if wanted(edges).next().is_none() {
                     continue;
                 }
                 let shape = Shape { cut, span, edges };
-                let changes = lane_changes(units, table, &prepared, shape);
+                let changes = lane_changes(table, &prepared, shape);
                 let streams = Streams {
                     edges,
                     starts: &starts,

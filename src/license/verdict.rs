@@ -348,7 +348,8 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
     let judged = judge_reading(&history.days, &uncertain, question, reading);
     let over = over_days(&history.days, question, reading);
     let locks = judge_days(&over, reading.lock, reading.unlock);
-    let caveats = caveats(&evidence, question, &history, &uncertain, &judged);
+    let figures = Figures::new(&evidence, question);
+    let caveats = caveats(&evidence, question, &history, &uncertain, &judged, &figures);
     let days = rows(&evidence, question, &history, coverage);
     ScenarioVerdict {
         scenario,
@@ -360,12 +361,42 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
         state: locks.last().map_or(LockState::Within, |day| day.state),
         days,
         caveats,
-        agreement: agreement(&evidence, question, &uncertain, judged.outcome),
+        agreement: agreement(question, &uncertain, judged.outcome, &figures),
         judged,
         history,
         cdr_count: evidence.units.cdr_count(),
         unit_count: evidence.units.unit_count(),
     }
+}
+
+/// The days' figures under every reading that is asked for, counted once.
+struct Figures {
+    counts: Vec<CountReading>,
+    days: Vec<Vec<DayCount>>,
+}
+
+impl Figures {
+    fn new(evidence: &Evidence<'_>, question: &Question) -> Self {
+        let mut counts: Vec<CountReading> =
+            question.readings.iter().map(|reading| reading.count).collect();
+        counts.push(question.reading.count);
+        counts.push(other_cut(question.reading).count);
+        counts.sort_unstable();
+        counts.dedup();
+        let days = count::evaluate(evidence.units, evidence.calendar, &counts);
+        Self { counts, days }
+    }
+
+    /// The days under a reading; none under one that was not asked for.
+    fn of(&self, reading: Reading) -> &[DayCount] {
+        let place = self.counts.binary_search(&reading.count);
+        place.ok().and_then(|place| self.days.get(place)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The reading with the other choice on the axis `cut`.
+fn other_cut(reading: Reading) -> Reading {
+    reading.with(Axis::Cut, 1 - reading.choice(Axis::Cut))
 }
 
 fn over_days(days: &[DayCount], question: &Question, reading: Reading) -> Vec<bool> {
@@ -453,6 +484,7 @@ fn caveats(
     history: &History,
     uncertain: &[bool],
     judged: &Judged,
+    figures: &Figures,
 ) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     let reading = question.reading;
@@ -469,9 +501,8 @@ fn caveats(
             Caveat::RestsOnDeduplication { groups, legs, otherwise }
         });
     }
-    let other_cut = reading.with(Axis::Cut, 1 - reading.choice(Axis::Cut));
-    let other_days = evidence.units.history(evidence.calendar, other_cut.count).days;
-    let otherwise = again(&other_days, other_cut);
+    let other = other_cut(reading);
+    let otherwise = again(figures.of(other), other);
     if otherwise != judged.outcome {
         caveats.push(Caveat::RestsOnCut { otherwise });
     }
@@ -549,22 +580,13 @@ fn rows(
 }
 
 fn agreement(
-    evidence: &Evidence<'_>,
     question: &Question,
     uncertain: &[bool],
     decided: Outcome,
+    figures: &Figures,
 ) -> Agreement {
-    let mut counts: Vec<CountReading> =
-        question.readings.iter().map(|reading| reading.count).collect();
-    let singles = single_changes(question);
-    counts.extend(singles.iter().map(|(_, _, reading)| reading.count));
-    counts.sort_unstable();
-    counts.dedup();
-    let figures = count::evaluate(evidence.units, evidence.calendar, &counts);
-    let judged = |reading: Reading| {
-        let place = counts.partition_point(|count| *count < reading.count);
-        judge_reading(&figures[place], uncertain, question, reading)
-    };
+    let judged =
+        |reading: Reading| judge_reading(figures.of(reading), uncertain, question, reading);
     let mut agreement = Agreement { readings: question.readings.len(), ..Agreement::default() };
     for reading in &question.readings {
         let judged = judged(*reading);
@@ -583,7 +605,7 @@ fn agreement(
             agreement.nearest = Some(Nearest { reading: *reading, margin });
         }
     }
-    for (axis, choice, reading) in singles {
+    for (axis, choice, reading) in single_changes(question) {
         let outcome = judged(reading).outcome;
         if outcome != decided {
             agreement.flips.push(Flip { axis, choice, outcome });
