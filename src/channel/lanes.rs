@@ -36,13 +36,31 @@ struct Change {
 struct Changes {
     rises: Vec<Change>,
     falls: Vec<Change>,
+    /// Intervals of the cluster at hand: most lanes have the same ones.
+    pending: Vec<(Interval, u16, u16)>,
 }
 
 impl Changes {
-    /// One lane occupied for an interval.
+    /// Lanes occupied for an interval.
     fn push(&mut self, occupied: Interval, weight: u16, lanes: u16) {
-        self.rises.push(Change { at_ns: occupied.start_ns, weight, lanes });
-        self.falls.push(Change { at_ns: occupied.end_ns, weight, lanes });
+        self.pending.push((occupied, weight, lanes));
+    }
+
+    /// Writes what is pending: lanes with the same interval share one rise and one fall. A lane that
+    /// has the same interval twice keeps both.
+    fn flush(&mut self) {
+        self.pending.sort_unstable();
+        self.pending.dedup_by(|next, kept| {
+            let joins = (next.0, next.1) == (kept.0, kept.1) && next.2 & kept.2 == 0;
+            if joins {
+                kept.2 |= next.2;
+            }
+            joins
+        });
+        for (occupied, weight, lanes) in self.pending.drain(..) {
+            self.rises.push(Change { at_ns: occupied.start_ns, weight, lanes });
+            self.falls.push(Change { at_ns: occupied.end_ns, weight, lanes });
+        }
     }
 
     /// A unit, or group, of `branches` branches: one channel in the lanes by leg, as many as it has
@@ -124,6 +142,7 @@ fn lane_changes(table: &UnitTable, prepared: &Prepared, shape: Shape) -> Changes
         for occupied in &intervals {
             changes.push_channel(*occupied, head.branches, lanes);
         }
+        changes.flush();
     }
     let mut groups: Vec<(u32, u32)> = Vec::new();
     let mut counted: Vec<u32> = Vec::new();
@@ -147,6 +166,7 @@ fn lane_changes(table: &UnitTable, prepared: &Prepared, shape: Shape) -> Changes
                 });
             }
         }
+        changes.flush();
     }
     changes.sort();
     changes

@@ -76,10 +76,10 @@ impl HistoryReport<'_> {
                     let hour = &self.calendar.hours()[hour];
                     if count.peak_channels > 0 {
                         let label = format!(
-                            "      {:02}:{:02} {:+03}",
+                            "      {:02}:{:02} {}",
                             hour.wall_minute / 60,
                             hour.wall_minute % 60,
-                            hour.offset_s / 3_600
+                            offset(hour.offset_s)
                         );
                         self.push_line(
                             &mut text,
@@ -108,7 +108,7 @@ impl HistoryReport<'_> {
         width: usize,
     ) {
         let line = format!(
-            "{label:<16} {:>10} {:>6} {} ",
+            "{label:<18} {:>10} {:>6} {} ",
             self.figure(mean),
             grouped(peak),
             self.over_mark(mean)
@@ -227,6 +227,13 @@ impl HistoryReport<'_> {
                 .collect(),
         }
     }
+}
+
+/// An offset from UTC as `+05:45`.
+fn offset(offset_s: i32) -> String {
+    let minutes = offset_s.unsigned_abs() / 60;
+    let sign = if offset_s < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// A cell that a spreadsheet does not take for a formula.

@@ -1,6 +1,8 @@
 //! Values to bytes: text, JSON, CSV. No I/O, no clock; the same value gives the same bytes.
 
 pub mod check;
+#[cfg(test)]
+mod check_tests;
 pub mod escape;
 pub mod format;
 pub mod history;
