@@ -63,7 +63,8 @@ fn naive_units<'a>(cdrs: &'a [Cdr], groups: &[Vec<usize>], r: CountReading) -> V
         members.retain(|cdr| r.cut == Cut::VendorTimeouts || !cdr.only_when_cut);
         members.sort_by_key(|cdr| order(cdr));
         let excluded = members.iter().all(|cdr| response(cdr) == 487);
-        if !members.is_empty() && !(excluded && r.terminated == Terminated::Excluded) {
+        let counts = !excluded || r.terminated == Terminated::Counted;
+        if !members.is_empty() && counts {
             units.push(NaiveUnit { cdrs: members });
         }
     }
@@ -297,8 +298,11 @@ proptest! {
     }
 }
 
+/// Start after midnight in nanoseconds, sensor, caller, called.
+type TestLeg = (i64, u16, &'static str, &'static str);
+
 /// Channels at one moment shortly after the last start, with all CDRs up for a minute.
-fn channels_up(legs: &[(i64, u16, &str, &str)], dedup: Dedup) -> u64 {
+fn channels_up(legs: &[TestLeg], dedup: Dedup) -> u64 {
     let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 1));
     let (day, _) = calendar.bounds_ns();
     let cdrs: Vec<Cdr> = legs
@@ -320,7 +324,7 @@ fn dedup_edges_chains_and_sensors() {
     const A: &str = "+420123456";
     const B: &str = "00420123456";
     // first, latest, across sensors, none
-    let cases: &[(&[(i64, u16, &str, &str)], [u64; 4])] = &[
+    let cases: &[(&[TestLeg], [u64; 4])] = &[
         // 10.000 s in, one nanosecond more out.
         (&[(0, 0, A, "200"), (10 * S, 0, B, "200")], [1, 1, 2, 2]),
         (&[(0, 0, A, "200"), (10 * S + 1, 0, B, "200")], [2, 2, 2, 2]),

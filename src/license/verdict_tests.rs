@@ -1,6 +1,7 @@
 //! Tests of the verdict: runs, losses at both bounds, caveats, readings.
 
 use super::coverage::Coverage;
+use super::judge::{Evidence, judge};
 use super::verdict::*;
 use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
 use crate::channel::evident::SameHop;
