@@ -106,3 +106,7 @@ pub const CAPTURE_INTERFACES_MAX: usize = 65_536;
 /// Legs that one leg is compared with per rule and key, nearest in time first: a rule's window holds
 /// a few; more is a flood, and all pairs of a flood would be quadratic.
 pub const CANDIDATES_PER_KEY_MAX: usize = 64;
+/// Losses named one by one at a day of the report; all are counted.
+pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
+/// Losses that days can name at all: bounds the work for a spool with millions of them.
+pub const LOSSES_NAMED_MAX: usize = 100_000;

@@ -5,9 +5,9 @@
 
 use super::calendar::Calendar;
 use super::dedup::{Grouping, group};
-use super::interval::{Interval, Shape, interval, union};
+use super::interval::{Interval, Shape, interval_of, union};
 use super::reading::{Branches, CountReading};
-use super::unit::Units;
+use super::unit::{UnitTable, Units};
 use std::cmp::Ordering;
 
 /// An exact number of channels: a mean is channel nanoseconds over the nanoseconds of its hour.
@@ -98,24 +98,27 @@ pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Groupin
         grouping.group_of[*left as usize] == grouping.group_of[*right as usize]
     };
     for channel in order.chunk_by(same) {
-        intervals.clear();
-        let mut branches = 1;
-        for unit in channel {
-            let head = &table.heads[*unit as usize];
-            branches = branches.max(head.branches);
-            let members = table.members_of(head).iter();
-            intervals
-                .extend(members.filter_map(|index| interval(&units.cdrs[*index as usize], shape)));
-        }
-        if intervals.len() > 1 {
-            union(&mut intervals);
-        }
+        let branches = channel.iter().map(|unit| table.heads[*unit as usize].branches).max();
+        let branches = branches.unwrap_or(1);
+        union_of(table, channel, shape, &mut intervals);
         for occupied in &intervals {
             push(*occupied, branches);
         }
     }
     edges.sort_unstable();
     edges
+}
+
+/// The union of what the CDRs of some units occupy.
+pub(super) fn union_of(table: &UnitTable, units: &[u32], shape: Shape, into: &mut Vec<Interval>) {
+    into.clear();
+    for unit in units {
+        let times = table.times_of(&table.heads[*unit as usize]).iter();
+        into.extend(times.filter_map(|times| interval_of(times, shape)));
+    }
+    if into.len() > 1 {
+        union(into);
+    }
 }
 
 /// Walks the step function inside the calendar's bounds: `visit(from, until, channels)` for every
@@ -181,20 +184,18 @@ pub(super) fn day_counts(hours: &[HourCount], calendar: &Calendar) -> Vec<DayCou
     calendar.days().iter().map(day_of).collect()
 }
 
-/// The days' figures under each of several readings, in their order. Work that readings share is done
-/// once.
+/// The days' figures under each of several readings, in their order. Readings share their work: units
+/// are sorted once, and one sweep serves all readings that have the same intervals.
 #[must_use]
 pub fn evaluate(
     units: &Units<'_>,
     calendar: &Calendar,
     readings: &[CountReading],
 ) -> Vec<Vec<DayCount>> {
-    readings
-        .iter()
-        .map(|reading| {
-            let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
-            let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
-            day_counts(&hours, calendar)
-        })
-        .collect()
+    if let [reading] = readings {
+        let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
+        let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
+        return vec![day_counts(&hours, calendar)];
+    }
+    super::lanes::evaluate(units, calendar, readings)
 }

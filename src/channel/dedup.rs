@@ -34,19 +34,44 @@ pub(super) fn group(table: &UnitTable, dedup: Dedup, terminated: Terminated) -> 
         return Grouping { group_of };
     }
     let by_key = units_by_key(table, |head| head.key != NO_KEY && counts(head));
-    for units in
-        by_key.chunk_by(|left, right| heads[*left as usize].key == heads[*right as usize].key)
-    {
-        if units.len() > 1 {
-            match dedup {
-                Dedup::GroupFirst => chain(heads, units, false, &mut group_of),
-                Dedup::GroupLatest => chain(heads, units, true, &mut group_of),
-                Dedup::AcrossSensors => across_sensors(heads, units, &mut group_of),
-                Dedup::None => {}
-            }
-        }
+    let same_key =
+        |left: &u32, right: &u32| heads[*left as usize].key == heads[*right as usize].key;
+    for units in by_key.chunk_by(same_key).filter(|units| units.len() > 1) {
+        let join = |unit: u32, first: u32| group_of[unit as usize] = first;
+        group_same_key(heads, units, dedup, join);
     }
     Grouping { group_of }
+}
+
+/// Groups units of one pair of numbers, given by start; `join(unit, first)` for every unit that joins
+/// the group that `first` opened.
+pub(super) fn group_same_key(
+    heads: &[UnitHead],
+    units: &[u32],
+    dedup: Dedup,
+    join: impl FnMut(u32, u32),
+) {
+    match dedup {
+        Dedup::GroupFirst => chain(heads, units, false, join),
+        Dedup::GroupLatest => chain(heads, units, true, join),
+        Dedup::AcrossSensors => across_sensors(heads, units, join),
+        Dedup::None => {}
+    }
+}
+
+/// Units that any choice of the axes `dedup` and `terminated` may join: chains of equal numbers with
+/// steps of at most 10 s, at least two long. Every choice only refines them, since leaving units
+/// out, or measuring from the first, joins less.
+pub(super) fn clusters(table: &UnitTable) -> Vec<Vec<u32>> {
+    let heads = &table.heads;
+    units_by_key(table, |head| head.key != NO_KEY)
+        .chunk_by(|left, right| {
+            let (left, right) = (&heads[*left as usize], &heads[*right as usize]);
+            left.key == right.key && within_window(left, right)
+        })
+        .filter(|units| units.len() > 1)
+        .map(<[u32]>::to_vec)
+        .collect()
 }
 
 /// Unit numbers sorted by key, inside a key by start: a counting sort.
@@ -75,11 +100,13 @@ const fn within_window(earlier: &UnitHead, later: &UnitHead) -> bool {
 
 /// Joins a unit to the open group when it starts near the group's first unit, or, `from_latest`, near
 /// its latest one.
-fn chain(heads: &[UnitHead], units: &[u32], from_latest: bool, group_of: &mut [u32]) {
-    let (mut first, mut reference) = (units[0], units[0]);
+fn chain(heads: &[UnitHead], units: &[u32], from_latest: bool, mut join: impl FnMut(u32, u32)) {
+    let Some((mut first, mut reference)) = units.first().map(|unit| (*unit, *unit)) else {
+        return;
+    };
     for unit in units.iter().copied() {
         if within_window(&heads[reference as usize], &heads[unit as usize]) {
-            group_of[unit as usize] = first;
+            join(unit, first);
             if from_latest {
                 reference = unit;
             }
@@ -91,7 +118,7 @@ fn chain(heads: &[UnitHead], units: &[u32], from_latest: bool, group_of: &mut [u
 
 /// Joins a unit to the earliest open group that has no unit of its sensor yet. A merged call stands
 /// for the sensor of its first leg.
-fn across_sensors(heads: &[UnitHead], units: &[u32], group_of: &mut [u32]) {
+fn across_sensors(heads: &[UnitHead], units: &[u32], mut join: impl FnMut(u32, u32)) {
     // Groups by their first unit. Those before `open` start too early for any later unit.
     let mut groups: Vec<u32> = Vec::new();
     let mut open = 0;
@@ -108,7 +135,7 @@ fn across_sensors(heads: &[UnitHead], units: &[u32], group_of: &mut [u32]) {
             *cursor += 1;
         }
         if let Some(first) = groups.get(*cursor) {
-            group_of[unit as usize] = *first;
+            join(unit, *first);
             *cursor += 1;
         } else {
             groups.push(unit);

@@ -53,27 +53,29 @@ impl History {
         let mut history =
             Self { hours, days, peak_channels, peak_spans: Vec::new(), peak_span_count: 0 };
         if peak_channels > 0 {
+            // Edges that cancel out split a step without changing it: the parts are one stretch.
+            let mut peak_until = None;
             steps(edges, calendar, |from, until, channels| {
                 if channels == peak_channels {
-                    history.add_peak(from, until);
+                    history.add_peak(from, until, peak_until == Some(from));
+                    peak_until = Some(until);
                 }
             });
         }
         history
     }
 
-    /// Edges that cancel out split a step without changing it.
-    fn add_peak(&mut self, from: i64, until: i64) {
+    fn add_peak(&mut self, from: i64, until: i64, continues: bool) {
         let (started, ended) = (CaptureTime::from_ns(from), CaptureTime::from_ns(until));
-        if let Some(last) = self.peak_spans.last_mut()
+        if !continues {
+            self.peak_span_count += 1;
+            if self.peak_spans.len() < PEAK_SPANS_MAX {
+                self.peak_spans.push(PeakSpan { started, ended });
+            }
+        } else if let Some(last) = self.peak_spans.last_mut()
             && last.ended == started
         {
             last.ended = ended;
-            return;
-        }
-        self.peak_span_count += 1;
-        if self.peak_spans.len() < PEAK_SPANS_MAX {
-            self.peak_spans.push(PeakSpan { started, ended });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A CDR to the interval of time in which it occupies a channel, under the axes `cut`, `span`, `edges`.
 
 use super::reading::{Cut, Edges, Span};
+use super::unit::CdrTimes;
 use crate::base::{CaptureTime, NS_PER_MS, NS_PER_S};
 use crate::leg::Cdr;
 
@@ -31,31 +32,57 @@ pub fn interval(cdr: &Cdr, shape: Shape) -> Option<Interval> {
     if cdr.only_when_cut && shape.cut == Cut::Packets {
         return None;
     }
-    let end = match (shape.cut, cdr.vendor_cut) {
-        (Cut::VendorTimeouts, Some(vendor)) => vendor.ended,
-        _ => cdr.ended,
-    };
-    let start = match shape.span {
-        Span::WholeCall => cdr.started,
-        Span::Connected => cdr.connected?,
-    };
-    // A cut before the answer leaves nothing connected.
-    if end < start {
-        return None;
-    }
-    let (start_ns, end_ns) = match shape.edges {
-        Edges::Exact => (start.ns(), end.ns()),
-        Edges::WholeSeconds => whole_seconds(start, end),
-    };
+    interval_of(&CdrTimes::of(cdr), shape)
+}
+
+/// The interval of a CDR that exists under the choice of `cut`; absent when it occupies nothing.
+pub(super) fn interval_of(times: &CdrTimes, shape: Shape) -> Option<Interval> {
+    let (start, end) = occupied(times, shape.cut, shape.span)?;
+    let (start_ns, end_ns) = (shape.edges.start_ns(start), shape.edges.end_ns(end));
     (start_ns < end_ns).then_some(Interval { start_ns, end_ns })
 }
 
-/// From the second of the start to that of the end, both inside. As the sniffer, an end counts for
-/// the next second when it lies more than 1 ms behind the full one (facts E, tools_global.h:83).
-fn whole_seconds(start: CaptureTime, end: CaptureTime) -> (i64, i64) {
-    let behind_ns = end.ns().rem_euclid(NS_PER_S);
-    let last = end.floor_seconds() + i64::from(behind_ns > NS_PER_MS);
-    (start.floor_seconds().saturating_mul(NS_PER_S), (last + 1).saturating_mul(NS_PER_S))
+/// First and last moment before the axis `edges` shapes them; they can coincide.
+pub(super) fn occupied(
+    times: &CdrTimes,
+    cut: Cut,
+    span: Span,
+) -> Option<(CaptureTime, CaptureTime)> {
+    let end = match cut {
+        Cut::Packets => times.ended,
+        Cut::VendorTimeouts => times.vendor_ended,
+    };
+    let start = match span {
+        Span::WholeCall => times.started,
+        Span::Connected => times.connected?,
+    };
+    // A cut before the answer leaves nothing connected.
+    (start <= end).then_some((start, end))
+}
+
+impl Edges {
+    /// Where the interval of a call that starts at a moment begins. Keeps the order of moments.
+    pub(super) const fn start_ns(self, start: CaptureTime) -> i64 {
+        match self {
+            Self::Exact => start.ns(),
+            Self::WholeSeconds => start.floor_seconds().saturating_mul(NS_PER_S),
+        }
+    }
+
+    /// Where the interval of a call that ends at a moment ends. Keeps the order of moments.
+    ///
+    /// Whole seconds, both inside: as in the sniffer, an end counts for the next second when it lies
+    /// more than 1 ms behind the full one (facts E, tools_global.h:83).
+    pub(super) const fn end_ns(self, end: CaptureTime) -> i64 {
+        match self {
+            Self::Exact => end.ns(),
+            Self::WholeSeconds => {
+                let behind = end.ns().rem_euclid(NS_PER_S) > NS_PER_MS;
+                let last = end.floor_seconds() + if behind { 1 } else { 0 };
+                (last + 1).saturating_mul(NS_PER_S)
+            }
+        }
+    }
 }
 
 /// Sorts intervals and joins those that overlap or touch.

@@ -9,7 +9,10 @@ pub mod dedup;
 pub mod evident;
 pub mod history;
 pub mod interval;
+mod lanes;
 pub mod number;
+#[cfg(test)]
+pub(crate) mod oracle;
 pub mod reading;
 pub mod unit;
 

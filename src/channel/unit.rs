@@ -5,6 +5,7 @@
 
 use super::number::{NumberKey, last_six};
 use super::reading::Cut;
+use crate::base::CaptureTime;
 use crate::leg::Cdr;
 use hashbrown::HashMap;
 use std::cmp::Ordering;
@@ -73,14 +74,46 @@ pub(super) const NO_KEY: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(super) struct UnitTable {
     pub(super) heads: Vec<UnitHead>,
-    pub(super) members: Vec<u32>,
+    /// CDRs of all units, in the order of the units.
+    members: Vec<u32>,
+    /// What sweeps need of every member, beside it: CDRs lie in another order and are large.
+    times: Vec<CdrTimes>,
+    /// The group of every unit.
+    groups: Vec<u32>,
     pub(super) key_count: usize,
+}
+
+/// The moments of a CDR.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CdrTimes {
+    pub(super) started: CaptureTime,
+    pub(super) connected: Option<CaptureTime>,
+    pub(super) ended: CaptureTime,
+    /// The end that the vendor's timeouts give, which can be the same.
+    pub(super) vendor_ended: CaptureTime,
+}
+
+impl CdrTimes {
+    /// The moments of a CDR.
+    pub(super) fn of(cdr: &Cdr) -> Self {
+        Self {
+            started: cdr.started,
+            connected: cdr.connected,
+            ended: cdr.ended,
+            vendor_ended: cdr.vendor_cut.map_or(cdr.ended, |cut| cut.ended),
+        }
+    }
 }
 
 impl UnitTable {
     /// The CDRs of a unit, by start.
     pub(super) fn members_of(&self, head: &UnitHead) -> &[u32] {
         &self.members[head.members.0 as usize..head.members.1 as usize]
+    }
+
+    /// The moments of the CDRs of a unit, by start.
+    pub(super) fn times_of(&self, head: &UnitHead) -> &[CdrTimes] {
+        &self.times[head.members.0 as usize..head.members.1 as usize]
     }
 }
 
@@ -106,11 +139,17 @@ impl<'a> Units<'a> {
                         != (cdr.last_response == REQUEST_TERMINATED)
                 })
         });
-        Self {
-            cdrs,
-            packets: table(cdrs, groups, &pairs, Cut::Packets),
-            vendor: differs.then(|| table(cdrs, groups, &pairs, Cut::VendorTimeouts)),
-        }
+        let all: Vec<u32> = (0u32..).take(groups.ends.len()).collect();
+        let packets = table(cdrs, groups, &pairs, Cut::Packets, all);
+        let vendor = differs.then(|| {
+            // Nearly sorted already: what the packets have, then what only the timeouts make.
+            let mut seen = vec![false; groups.ends.len()];
+            packets.groups.iter().for_each(|group| seen[*group as usize] = true);
+            let mut order = packets.groups.clone();
+            order.extend((0u32..).zip(&seen).filter(|(_, seen)| !**seen).map(|(group, _)| group));
+            table(cdrs, groups, &pairs, Cut::VendorTimeouts, order)
+        });
+        Self { cdrs, packets, vendor }
     }
 
     pub(super) fn table(&self, cut: Cut) -> &UnitTable {
@@ -162,16 +201,28 @@ struct NumberPairs {
     count: usize,
 }
 
+type FastMap<K> = HashMap<K, u32, foldhash::fast::RandomState>;
+
 /// Numbers the pairs of keys that occur. The numbers never reach a result.
 fn number_pairs(cdrs: &[Cdr]) -> NumberPairs {
-    let mut known: HashMap<(NumberKey, NumberKey), u32, foldhash::fast::RandomState> =
-        HashMap::default();
+    // Keys of digits stay below this; texts are numbered from here on.
+    const FIRST_TEXT: u32 = 1 << 31;
+    let mut texts: FastMap<Vec<u8>> = HashMap::default();
+    let mut packed = |key: NumberKey| match key {
+        NumberKey::Digits(digits) => u64::from(digits),
+        NumberKey::Text(text) => {
+            let next = FIRST_TEXT.saturating_add(u32::try_from(texts.len()).unwrap_or(u32::MAX));
+            u64::from(*texts.entry(text).or_insert(next))
+        }
+    };
+    let mut known: FastMap<u64> = HashMap::default();
     let of_cdr = cdrs
         .iter()
         .map(|cdr| match (last_six(&cdr.caller), last_six(&cdr.called)) {
             (Some(caller), Some(called)) => {
                 let next = u32::try_from(known.len()).unwrap_or(NO_KEY);
-                *known.entry((caller, called)).or_insert(next)
+                let pair = packed(caller) << 32 | packed(called);
+                *known.entry(pair).or_insert(next)
             }
             _ => NO_KEY,
         })
@@ -179,41 +230,74 @@ fn number_pairs(cdrs: &[Cdr]) -> NumberPairs {
     NumberPairs { of_cdr, count: known.len() }
 }
 
-fn table(cdrs: &[Cdr], groups: &Groups, pairs: &NumberPairs, cut: Cut) -> UnitTable {
-    let mut heads = Vec::with_capacity(groups.ends.len());
-    let mut members: Vec<u32> = Vec::with_capacity(groups.members.len());
-    for group in 0..groups.ends.len() {
-        let start = members.len();
-        members.extend(
-            groups.members[groups.range(group)].iter().filter(|index| {
-                cut == Cut::VendorTimeouts || !cdrs[**index as usize].only_when_cut
-            }),
-        );
-        let own = &mut members[start..];
-        if own.len() > 1 {
-            own.sort_unstable_by(|left, right| {
-                by_start(&cdrs[*left as usize], &cdrs[*right as usize])
-            });
-        }
-        let Some(first) = own.first().copied() else { continue };
-        let all = || own.iter().map(|index| &cdrs[*index as usize]);
-        heads.push(UnitHead {
-            started_ns: cdrs[first as usize].started.ns(),
-            first,
-            members: (
-                u32::try_from(start).unwrap_or(u32::MAX),
-                u32::try_from(start + own.len()).unwrap_or(u32::MAX),
-            ),
-            key: pairs.of_cdr[first as usize],
-            branches: all().map(|cdr| cdr.branches).max().unwrap_or(1).max(1),
-            sensor: cdrs[first as usize].sensor.0,
-            terminated: all().all(|cdr| last_response(cdr, cut) == REQUEST_TERMINATED),
+/// The members of a group that exist under a choice of `cut`, by start.
+fn members_under<'g>(
+    cdrs: &[Cdr],
+    groups: &'g Groups,
+    group: u32,
+    cut: Cut,
+    into: &mut Vec<&'g u32>,
+) {
+    let all = groups.members[groups.range(group as usize)].iter();
+    let exists = |index: &&u32| cut == Cut::VendorTimeouts || !cdrs[**index as usize].only_when_cut;
+    into.clear();
+    into.extend(all.filter(exists));
+    if into.len() > 1 {
+        into.sort_unstable_by(|left, right| {
+            by_start(&cdrs[**left as usize], &cdrs[**right as usize])
         });
     }
-    heads.sort_unstable_by(|left, right| {
-        left.started_ns
-            .cmp(&right.started_ns)
-            .then_with(|| by_start(&cdrs[left.first as usize], &cdrs[right.first as usize]))
+}
+
+/// The units under a choice of `cut`. `order` holds every group once; the nearer it is to the order
+/// by start, the less work.
+fn table(
+    cdrs: &[Cdr],
+    groups: &Groups,
+    pairs: &NumberPairs,
+    cut: Cut,
+    order: Vec<u32>,
+) -> UnitTable {
+    let mut own = Vec::new();
+    let mut starts: Vec<(CaptureTime, u32, u32)> = Vec::with_capacity(order.len());
+    for group in order {
+        members_under(cdrs, groups, group, cut, &mut own);
+        if let Some(first) = own.first() {
+            starts.push((cdrs[**first as usize].started, **first, group));
+        }
+    }
+    starts.sort_by(|left, right| {
+        let ties = || by_start(&cdrs[left.1 as usize], &cdrs[right.1 as usize]);
+        left.0.cmp(&right.0).then_with(ties)
     });
-    UnitTable { heads, members, key_count: pairs.count }
+    let mut table = UnitTable {
+        heads: Vec::with_capacity(starts.len()),
+        members: Vec::with_capacity(groups.members.len()),
+        times: Vec::with_capacity(groups.members.len()),
+        groups: starts.iter().map(|(_, _, group)| *group).collect(),
+        key_count: pairs.count,
+    };
+    let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    for (started, first, group) in starts {
+        members_under(cdrs, groups, group, cut, &mut own);
+        let start = table.members.len();
+        let (mut branches, mut terminated) = (1, true);
+        for index in &own {
+            let cdr = &cdrs[**index as usize];
+            branches = branches.max(cdr.branches);
+            terminated &= last_response(cdr, cut) == REQUEST_TERMINATED;
+            table.members.push(**index);
+            table.times.push(CdrTimes::of(cdr));
+        }
+        table.heads.push(UnitHead {
+            started_ns: started.ns(),
+            first,
+            members: (place(start), place(table.members.len())),
+            key: pairs.of_cdr[first as usize],
+            branches,
+            sensor: cdrs[first as usize].sensor.0,
+            terminated,
+        });
+    }
+    table
 }

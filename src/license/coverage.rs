@@ -1,5 +1,6 @@
 //! What the captures covered and what was lost, by day and hour (design.md section 12, point 1).
 
+use crate::base::limits::{LOSSES_NAMED_MAX, LOSSES_NAMED_PER_DAY_MAX};
 use crate::base::{CaptureTime, Loss, NS_PER_S};
 use crate::channel::Calendar;
 use crate::leg::Cdr;
@@ -27,7 +28,9 @@ pub struct DayCoverage {
     pub covered_hours: usize,
     /// Hours of the day.
     pub hours: usize,
-    /// Places in [`Coverage::losses`] of what may be missing on this day.
+    /// How many of [`Coverage::losses`] may be of this day.
+    pub loss_count: usize,
+    /// Places in [`Coverage::losses`] of the first [`LOSSES_NAMED_PER_DAY_MAX`] of them.
     pub losses: Vec<usize>,
 }
 
@@ -41,7 +44,7 @@ impl DayCoverage {
     /// Whether the day's count is only a lower bound.
     #[must_use]
     pub const fn is_lower_bound(&self) -> bool {
-        self.is_without_capture() || !self.losses.is_empty()
+        self.is_without_capture() || self.loss_count > 0
     }
 }
 
@@ -98,14 +101,29 @@ impl Coverage {
             .map(|day| DayCoverage {
                 covered_hours: covered[day.hours.clone()].iter().filter(|hour| **hour).count(),
                 hours: day.hours.len(),
+                loss_count: 0,
                 losses: Vec::new(),
             })
             .collect();
+        // Days touched by starts and ends, so that a million losses at unknown times stay linear.
+        let mut change = vec![0i64; days.len() + 1];
         for (place, loss) in self.losses.iter().enumerate() {
             let (first, last) = loss.when.unwrap_or((CaptureTime::MIN, CaptureTime::MAX));
-            for day in calendar.days_touched(first, last.plus_ns(LOSS_REACH_NS)) {
-                days[day].losses.push(place);
+            let touched = calendar.days_touched(first, last.plus_ns(LOSS_REACH_NS));
+            change[touched.start] += 1;
+            change[touched.end] -= 1;
+            if place < LOSSES_NAMED_MAX {
+                for day in &mut days[touched] {
+                    if day.losses.len() < LOSSES_NAMED_PER_DAY_MAX {
+                        day.losses.push(place);
+                    }
+                }
             }
+        }
+        let mut open = 0i64;
+        for (day, delta) in days.iter_mut().zip(change) {
+            open += delta;
+            day.loss_count = usize::try_from(open).unwrap_or(0);
         }
         days
     }

@@ -4,12 +4,24 @@
 //! Out: the verdict, how sure it is, and what would change it.
 
 pub mod coverage;
+pub mod installed;
+#[cfg(test)]
+mod installed_tests;
+pub mod judge;
 pub mod lock;
+pub mod policy;
 pub mod verdict;
+#[cfg(test)]
+pub(crate) mod verdict_tests;
 
 pub use coverage::{Coverage, DayCoverage};
+pub use installed::{
+    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm,
+};
+pub use judge::{Evidence, judge, judge_reading};
 pub use lock::{DayLock, LockState, judge_days, lifts};
+pub use policy::{Policy, PolicyError};
 pub use verdict::{
-    Agreement, Caveat, DayRow, Deciding, Evidence, Flip, Judged, Margin, Nearest, Outcome,
-    Question, Scenario, ScenarioVerdict, judge,
+    Agreement, Caveat, DayRow, Deciding, Flip, Judged, Margin, Nearest, Outcome, Question,
+    Scenario, ScenarioVerdict,
 };

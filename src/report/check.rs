@@ -2,7 +2,7 @@
 
 use crate::base::{Ledger, Notes};
 use crate::channel::Calendar;
-use crate::license::{Coverage, ScenarioVerdict};
+use crate::license::{Coverage, LicenseReport, LockCause, Outcome, ScenarioVerdict};
 use jiff::civil::Date;
 
 /// A file that was read, by [`crate::base::FileId`].
@@ -56,6 +56,8 @@ pub struct CheckReport {
     pub legs: u64,
     /// Calls that the legs were joined to; absent when they were not.
     pub calls: Option<u64>,
+    /// The installed license, checked; absent when none was given.
+    pub license: Option<LicenseReport>,
     /// What was read.
     pub input: InputReport,
 }
@@ -65,5 +67,18 @@ impl CheckReport {
     #[must_use]
     pub fn deciding(&self) -> Option<&ScenarioVerdict> {
         self.scenarios.get(self.decided_by).or(self.scenarios.first())
+    }
+
+    /// Causes of a lock that no recompute can lift.
+    pub fn other_causes(&self) -> impl Iterator<Item = &LockCause> {
+        self.license.iter().flat_map(LicenseReport::unliftable)
+    }
+
+    /// The verdict of the run: that of the deciding scenario, but a lock with another cause than the
+    /// count stays whatever is counted (design.md section 7). Absent without scenarios.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        let counted = self.deciding()?.judged.outcome;
+        Some(if self.other_causes().next().is_some() { Outcome::Stays } else { counted })
     }
 }

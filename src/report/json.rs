@@ -9,7 +9,7 @@ use super::format::{channels, distance, local_s, utc_ms};
 use super::sentences::caveat as caveat_sentence;
 use crate::base::CaptureTime;
 use crate::channel::{Axis, Calendar, Channels};
-use crate::license::{Caveat, DayRow, Margin, ScenarioVerdict};
+use crate::license::{Caveat, DayRow, LicenseReport, Margin, Outcome, ScenarioVerdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ pub const CHECK_SCHEMA: &str = "respool.check/1";
 pub struct CheckJson {
     /// [`CHECK_SCHEMA`].
     pub schema: &'static str,
-    /// Verdict of the deciding scenario: `lifts`, `stays` or `cannot-tell`; null without scenarios.
+    /// Verdict of the run: that of the deciding scenario, or `stays` when the license is locked for
+    /// another cause than the count; `lifts`, `stays` or `cannot-tell`; null without scenarios.
     pub verdict: Option<&'static str>,
     /// Exit code of `check`: 0 lifts, 1 stays, 3 cannot tell, 2 without scenarios.
     pub exit_code: u8,
@@ -45,8 +46,36 @@ pub struct CheckJson {
     pub sensors: Vec<String>,
     /// One object a scenario, in the order of design.md section 7.
     pub scenarios: Vec<ScenarioJson>,
+    /// The installed license; null when none was given.
+    pub license: Option<LicenseJson>,
     /// What was read: the only part that depends on how records lie in files.
     pub input: InputJson,
+}
+
+/// The installed license, checked.
+#[derive(Clone, Debug, Serialize)]
+pub struct LicenseJson {
+    /// Units that its keys allow here; null without keys.
+    pub limit_units: Option<u64>,
+    /// Units in use; null when not known.
+    pub units_in_use: Option<u64>,
+    /// Whether captures showed the units in use; else the license file said so.
+    pub shown_by_captures: bool,
+    /// Causes of a lock in force.
+    pub causes: Vec<CauseJson>,
+    /// What is to be known and locks nothing.
+    pub notices: Vec<String>,
+}
+
+/// A cause of a lock.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseJson {
+    /// `count`, `expired`, `binding` or `contact`.
+    pub kind: &'static str,
+    /// One sentence.
+    pub sentence: String,
+    /// Whether a recompute can lift it.
+    pub recompute_can_lift: bool,
 }
 
 /// One scenario.
@@ -286,8 +315,8 @@ pub fn document(report: &CheckReport) -> CheckJson {
     let covered_hours = report.coverage.covered_hours(&report.calendar);
     CheckJson {
         schema: CHECK_SCHEMA,
-        verdict: deciding.map(|verdict| verdict.judged.outcome.name()),
-        exit_code: deciding.map_or(2, |verdict| verdict.judged.outcome.exit_code()),
+        verdict: report.outcome().map(Outcome::name),
+        exit_code: report.outcome().map_or(2, Outcome::exit_code),
         decided_by: deciding.map(|verdict| verdict.scenario.name()),
         limit_channels: deciding.map(|verdict| verdict.limit_channels),
         as_of: report.as_of.to_string(),
@@ -302,7 +331,26 @@ pub fn document(report: &CheckReport) -> CheckJson {
             .iter()
             .map(|verdict| scenario(report, verdict, &covered_hours))
             .collect(),
+        license: report.license.as_ref().map(license),
         input: input(report),
+    }
+}
+
+fn license(license: &LicenseReport) -> LicenseJson {
+    LicenseJson {
+        limit_units: license.limit_units,
+        units_in_use: license.units_in_use.map(|(units, _)| units),
+        shown_by_captures: license.units_in_use.is_some_and(|(_, shown)| shown),
+        causes: license
+            .causes
+            .iter()
+            .map(|cause| CauseJson {
+                kind: cause.kind.name(),
+                sentence: cause.sentence.clone(),
+                recompute_can_lift: cause.recompute_can_lift,
+            })
+            .collect(),
+        notices: license.notices.clone(),
     }
 }
 
@@ -365,7 +413,7 @@ fn caveat(report: &CheckReport, caveat: &Caveat) -> CaveatJson {
     CaveatJson {
         kind: caveat.name(),
         sentence: caveat_sentence(report, caveat),
-        otherwise: caveat.otherwise().map(crate::license::Outcome::name),
+        otherwise: caveat.otherwise().map(Outcome::name),
     }
 }
 

@@ -1,13 +1,17 @@
 //! Values to bytes: text, JSON, CSV. No I/O, no clock; the same value gives the same bytes.
 
 pub mod check;
+#[cfg(test)]
+mod check_tests;
 pub mod escape;
 pub mod format;
+pub mod history;
 pub mod json;
 mod sentences;
 pub mod text;
 
 pub use check::{CheckReport, InputFile, InputReport};
+pub use history::{HistoryReport, ScenarioHistory};
 pub use json::json;
 pub use sentences::why;
 pub use text::{TextStyle, text};

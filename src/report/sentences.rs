@@ -35,6 +35,13 @@ fn remedy(scenario: &Scenario) -> String {
 pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
     let remedy = remedy(&verdict.scenario);
     let accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    if report.other_causes().next().is_some() {
+        let by_count = verdict.judged.outcome.name();
+        return format!(
+            "{remedy} would not lift the license lock, because it has another cause than the count \
+             (by the count alone: {by_count})."
+        );
+    }
     let condition = if accepted { ", if nothing that was lost matters" } else { "" };
     match verdict.judged.outcome {
         Outcome::Lifts if verdict.never_locked => format!(
@@ -113,8 +120,13 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
     }
     if let Some(deciding) = judged.deciding {
         let date = verdict.days.get(deciding.day).map_or(as_of, |row| row.date);
+        let which = match verdict.reading.unlock {
+            Unlock::RunWithinGrace => format!("Of the last {} days the lowest", GRACE_DAYS + 1),
+            Unlock::LastDay => "The last day".to_owned(),
+            Unlock::WholeWindow => format!("Of the last {WINDOW_DAYS} days the highest"),
+        };
         reasons.push(format!(
-            "The day that decides is {date} with {} channels, {}.",
+            "{which} decides: {date} with {} channels, {}.",
             channels(deciding.figure, verdict.limit_channels),
             margin(deciding.margin)
         ));
@@ -171,6 +183,10 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
 /// What to do now.
 pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let mut steps = Vec::new();
+    if report.other_causes().next().is_some() {
+        steps.push("Do not re-compute: settle the other cause of the lock first.".to_owned());
+        return steps;
+    }
     match verdict.judged.outcome {
         Outcome::Lifts => {
             steps.push("Keep a copy of the database before anything is re-computed.".to_owned());

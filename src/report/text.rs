@@ -39,7 +39,12 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
         page.prose("", "Nothing was judged.");
         return page.text;
     };
-    page.verdict_line(verdict.judged.outcome, &headline(report, verdict));
+    let outcome = report.outcome().unwrap_or(verdict.judged.outcome);
+    page.verdict_line(outcome, &headline(report, verdict));
+    for cause in report.other_causes() {
+        let sentence = terminal(cause.sentence.as_bytes());
+        page.prose("  ! ", &format!("{} ({}).", sentence, cause.kind.name()));
+    }
     for item in &verdict.caveats {
         page.prose("  ! ", &caveat(report, item));
     }
@@ -53,6 +58,9 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
     scenario_table(&mut page, report);
     what_was_read(&mut page, report, verdict);
     what_was_lost(&mut page, report);
+    for notice in report.license.iter().flat_map(|license| &license.notices) {
+        page.prose("  License: ", &terminal(notice.as_bytes()));
+    }
     page.heading("Next step");
     for step in next_step(report, verdict) {
         page.prose("  ", &step);

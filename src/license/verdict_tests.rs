@@ -1,0 +1,226 @@
+//! Tests of the verdict: runs, losses at both bounds, caveats, readings.
+
+use super::coverage::Coverage;
+use super::judge::{Evidence, judge};
+use super::verdict::*;
+use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
+use crate::channel::evident::SameHop;
+use crate::channel::oracle::cdr;
+use crate::channel::{Calendar, Groups, Reading, ReadingPins, Units};
+use crate::leg::{Bye, Cdr, VendorCut};
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use std::net::{IpAddr, Ipv4Addr};
+
+const S: i64 = 1_000_000_000;
+const HOUR: i64 = 3_600 * S;
+
+/// Days of a spool in UTC: `calls[d]` calls of other numbers, each over the whole tenth hour of day d.
+pub(crate) struct Spool {
+    pub(crate) cdrs: Vec<Cdr>,
+    pub(crate) calendar: Calendar,
+    pub(crate) coverage: Coverage,
+}
+
+pub(crate) fn spool(calls: &[u32]) -> Spool {
+    let first = date(2026, 3, 1);
+    let last = first.saturating_add(jiff::Span::new().days(calls.len() as i64 - 1));
+    let calendar = Calendar::new(TimeZone::UTC, first, last);
+    let mut spool = Spool { cdrs: Vec::new(), calendar, coverage: Coverage::default() };
+    for (day, count) in calls.iter().enumerate() {
+        let start = spool.calendar.days()[day].started.ns();
+        spool.coverage.spans.push((at(start), at(start + 24 * HOUR - 1)));
+        for call in 0..*count {
+            let name = format!("d{day:02}c{call:02}");
+            let caller = format!("1{call:05}");
+            spool.cdrs.push(cdr(&name, (&caller, "200000"), start + 10 * HOUR, start + 11 * HOUR));
+        }
+    }
+    spool
+}
+
+fn at(ns: i64) -> CaptureTime {
+    CaptureTime::from_ns(ns)
+}
+
+fn question(limit_channels: u64) -> Question {
+    let pins = ReadingPins::default();
+    Question {
+        limit_channels,
+        reading: pins.reading(),
+        readings: pins.readings(),
+        accept_loss: false,
+    }
+}
+
+pub(crate) fn verdict(spool: &Spool, question: &Question) -> ScenarioVerdict {
+    let units = Units::new(&spool.cdrs, &Groups::singles(spool.cdrs.len()));
+    let evidence = Evidence {
+        units: &units,
+        calendar: &spool.calendar,
+        coverage: &spool.coverage,
+        distinct: &SameHop(&spool.cdrs),
+    };
+    judge(Scenario::AsIs, evidence, question)
+}
+
+fn days(within: usize, over: usize) -> Vec<u32> {
+    [vec![2; within], vec![4; over]].concat()
+}
+
+fn lose(spool: &mut Spool, day: usize) {
+    let start = spool.calendar.days()[day].started.ns();
+    spool.coverage.losses.push(Loss {
+        when: Some((at(start + 10 * HOUR), at(start + 11 * HOUR))),
+        kind: LossKind::UnreadableFile,
+        file: FileId(0),
+        bytes: 1,
+        detail: "a".to_owned(),
+    });
+}
+
+#[test]
+fn runs_decide_and_the_margin_is_that_of_the_day_that_would_flip_it() {
+    // limit 3; (days within, days over) -> verdict, run, margin above
+    for (within, over, outcome, above) in [
+        (16, 0, Outcome::Lifts, false),
+        (13, 3, Outcome::Lifts, false),
+        (12, 4, Outcome::Stays, true),
+        (2, 14, Outcome::Stays, true),
+        (0, 16, Outcome::Stays, true),
+    ] {
+        let found = verdict(&spool(&days(within, over)), &question(3));
+        assert_eq!(found.judged.outcome, outcome, "{within} {over}");
+        assert_eq!(found.judged.run_days, over);
+        assert_eq!(found.days_over, over);
+        let margin = found.judged.deciding.unwrap().margin;
+        assert_eq!((margin.above, margin.distance), (above, crate::channel::Channels::whole(1)));
+        assert_eq!(found.never_locked, over <= 3);
+    }
+}
+
+#[test]
+fn a_run_that_ended_lifts_and_was_a_lock() {
+    let calls = [vec![4; 15], vec![2]].concat();
+    let found = verdict(&spool(&calls), &question(3));
+    assert_eq!((found.judged.outcome, found.never_locked), (Outcome::Lifts, false));
+    assert_eq!(found.judged.deciding.unwrap().day, 15);
+    let flips: Vec<_> = found.agreement.flips.iter().map(|f| (f.axis.name(), f.choice)).collect();
+    assert_eq!(flips, [("unlock", "whole-window")]);
+    assert_eq!(found.agreement.readings, 3_072);
+    assert_eq!(found.agreement.lifts + found.agreement.stays, 3_072);
+    assert_eq!(found.agreement.agreeing, found.agreement.lifts);
+}
+
+#[test]
+fn exactly_at_the_limit_flips_on_the_axis_over_alone() {
+    let found = verdict(&spool(&[3; 16]), &question(3));
+    assert_eq!((found.judged.outcome, found.never_locked), (Outcome::Lifts, true));
+    let flips: Vec<_> = found.agreement.flips.iter().map(|f| (f.axis.name(), f.choice)).collect();
+    assert!(flips.contains(&("over", "at-least")), "{flips:?}");
+    assert!(found.agreement.nearest.unwrap().margin.distance.numerator == 0);
+}
+
+#[test]
+fn a_loss_matters_only_where_it_can_decide() {
+    // Days 12 to 15 decide. Day 13 is within the limit as read.
+    let calls = [vec![2; 12], vec![4, 2, 4, 4]].concat();
+    let mut elsewhere = spool(&calls);
+    lose(&mut elsewhere, 5);
+    let found = verdict(&elsewhere, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    assert!(found.judged.missing_days.is_empty());
+
+    let mut deciding = spool(&calls);
+    lose(&mut deciding, 13);
+    let found = verdict(&deciding, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::CannotTell);
+    assert_eq!(found.judged.without_loss, Outcome::Lifts);
+    assert_eq!(found.judged.missing_days, [13]);
+    assert_eq!((found.judged.run_days, found.judged.run_days_at_most), (2, 4));
+
+    let accepted = Question { accept_loss: true, ..question(3) };
+    let found = verdict(&deciding, &accepted);
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    assert!(found.caveats.contains(&Caveat::LossAccepted { days: 1 }));
+}
+
+#[test]
+fn stays_is_certain_whatever_is_lost() {
+    let mut lossy = spool(&[4; 16]);
+    lossy.coverage.losses.push(Loss {
+        when: None,
+        kind: LossKind::Damaged,
+        file: FileId(0),
+        bytes: 0,
+        detail: String::new(),
+    });
+    assert_eq!(verdict(&lossy, &question(3)).judged.outcome, Outcome::Stays);
+}
+
+#[test]
+fn a_day_without_any_capture_in_the_deciding_run_is_lost() {
+    let mut gap = spool(&[vec![2; 12], vec![4, 4, 0, 4]].concat());
+    gap.coverage.spans.remove(14);
+    let found = verdict(&gap, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::CannotTell);
+    assert_eq!(found.judged.missing_days, [14]);
+    assert!(found.days[14].coverage.is_without_capture());
+}
+
+#[test]
+fn a_short_spool_says_what_it_cannot_see() {
+    let found = verdict(&spool(&[4, 4]), &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    assert!(found.judged.deciding.is_none());
+    assert!(found.caveats.contains(&Caveat::StateBeforeUnseen { days_seen: 2 }));
+    // Three days over and a first day with calls that may have run before.
+    let found = verdict(&spool(&[2, 4, 4, 4]), &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    assert!(found.caveats.contains(&Caveat::RestsOnFirstDay { otherwise: Outcome::Stays }));
+}
+
+/// Design.md section 12, point 5: one trunk number calling one hotline.
+#[test]
+fn a_verdict_that_rests_on_hiding_calls_says_so() {
+    let mut hotline = spool(&[4; 16]);
+    for cdr in &mut hotline.cdrs {
+        cdr.caller = (*b"100000").into();
+        cdr.source = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5_060);
+    }
+    let found = verdict(&hotline, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    let expect = Caveat::RestsOnDeduplication { groups: 16, legs: 48, otherwise: Outcome::Stays };
+    assert_eq!(found.caveats[0], expect);
+    // With a limit far above, it is said but nothing hangs on it.
+    let found = verdict(&hotline, &question(100));
+    assert_eq!(found.caveats[0], Caveat::HidesDifferentCalls { groups: 16, legs: 48 });
+}
+
+/// Design.md section 12, point 6.
+#[test]
+fn a_verdict_that_rests_on_the_vendors_timeouts_says_so() {
+    let mut cut = spool(&[4; 16]);
+    for cdr in &mut cut.cdrs {
+        cdr.vendor_cut = Some(VendorCut {
+            ended: cdr.started.plus_ns(300 * S),
+            bye: Bye::Zombie,
+            last_response: 200,
+        });
+    }
+    let found = verdict(&cut, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Stays);
+    assert_eq!(found.caveats, [Caveat::RestsOnCut { otherwise: Outcome::Lifts }]);
+    assert!(found.agreement.flips.iter().any(|flip| flip.axis.name() == "cut"));
+}
+
+#[test]
+fn pinned_axes_leave_only_their_readings_to_compare() {
+    let pins = ReadingPins::parse("over=at-least,unlock=last-day").unwrap();
+    let question = Question { reading: pins.reading(), readings: pins.readings(), ..question(4) };
+    let found = verdict(&spool(&[4; 16]), &question);
+    assert_eq!(found.judged.outcome, Outcome::Stays);
+    assert_eq!(found.agreement.readings, 3_072 / 6);
+    assert!(found.agreement.flips.iter().all(|flip| flip.axis.name() != "over"));
+    assert_ne!(found.reading, Reading::documented());
+}

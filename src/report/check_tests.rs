@@ -1,0 +1,224 @@
+//! Tests of the check report over small spools.
+
+use super::check::{CheckReport, InputFile, InputReport};
+use super::history::{HistoryReport, ScenarioHistory};
+use super::json;
+use super::text::{TextStyle, text};
+use crate::base::{FileId, Loss, LossKind};
+use crate::channel::ReadingPins;
+use crate::license::verdict_tests::{Spool, spool, verdict};
+use crate::license::{CauseKind, LicenseReport, LockCause, Outcome, Question, Scenario};
+
+fn report(spool: &Spool, limit_channels: u64) -> CheckReport {
+    let pins = ReadingPins::default();
+    let question = Question {
+        limit_channels,
+        reading: pins.reading(),
+        readings: pins.readings(),
+        accept_loss: false,
+    };
+    CheckReport {
+        scenarios: vec![verdict(spool, &question)],
+        decided_by: 0,
+        calendar: spool.calendar.clone(),
+        time_zone: "UTC".to_owned(),
+        as_of: spool.calendar.days().last().unwrap().date,
+        as_of_given: false,
+        coverage: spool.coverage.clone(),
+        sensors: vec![String::new()],
+        legs: spool.cdrs.len() as u64,
+        calls: None,
+        license: None,
+        input: InputReport {
+            files: vec![InputFile { path: b"spool/\x1b[31ma\xff.pcap".to_vec(), bytes: 2_048 }],
+            captures: 1,
+            records: 1_234,
+            sip_messages: 1_000,
+            ..InputReport::default()
+        },
+    }
+}
+
+fn lossy() -> Spool {
+    let mut lossy = spool(&[vec![2; 12], vec![4, 2, 4, 4]].concat());
+    let start = lossy.calendar.days()[13].started;
+    lossy.coverage.losses.push(Loss {
+        when: Some((start, start)),
+        kind: LossKind::UnreadableFile,
+        file: FileId(0),
+        bytes: 1,
+        detail: "permission denied".to_owned(),
+    });
+    lossy
+}
+
+/// The whole text of a short spool, as an operator sees it.
+#[test]
+fn the_text_of_a_lockdown() {
+    let report = report(&spool(&[2, 4, 4, 4, 4]), 3);
+    let expect = "\
+STAYS: re-computing the CDRs from this spool would not help: the lockdown would
+go on.
+  ! Only 5 days can be seen, fewer than a lock needs; what the days before did
+    is not known.
+
+2026-03-02 to 2026-03-05 are 4 days in a row over the limit of 3 channels.
+Up to 3 such days are free, from day 4 the lockdown goes on, after 14 the GUI
+locks.
+Of the last 4 days the lowest decides: 2026-03-02 with 4.00 channels, 1.00 above
+the limit.
+The vendor's rule is closed. This is the documented reading of it; of 3,072
+readings compared, 3,072 agree.
+Of those that agree, nearest to the other verdict: the documented one, 1.00
+above the limit.
+
+Days (UTC, limit 3 channels):
+  date        channels  peak  over by  run  state     captures
+  2026-03-01      2.00     2        -    -  within    24 of 24 h
+  2026-03-02      4.00     4     1.00    1  grace     24 of 24 h
+  2026-03-03      4.00     4     1.00    2  grace     24 of 24 h
+  2026-03-04      4.00     4     1.00    3  grace     24 of 24 h
+  2026-03-05      4.00     4     1.00    4  lockdown  24 of 24 h
+
+Worst hour:
+  2026-03-02 10:00:00 UTC to 11:00: 4.00 channels.
+  Peak: 4 channels at once, first at 2026-03-02 10:00:00 UTC.
+
+Remedies:
+  scenario  verdict  peak  days over  last day  deciding figure
+  as-is     stays       4     4 of 5  lockdown  1.00 above the limit
+
+Read:
+  1 file (2.0 KiB), 1 capture, 1,234 records, 1,000 SIP messages.
+  18 legs that make 18 CDRs; 1 sensor.
+  From 2026-03-01 00:00:00 UTC to 2026-03-05 23:59:59 UTC.
+
+Lost:
+  Nothing that is known of.
+
+Next step:
+  Do not re-compute: it would cost the present CDRs and not help.
+  No remedy here lifts the lock: fewer channels, a larger license or the
+  vendor's support are left.
+";
+    assert_eq!(text(&report, TextStyle::default()), expect);
+}
+
+#[test]
+fn a_loss_that_decides_is_in_the_first_sentence_and_its_path_is_harmless() {
+    let text = text(&report(&lossy(), 3), TextStyle::default());
+    assert!(text.starts_with("CANNOT TELL: "), "{text}");
+    let first = text.split("\n\n").next().unwrap();
+    assert!(first.contains("2026-03-14."), "{first}");
+    assert!(text.contains("spool/\\x1b[31ma\\xff.pcap"));
+    assert!(text.contains(">=2.00"));
+    assert!(text.contains("partly lost"));
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn colour_is_only_there_when_asked_for_and_lines_keep_to_the_width() {
+    let report = report(&spool(&[4; 16]), 3);
+    for width in [0, 40, 72, 200] {
+        let plain = text(&report, TextStyle { width, colour: false });
+        assert!(!plain.contains('\u{1b}'));
+        let prose = plain.split("\n\n").take(2);
+        let longest = prose.flat_map(str::lines).map(|line| line.chars().count()).max();
+        assert!(longest <= Some(width.max(40)), "{width}");
+    }
+    let painted = text(&report, TextStyle { width: 80, colour: true });
+    assert!(painted.starts_with("\u{1b}[1;31mSTAYS\u{1b}[0m: "));
+}
+
+/// Design.md section 7: another cause than the count is never lifted by a recompute.
+#[test]
+fn another_cause_of_the_lock_decides() {
+    let mut report = report(&spool(&[2; 16]), 3);
+    assert_eq!(report.outcome(), Some(Outcome::Lifts));
+    let cause = LockCause {
+        kind: CauseKind::Expired,
+        sentence: "the license ended on 2026-01-01".to_owned(),
+        recompute_can_lift: false,
+    };
+    let license = LicenseReport {
+        limit_units: Some(3),
+        units_in_use: None,
+        causes: vec![cause],
+        notices: Vec::new(),
+    };
+    report.license = Some(license);
+    assert_eq!(report.outcome(), Some(Outcome::Stays));
+    let text = text(&report, TextStyle::default());
+    assert!(text.starts_with("STAYS: "), "{text}");
+    assert!(text.contains("! the license ended on 2026-01-01 (expired)."));
+    let json: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+    assert_eq!(json["verdict"], "stays");
+    assert_eq!(json["exit_code"], 1);
+    assert_eq!(json["scenarios"][0]["verdict"], "lifts");
+    assert_eq!(json["license"]["causes"][0]["kind"], "expired");
+}
+
+#[test]
+fn outside_input_the_json_depends_on_the_records_alone() {
+    let whole = spool(&[2, 4, 4, 4, 4]);
+    let mut moved = spool(&[2, 4, 4, 4, 4]);
+    moved.cdrs.reverse();
+    moved.coverage.spans.reverse();
+    let mut other = report(&moved, 3);
+    other.input.files.push(InputFile { path: b"b".to_vec(), bytes: 1 });
+    other.input.captures = 7;
+    let read = |report: &CheckReport| -> serde_json::Value {
+        let mut value: serde_json::Value = serde_json::from_str(&json(report)).unwrap();
+        value["input"].take();
+        value
+    };
+    let first = report(&whole, 3);
+    assert_eq!(read(&first), read(&other));
+    assert_ne!(json(&first), json(&other));
+    assert_eq!(json(&first), json(&report(&whole, 3)));
+    let value = read(&first);
+    assert_eq!(value["schema"], "respool.check/1");
+    assert_eq!(value["scenarios"][0]["run_days"], 4);
+    assert_eq!(value["scenarios"][0]["deciding"]["margin"]["text"], "1.00");
+    assert_eq!(value["scenarios"][0]["hours"].as_array().unwrap().len(), 5 * 24);
+}
+
+#[test]
+fn the_history_as_text_csv_and_json() {
+    let spool = spool(&[1, 3]);
+    let report = report(&spool, 2);
+    let header = Scenario::MergeHeader("=X-Call-ID".to_owned());
+    let scenarios =
+        vec![ScenarioHistory { scenario: &header, history: &report.scenarios[0].history }];
+    let history = HistoryReport {
+        calendar: &spool.calendar,
+        time_zone: "UTC",
+        limit_channels: Some(2),
+        scenarios,
+    };
+    let expect = "\
+merge-header =X-Call-ID (UTC)
+
+2026-03-01               1.00      1   ###
+      10:00 +00:00       1.00      1   ###
+2026-03-02               3.00      3 ! ###########
+      10:00 +00:00       3.00      3 ! ###########
+
+Concurrent calls, last 14 days (largest mean of an hour)
+2026-03-01        1.00
+2026-03-02        3.00 !
+";
+    assert_eq!(history.text(50), expect);
+    let csv = history.csv();
+    assert_eq!(csv.lines().count(), 49);
+    let row = csv.lines().find(|line| line.contains("2026-03-02 10:00:00.000")).unwrap();
+    assert_eq!(
+        row,
+        "merge-header,'=X-Call-ID,2026-03-02,2026-03-02 10:00:00.000,2026-03-02 10:00:00 UTC,\
+         3600,10800000000000,3.00,3"
+    );
+    let json: serde_json::Value = serde_json::from_str(&history.json()).unwrap();
+    assert_eq!(json["schema"], "respool.history/1");
+    assert_eq!(json["scenarios"][0]["days"][1]["mean_channels"], "3.00");
+    assert_eq!(json["scenarios"][0]["peaks"][0][0], "2026-03-02 10:00:00.000");
+}
