@@ -1,5 +1,6 @@
 //! The walk over the spools that the real sniffer wrote: what is listed, skipped and covered, against
 //! a plain search of the same trees.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails stops")]
 
 use respool::base::NS_PER_S;
 use respool::spool::{FileKind, SkipReason, SpoolListing, WalkOptions, walk};

@@ -106,7 +106,8 @@ fn occurrences<'a>(code: &'a str, what: &'a str) -> impl Iterator<Item = usize> 
         let before = at.checked_sub(1).map(|before| bytes[before]);
         let after = bytes.get(at + what.len()).copied();
         let ends_as_word = what.bytes().next_back().is_some_and(is_word);
-        !before.is_some_and(is_word) && !(ends_as_word && after.is_some_and(is_word))
+        let in_longer = before.is_some_and(is_word) || ends_as_word && after.is_some_and(is_word);
+        !in_longer
     })
 }
 
