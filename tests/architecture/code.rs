@@ -4,20 +4,20 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 /// One file of `src/`.
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// Path below `src/`.
-    pub path: String,
+    pub(crate) path: String,
     /// As written.
-    pub text: String,
+    pub(crate) text: String,
     /// The same with comments, and the insides of strings and characters, as blanks: every byte is
     /// where it was.
-    pub code: String,
+    pub(crate) code: String,
     /// `code` with its tests as blanks too.
-    pub product: String,
+    pub(crate) product: String,
 }
 
 impl SourceFile {
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let code = blank_comments_and_texts(text);
         let mut product = code.clone().into_bytes();
         for range in test_items(&code) {
@@ -28,25 +28,25 @@ impl SourceFile {
     }
 
     /// The room; absent for files of `src/` itself.
-    pub fn room(&self) -> Option<&str> {
+    pub(crate) fn room(&self) -> Option<&str> {
         self.path.split_once('/').map(|(room, _)| room)
     }
 
     /// Says that all of it is test.
-    pub fn make_test(&mut self) {
+    pub(crate) fn make_test(&mut self) {
         let mut product = self.code.clone().into_bytes();
         blank(&mut product);
         self.product = String::from_utf8_lossy(&product).into_owned();
     }
 
     /// How many modules it lies deep: `leg/mod.rs` 1, `leg/cdr.rs` 2.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         let names = self.path.split('/').count();
         if self.path.ends_with("/mod.rs") { names - 1 } else { names }
     }
 
     /// Files that are modules of tests of this one.
-    pub fn test_modules(&self) -> Vec<PathBuf> {
+    pub(crate) fn test_modules(&self) -> Vec<PathBuf> {
         let own = PathBuf::from(&self.path);
         let folder = own.parent().map(PathBuf::from).unwrap_or_default();
         let is_folder = own.file_name().is_some_and(|name| name == "mod.rs" || name == "lib.rs");
@@ -91,7 +91,7 @@ fn test_items(code: &str) -> Vec<Range<usize>> {
 }
 
 /// The end of the block that opens at `opens`.
-pub fn block_end(code: &str, opens: usize) -> usize {
+pub(crate) fn block_end(code: &str, opens: usize) -> usize {
     let mut depth = 0_usize;
     for (at, byte) in code.bytes().enumerate().skip(opens) {
         match byte {

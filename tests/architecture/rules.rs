@@ -3,7 +3,7 @@
 use crate::code::{SourceFile, block_end};
 
 /// The rooms; each may use those before it.
-pub const ROOMS: [&str; 15] = [
+pub(crate) const ROOMS: [&str; 15] = [
     "base",
     "container",
     "capture",
@@ -56,7 +56,7 @@ const OUTSIDE_WORLD: [&str; 20] = [
 const PRINTING: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
 
 /// Everything that is wrong with a file.
-pub fn complaints(file: &SourceFile) -> Vec<String> {
+pub(crate) fn complaints(file: &SourceFile) -> Vec<String> {
     let found = [
         header(file),
         size(file),
