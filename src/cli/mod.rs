@@ -43,10 +43,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(message.print().map_or(EXIT_FAILURE, |()| code));
         }
     };
-    let as_typed: Vec<String> =
-        arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let asked = asked(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let outcome = match parsed.command {
-        Command::Check(check) => check::run(&check, as_typed),
+        Command::Check(check) => check::run(&check, asked),
         Command::Synth(synth) => synth::run(&synth).map(|()| 0).map_err(error::CliError::Synth),
     };
     match outcome {
@@ -55,5 +54,43 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             output::complain(&error);
             ExitCode::from(EXIT_FAILURE)
         }
+    }
+}
+
+/// Flags that change neither what is read nor what is judged, and whether a value follows them.
+const WITHOUT_EFFECT: [(&str, bool); 5] =
+    [("--threads", true), ("--db", true), ("--width", true), ("--json", false), ("--quiet", false)];
+
+/// What was asked, for the database: the arguments without those that have no effect on the results,
+/// so that equal results stay equal bytes.
+fn asked(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut skip_value = false;
+    for word in arguments {
+        let (flag, value) = word.split_once('=').map_or((&*word, None), |(f, v)| (f, Some(v)));
+        let known = WITHOUT_EFFECT.iter().find(|(name, _)| *name == flag);
+        match known {
+            _ if skip_value => skip_value = false,
+            Some((_, takes_value)) => skip_value = *takes_value && value.is_none(),
+            None => kept.push(word),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_without_effect_are_not_recorded() {
+        let check = |line: &str, expect: &str| {
+            let kept = asked(line.split(' ').map(str::to_owned));
+            assert_eq!(kept.join(" "), expect, "{line}");
+        };
+        check("check s --limit 4", "check s --limit 4");
+        check("check --threads 2 s --limit=4 --db=x --quiet", "check s --limit=4");
+        check("check s --json --width 100 --limit 4 --db", "check s --limit 4");
+        check("check --limit 4 --reading a=b s", "check --limit 4 --reading a=b s");
     }
 }

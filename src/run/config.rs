@@ -51,6 +51,7 @@ pub struct CheckConfig {
     pub capture: CaptureRules,
     /// What the configuration says about the spool.
     pub spool: SpoolSettings,
-    /// What was asked, argument by argument, for the database.
+    /// What was asked, argument by argument, for the database; without flags that have no effect on
+    /// the results.
     pub arguments: Vec<String>,
 }

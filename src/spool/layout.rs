@@ -115,7 +115,7 @@ impl Placement {
 pub(super) struct DirectoryReading {
     /// Index of the date directory among the names; absent when there is none.
     pub(super) date_index: Option<usize>,
-    /// The place in time; absent without a date directory.
+    /// The place in time; absent without a date directory, or with others than the vendor's below it.
     pub(super) placement: Option<Placement>,
     /// The kind by the type directory; `Plain` without one.
     pub(super) kind: FileKind,
@@ -137,11 +137,15 @@ pub(super) fn read_directories(names: &[&str]) -> DirectoryReading {
             below.next();
         }
     }
-    let kind =
-        below.next().and_then(|name| FileKind::of_directory(name)).unwrap_or(FileKind::Plain);
+    let by_type = below.peek().and_then(|name| FileKind::of_directory(name));
+    // Directories that the vendor does not make: the date may be that of a backup, say.
+    let is_foreign = by_type.is_none() && below.peek().is_some();
     let start = date.at(hour, minute, 0, 0);
-    let placement = Some(Placement { start, granularity });
-    DirectoryReading { date_index: Some(date_index), placement, kind }
+    DirectoryReading {
+        date_index: Some(date_index),
+        placement: (!is_foreign).then_some(Placement { start, granularity }),
+        kind: by_type.unwrap_or(FileKind::Plain),
+    }
 }
 
 /// What the name of a VoIPmonitor archive says: `sip_[SENSOR_]YYYY-MM-DD-HH-MM.tar...`
@@ -229,8 +233,11 @@ mod tests {
         check("2026-11-20/10/07", Some((at(10, 7), Minute)), Plain);
         check("2026-11-20/10", Some((at(10, 0), Hour)), Plain);
         check("2026-11-20", Some((at(0, 0), Day)), Plain);
-        check("2026-11-20/24/07", Some((at(0, 0), Day)), Plain);
-        check("2026-11-20/10/60/SIP", Some((at(10, 0), Hour)), Plain);
+        check("2026-11-20/SIP", Some((at(0, 0), Day)), Sip);
+        check("2026-11-20/10/07/SIP/deeper", Some((at(10, 7), Minute)), Sip);
+        check("2026-11-20/24/07", None, Plain);
+        check("2026-11-20/10/60/SIP", None, Plain);
+        check("backup/2026-11-20/captures", None, Plain);
         check("backup/2025-01-01/vm/2026-11-20/10/07/SIP", Some((at(10, 7), Minute)), Sip);
         check("2026-02-30/10/07/SIP", None, Plain);
         check("0001-01-01/10/07/SIP", None, Plain);

@@ -127,13 +127,15 @@ impl Drop for Database {
     }
 }
 
-/// One transaction, no journal: a file that is not finished is thrown away as a whole.
+/// One transaction, no journal: a file that is not finished is thrown away as a whole. References are
+/// checked by tests instead of at each row.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = OFF;
          PRAGMA synchronous = OFF;
          PRAGMA locking_mode = EXCLUSIVE;
          PRAGMA temp_store = MEMORY;
+         PRAGMA foreign_keys = OFF;
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {SCHEMA_VERSION};
          BEGIN;"
