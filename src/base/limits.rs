@@ -21,3 +21,5 @@ pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
 /// Legs that one leg is compared with per rule and key, nearest in time first: a rule's window holds
 /// a few; more is a flood, and all pairs of a flood would be quadratic.
 pub const CANDIDATES_PER_KEY_MAX: usize = 64;
+/// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
+pub const WHAT_IF_HEADERS_MAX: usize = 16;

@@ -1,6 +1,7 @@
 //! A large random population with planted relations: precision and recall by rule, order, and cost.
 
 use super::support::*;
+use respool::base::limits::CANDIDATES_PER_KEY_MAX;
 use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
 use respool::leg::{IdentifierKind::*, Leg};
 use std::collections::BTreeMap;
@@ -51,6 +52,42 @@ const KINDS: [&str; 15] = [
     "two-sensors",
 ];
 
+/// Who plays in one planted call.
+struct Cast {
+    call: usize,
+    start: f64,
+    talk: f64,
+    ids: [String; 3],
+    users: [String; 3],
+    ends: [String; 3],
+    element: String,
+    tokens: [String; 2],
+}
+
+impl Cast {
+    /// The inbound leg.
+    fn one(&self) -> Scenario {
+        Scenario::new(&self.ids[0], &self.ends[0], &self.element).talk(
+            self.start,
+            3.0,
+            self.start + self.talk,
+            &self.users[0],
+            &self.users[1],
+        )
+    }
+
+    /// What the element makes of it.
+    fn two(&self, id: &str) -> Scenario {
+        Scenario::new(id, &self.element, &self.ends[1]).talk(
+            self.start + 0.1,
+            2.8,
+            self.start + self.talk + 0.1,
+            &self.users[0],
+            &self.users[1],
+        )
+    }
+}
+
 struct World {
     dice: Dice,
     legs: Vec<Leg>,
@@ -86,158 +123,122 @@ impl World {
         self.legs.push(scenario.leg);
     }
 
-    fn plant(&mut self, day_s: f64) {
+    fn plant(&mut self, span_s: f64) {
         let call = self.kinds.len();
         let kind = KINDS[self.dice.below(KINDS.len() as u64) as usize];
         self.kinds.push(kind);
-        let start = self.dice.seconds(0.0, day_s);
-        let talk = self.dice.seconds(40.0, 300.0);
-        let (x, y, z) = (self.name(), self.name(), self.name());
-        let (p, q, r) = (self.user(), self.user(), self.user());
-        let (a, b, c) = (self.address(), self.address(), self.address());
-        // Elements are shared by many calls.
-        let e = format!("10.0.0.{}:5060", 1 + self.dice.below(20));
-        let token = format!("{:016x}", self.dice.next());
-        let other = format!("{:016x}", self.dice.next());
-        let one = Scenario::new(&x, &a, &e).talk(start, 3.0, start + talk, &p, &q);
-        let two = |name: &str| {
-            Scenario::new(name, &e, &b).talk(start + 0.1, 2.8, start + talk + 0.1, &p, &q)
+        let cast = Cast {
+            call,
+            start: self.dice.seconds(0.0, span_s),
+            talk: self.dice.seconds(40.0, 300.0),
+            ids: [self.name(), self.name(), self.name()],
+            users: [self.user(), self.user(), self.user()],
+            ends: [self.address(), self.address(), self.address()],
+            // Elements are shared by many calls.
+            element: format!("10.0.0.{}:5060", 1 + self.dice.below(20)),
+            tokens: [0; 2].map(|_| format!("{:016x}", self.dice.next())),
         };
         match kind {
-            "b2bua-header" => {
-                self.add(call, 0, two(&y).say(start, Header, &format!("x-cid: {x}")));
-                self.add(call, 0, one);
-            }
-            "b2bua-suffix" => {
-                self.add(call, 0, two(&format!("{x}_b2b-1")));
-                self.add(call, 0, one);
-            }
-            "session-id" => {
-                self.add(call, 0, one.say(start, SessionId, &format!("{token};{other}")));
-                self.add(call, 0, two(&y).say(start, SessionId, &format!("{other};{token}")));
-            }
-            "icid" => {
-                self.add(call, 0, one.say(start, Icid, &token));
-                self.add(call, 0, two(&y).say(start, Icid, &token));
-            }
+            "ring-group" | "blind" | "attended" => self.plant_answered(kind, &cast),
+            "redirect" | "also" | "refused" | "two-sensors" => self.plant_sent_on(kind, &cast),
+            _ => self.plant_hop(kind, &cast),
+        }
+    }
+
+    /// One leg, or two legs of an element tied by a value.
+    fn plant_hop(&mut self, kind: &str, cast: &Cast) {
+        let Cast { call, start, ids: [x, y, _], tokens: [token, other], .. } = cast;
+        let (one, two) = (cast.one(), cast.two(y));
+        let (one, two) = match kind {
+            "b2bua-header" => (one, two.say(*start, Header, &format!("x-cid: {x}"))),
+            "b2bua-suffix" => (one, cast.two(&format!("{x}_b2b-1"))),
+            "session-id" => (
+                one.say(*start, SessionId, &format!("{token};{other}")),
+                two.say(*start, SessionId, &format!("{other};{token}")),
+            ),
+            "icid" => (one.say(*start, Icid, token), two.say(*start, Icid, token)),
             "media" => {
-                let port = |dice: &mut Dice| 10_000 + 2 * dice.below(20_000);
-                let (m, n) = (
-                    format!("{}:{}", a.split(':').next().unwrap(), port(&mut self.dice)),
-                    format!("{}:{}", b.split(':').next().unwrap(), port(&mut self.dice)),
-                );
+                let mut port = |end: &str| {
+                    let host = end.split(':').next().unwrap();
+                    format!("{host}:{}", 10_000 + 2 * self.dice.below(20_000))
+                };
+                let (offer, answer) = (port(&cast.ends[0]), port(&cast.ends[1]));
                 let with = |leg: Scenario| {
-                    leg.said(start, true, 1, MediaAddress, &m).said(
+                    leg.said(*start, true, 1, MediaAddress, &offer).said(
                         start + 2.9,
                         false,
                         1,
                         MediaAddress,
-                        &n,
+                        &answer,
                     )
                 };
-                self.add(call, 0, with(one));
-                self.add(call, 0, with(two(&y)));
+                (with(one), with(two))
             }
+            _ => return self.add(*call, 0, one),
+        };
+        self.add(*call, 0, two);
+        self.add(*call, 0, one);
+    }
+
+    fn plant_answered(&mut self, kind: &str, cast: &Cast) {
+        let Cast { call, start, talk, ids: [_, y, z], users: [p, q, r], ends: [a, b, c], .. } =
+            cast;
+        let end = start + talk;
+        let target = format!("{r}@h");
+        match kind {
             "ring-group" => {
-                self.add(call, 0, one);
-                self.add(call, 0, two(&y));
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&z, &e, &c)
-                        .invite(start + 0.15, &p, &r)
-                        .ring(start + 0.5)
-                        .cancel(start + 2.95),
-                );
+                self.add(*call, 0, cast.one());
+                self.add(*call, 0, cast.two(y));
+                let lost = Scenario::new(z, &cast.element, c).invite(start + 0.15, p, r);
+                self.add(*call, 0, lost.ring(start + 0.5).cancel(start + 2.95));
             }
             "blind" => {
-                let x = one.refer(start + 20.0, false, 2, &format!("{r}@h"), 202).said(
-                    start + 20.0,
-                    false,
-                    2,
-                    ReferredBy,
-                    &format!("{q}@h"),
-                );
-                self.add(call, 0, x.notify(start + 24.0, true, 3, 200));
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&y, &a, &c)
-                        .say(start + 20.4, ReferredBy, &format!("{q}@h"))
-                        .talk(start + 20.4, 2.0, start + talk, &p, &r),
-                );
+                let by = format!("{q}@h");
+                let one = cast.one().refer(start + 20.0, false, 2, &target, 202);
+                let one = one.said(start + 20.0, false, 2, ReferredBy, &by);
+                self.add(*call, 0, one.notify(start + 24.0, true, 3, 200));
+                let new = Scenario::new(y, a, c).say(start + 20.4, ReferredBy, &by);
+                self.add(*call, 0, new.talk(start + 20.4, 2.0, end, p, r));
             }
-            "attended" => {
+            _ => {
                 let dialog = format!("{y};t-{y};f-{y}");
-                let x = one.refer(start + 30.0, false, 2, &format!("{r}@h"), 202).said(
-                    start + 30.0,
-                    false,
-                    2,
-                    ReferToReplaces,
-                    &dialog,
-                );
-                self.add(call, 0, x);
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&y, &b, &c).talk(start + 20.0, 2.0, start + 31.0, &q, &r),
-                );
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&z, &a, &c).say(start + 30.3, Replaces, &dialog).talk(
-                        start + 30.3,
-                        0.2,
-                        start + talk,
-                        &p,
-                        &r,
-                    ),
-                );
+                let one = cast.one().refer(start + 30.0, false, 2, &target, 202);
+                self.add(*call, 0, one.said(start + 30.0, false, 2, ReferToReplaces, &dialog));
+                let consultation = Scenario::new(y, b, c);
+                self.add(*call, 0, consultation.talk(start + 20.0, 2.0, start + 31.0, q, r));
+                let new = Scenario::new(z, a, c).say(start + 30.3, Replaces, &dialog);
+                self.add(*call, 0, new.talk(start + 30.3, 0.2, end, p, r));
             }
+        }
+    }
+
+    fn plant_sent_on(&mut self, kind: &'static str, cast: &Cast) {
+        let Cast { call, start, talk, ids: [x, y, _], users: [p, q, r], ends: [a, b, c], .. } =
+            cast;
+        let end = start + talk;
+        let (target, element) = (format!("{r}@h"), &cast.element);
+        match kind {
             "redirect" => {
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&x, &a, &e).invite(start, &p, &q).fail(start + 0.2, 302).said(
-                        start + 0.2,
-                        false,
-                        1,
-                        RedirectContact,
-                        &format!("{r}@h"),
-                    ),
-                );
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&y, &a, &c).talk(start + 0.4, 2.0, start + talk, &p, &r),
-                );
+                let one = Scenario::new(x, a, element).invite(*start, p, q).fail(start + 0.2, 302);
+                self.add(*call, 0, one.said(start + 0.2, false, 1, RedirectContact, &target));
+                self.add(*call, 0, Scenario::new(y, a, c).talk(start + 0.4, 2.0, end, p, r));
             }
             "also" => {
-                let x = Scenario::new(&x, &a, &b).talk(start, 3.0, start + 20.0, &p, &q);
-                self.add(call, 0, x.said(start + 20.0, true, 9, Also, &format!("{r}@h")));
-                self.add(
-                    call,
-                    0,
-                    Scenario::new(&y, &b, &c).talk(start + 20.3, 2.0, start + talk, &q, &r),
-                );
+                let one = Scenario::new(x, a, b).talk(*start, 3.0, start + 20.0, p, q);
+                self.add(*call, 0, one.said(start + 20.0, true, 9, Also, &target));
+                self.add(*call, 0, Scenario::new(y, b, c).talk(start + 20.3, 2.0, end, q, r));
             }
             "refused" => {
                 // The transferor gives up, and the caller dials the target: two calls.
-                self.add(call, 0, one.refer(start + 20.0, false, 2, &format!("{r}@h"), 603));
+                self.add(*call, 0, cast.one().refer(start + 20.0, false, 2, &target, 603));
                 self.kinds.push(kind);
-                self.add(
-                    call + 1,
-                    0,
-                    Scenario::new(&y, &a, &c).talk(start + 25.0, 2.0, start + talk, &p, &r),
-                );
+                self.add(call + 1, 0, Scenario::new(y, a, c).talk(start + 25.0, 2.0, end, p, r));
             }
-            "two-sensors" => {
-                let again =
-                    Scenario::on_sensor(1, &x, &a, &e).talk(start, 3.0, start + talk, &p, &q);
-                self.add(call, 0, one);
-                self.add(call, 1, again);
+            _ => {
+                let again = Scenario::on_sensor(1, x, a, element);
+                self.add(*call, 0, cast.one());
+                self.add(*call, 1, again.talk(*start, 3.0, end, p, q));
             }
-            _ => self.add(call, 0, one),
         }
     }
 }
@@ -361,12 +362,9 @@ fn a_flood_of_equal_legs_stays_linear() {
             .collect();
         group(&outline_all(&legs), &RuleTable::default())
     };
-    let (small, large) = (flood(500), flood(2_000));
-    assert!(
-        large.comparisons < small.comparisons * 6,
-        "{} {}",
-        small.comparisons,
-        large.comparisons
-    );
-    assert!(large.left_out > 0, "what was not compared is counted");
+    // Two rules meet the flood with all their candidates (`numbers`, `refer`), the others with a few.
+    let flooded = flood(2_000);
+    let limit = 2_000 * 2 * CANDIDATES_PER_KEY_MAX as u64 + 2_000 * 8;
+    assert!(flooded.comparisons < limit, "{} of at most {limit}", flooded.comparisons);
+    assert!(flooded.left_out > 0, "what was not compared is counted");
 }

@@ -1,19 +1,19 @@
 //! Legs written as scenarios: who sends what to whom, when. The truth stands beside each in its test.
 
 use respool::base::{CaptureId, CaptureTime, Endpoint, RecordRef, SensorId};
-use respool::call::{Evidence, Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
+use respool::call::{Evidence, Grouping, LegOutline, RuleTable, group, outline_all};
 use respool::leg::{
     FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting,
 };
 use respool::sip::Method;
 
 /// The moment `seconds` after the epoch of the scenarios.
-pub fn at(seconds: f64) -> CaptureTime {
+pub(crate) fn at(seconds: f64) -> CaptureTime {
     CaptureTime::from_ns(1_704_067_200_000_000_000 + (seconds * 1e9).round() as i64)
 }
 
 /// `a` is 10.0.0.97:5060 and so on; anything else is parsed.
-pub fn end(name: &str) -> Endpoint {
+pub(crate) fn end(name: &str) -> Endpoint {
     match name.as_bytes() {
         [letter] => Endpoint::new([10, 0, 0, *letter].into(), 5060),
         _ => {
@@ -25,8 +25,8 @@ pub fn end(name: &str) -> Endpoint {
 
 /// Builds one leg: caller's element, callee's element, numbers.
 #[derive(Clone, Debug)]
-pub struct Scenario {
-    pub leg: Leg,
+pub(crate) struct Scenario {
+    pub(crate) leg: Leg,
     call_id: String,
     caller: Endpoint,
     callee: Endpoint,
@@ -36,11 +36,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    pub fn new(call_id: &str, caller: &str, callee: &str) -> Self {
+    pub(crate) fn new(call_id: &str, caller: &str, callee: &str) -> Self {
         Self::on_sensor(0, call_id, caller, callee)
     }
 
-    pub fn on_sensor(sensor: u16, call_id: &str, caller: &str, callee: &str) -> Self {
+    pub(crate) fn on_sensor(sensor: u16, call_id: &str, caller: &str, callee: &str) -> Self {
         Self {
             leg: Leg::new(SensorId(sensor), call_id.as_bytes()),
             call_id: call_id.to_owned(),
@@ -52,19 +52,19 @@ impl Scenario {
         }
     }
 
-    pub fn tags(mut self, from: &str, to: &str) -> Self {
+    pub(crate) fn tags(mut self, from: &str, to: &str) -> Self {
         self.from_tag = from.to_owned();
         self.to_tag = to.to_owned();
         self
     }
 
-    pub fn record(&mut self) -> RecordRef {
+    pub(crate) fn record(&mut self) -> RecordRef {
         self.record += 1;
         RecordRef { capture: CaptureId::default(), index: self.record }
     }
 
     /// Adds one message; `forward` is from the caller's element.
-    pub fn message(
+    pub(crate) fn message(
         &mut self,
         seconds: f64,
         forward: bool,
@@ -102,7 +102,7 @@ impl Scenario {
         key
     }
 
-    pub fn invite(mut self, seconds: f64, from: &str, to: &str) -> Self {
+    pub(crate) fn invite(mut self, seconds: f64, from: &str, to: &str) -> Self {
         let key = self.message(
             seconds,
             true,
@@ -120,22 +120,22 @@ impl Scenario {
         self.say(seconds, IdentifierKind::RequestUri, &format!("{to}@example.com"))
     }
 
-    pub fn ring(mut self, seconds: f64) -> Self {
+    pub(crate) fn ring(mut self, seconds: f64) -> Self {
         self.message(seconds, false, MessageKind::Response(180), (1, Method::Invite), true);
         self
     }
 
-    pub fn answer(self, seconds: f64) -> Self {
+    pub(crate) fn answer(self, seconds: f64) -> Self {
         self.fail(seconds, 200)
     }
 
     /// A final response to the INVITE.
-    pub fn fail(mut self, seconds: f64, status: u16) -> Self {
+    pub(crate) fn fail(mut self, seconds: f64, status: u16) -> Self {
         self.message(seconds, false, MessageKind::Response(status), (1, Method::Invite), true);
         self
     }
 
-    pub fn cancel(mut self, seconds: f64) -> Self {
+    pub(crate) fn cancel(mut self, seconds: f64) -> Self {
         self.message(
             seconds,
             true,
@@ -146,7 +146,7 @@ impl Scenario {
         self.fail(seconds + 0.1, 487)
     }
 
-    pub fn bye(mut self, seconds: f64, by_caller: bool) -> Self {
+    pub(crate) fn bye(mut self, seconds: f64, by_caller: bool) -> Self {
         self.message(seconds, by_caller, MessageKind::Request(Method::Bye), (9, Method::Bye), true);
         self.message(
             seconds + 0.05,
@@ -159,11 +159,11 @@ impl Scenario {
     }
 
     /// An identifier in a message of the caller's side, CSeq 1.
-    pub fn say(self, seconds: f64, kind: IdentifierKind, value: &str) -> Self {
+    pub(crate) fn say(self, seconds: f64, kind: IdentifierKind, value: &str) -> Self {
         self.said(seconds, true, 1, kind, value)
     }
 
-    pub fn said(
+    pub(crate) fn said(
         mut self,
         seconds: f64,
         forward: bool,
@@ -180,7 +180,7 @@ impl Scenario {
     }
 
     /// A REFER with its response, 0.1 s later.
-    pub fn refer(
+    pub(crate) fn refer(
         mut self,
         seconds: f64,
         by_caller: bool,
@@ -195,63 +195,59 @@ impl Scenario {
     }
 
     /// NOTIFY with the status in its sipfrag, from the transferee.
-    pub fn notify(self, seconds: f64, by_caller: bool, cseq: u32, status: u16) -> Self {
+    pub(crate) fn notify(self, seconds: f64, by_caller: bool, cseq: u32, status: u16) -> Self {
         let text = status.to_string();
         self.said(seconds, by_caller, cseq, IdentifierKind::SipfragStatus, &text)
     }
 
     /// An answered call: INVITE, 200 after `ring`, BYE at `until` by the caller.
-    pub fn talk(self, start: f64, ring: f64, until: f64, from: &str, to: &str) -> Self {
+    pub(crate) fn talk(self, start: f64, ring: f64, until: f64, from: &str, to: &str) -> Self {
         self.invite(start, from, to).ring(start + 0.1).answer(start + ring).bye(until, true)
     }
 }
 
 /// Legs of scenarios.
-pub fn legs(scenarios: &[Scenario]) -> Vec<Leg> {
+pub(crate) fn legs(scenarios: &[Scenario]) -> Vec<Leg> {
     scenarios.iter().map(|scenario| scenario.leg.clone()).collect()
 }
 
 /// What a run knows.
-pub struct Run {
-    pub outlines: Vec<LegOutline>,
-    pub grouping: Grouping,
+pub(crate) struct Run {
+    pub(crate) outlines: Vec<LegOutline>,
+    pub(crate) grouping: Grouping,
 }
 
-pub fn run_with(scenarios: &[Scenario], table: &RuleTable) -> Run {
+pub(crate) fn run_with(scenarios: &[Scenario], table: &RuleTable) -> Run {
     let outlines = outline_all(&legs(scenarios));
     let grouping = group(&outlines, table);
     Run { outlines, grouping }
 }
 
-pub fn run(scenarios: &[Scenario]) -> Run {
+pub(crate) fn run(scenarios: &[Scenario]) -> Run {
     run_with(scenarios, &RuleTable::default())
 }
 
 impl Run {
     /// Calls as sorted lists of Call-IDs.
-    pub fn calls(&self) -> Vec<Vec<String>> {
+    pub(crate) fn calls(&self) -> Vec<Vec<String>> {
         let name =
             |leg: &u32| String::from_utf8(self.outlines[*leg as usize].call_id.to_vec()).unwrap();
         self.grouping.groups.iter().map(|group| group.legs.iter().map(name).collect()).collect()
     }
 
-    pub fn joined(&self) -> Vec<&Evidence> {
+    pub(crate) fn joined(&self) -> Vec<&Evidence> {
         self.grouping.evidence.iter().filter(|found| found.is_joined()).collect()
-    }
-
-    pub fn joined_by(&self, rule: RuleName) -> usize {
-        self.joined().iter().filter(|found| found.rule == rule).count()
     }
 }
 
 /// The calls that a scenario must give, by Call-ID: `a+b c` is two calls.
-pub fn check(scenarios: &[Scenario], expect: &str) -> Run {
+pub(crate) fn check(scenarios: &[Scenario], expect: &str) -> Run {
     let run = run(scenarios);
     expect_calls(&run, expect);
     run
 }
 
-pub fn expect_calls(run: &Run, expect: &str) {
+pub(crate) fn expect_calls(run: &Run, expect: &str) {
     let mut expected: Vec<Vec<String>> =
         expect.split(' ').map(|call| call.split('+').map(str::to_owned).collect()).collect();
     let mut found = run.calls();

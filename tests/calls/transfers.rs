@@ -317,3 +317,41 @@ fn parties_over_time() {
     ];
     assert_eq!(spans, expect);
 }
+
+#[test]
+fn semi_attended_without_replaces() {
+    // 200 rings 300, gives up, and refers 100 to 300.
+    let x = first()
+        .refer(12.0, false, 2, "300@example.com", 202)
+        .notify(15.0, true, 3, 200)
+        .bye(16.0, false);
+    let consultation = |start: f64, cancel: f64| {
+        Scenario::new("c", "b", "c").invite(start, "200", "300").ring(start + 0.2).cancel(cancel)
+    };
+    let n = Scenario::new("n", "a", "c").talk(12.5, 2.0, 60.0, "100", "300");
+    let run = check(&[x.clone(), consultation(8.0, 11.8), n.clone()], "c+n+x");
+    let done = TransferOutcome::Completed;
+    expect_transfer(&run, TransferKind::SemiAttended, ["200", "100", "300"], done, Some(1));
+    // Given up long before, by another, or for a transfer that was refused.
+    check(&[x.clone(), consultation(5.0, 9.0), n.clone()], "c n+x");
+    let other = Scenario::new("c", "d", "c").invite(8.0, "201", "300").ring(8.2).cancel(11.8);
+    check(&[x, other, n], "c n+x");
+    let refused = first().refer(12.0, false, 2, "300@example.com", 603).bye(60.0, true);
+    check(&[refused, consultation(8.0, 11.8)], "c x");
+}
+
+#[test]
+fn sides_are_told_by_tag_where_one_address_serves_both() {
+    // Both telephones sit behind the element s.
+    let x = Scenario::new("x", "s", "s").invite(0.0, "100", "200").answer(2.0);
+    let x = x.refer(10.0, false, 2, "300@example.com", 202).bye(13.0, false);
+    let y = Scenario::new("y", "s", "c").talk(10.5, 2.0, 60.0, "100", "300");
+    let run = check(&[x, y], "x+y");
+    expect_transfer(
+        &run,
+        TransferKind::Blind,
+        ["200", "100", "300"],
+        TransferOutcome::Completed,
+        Some(1),
+    );
+}
