@@ -268,3 +268,26 @@ fn an_empty_run_has_no_calls() {
     let grouping = group(&outlines, &RuleTable::default());
     assert_eq!(merge(&outlines, &grouping, &[]).calls[0].started, CaptureTime::default());
 }
+
+/// The small worlds of the laws above hold evidence of every rule, joined and refused: else the laws
+/// would say nothing about it.
+#[test]
+fn the_worlds_exercise_every_rule() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let table = RuleTable::from_toml(
+        "merge = [\"proof\", \"strong\", \"medium\", \"weak\"]\nheader.token = [\"x-tok\"]",
+    )
+    .unwrap();
+    let mut joined = std::collections::BTreeSet::new();
+    let mut conflicts = 0;
+    for _ in 0..600 {
+        let legs = world().new_tree(&mut runner).unwrap().current();
+        let grouping = group_legs(&legs, &table);
+        joined.extend(grouping.evidence.iter().filter(|e| e.is_joined()).map(|e| e.rule));
+        conflicts += grouping.conflicts.len();
+    }
+    assert_eq!(joined.into_iter().collect::<Vec<_>>(), RuleName::ALL);
+    assert!(conflicts > 0);
+}

@@ -34,7 +34,7 @@ impl Dice {
 }
 
 /// What ties the legs of one planted call.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 19] = [
     "single",
     "single",
     "single",
@@ -50,6 +50,10 @@ const KINDS: [&str; 15] = [
     "also",
     "refused",
     "two-sensors",
+    "stray-icid",
+    "same-port",
+    "twice",
+    "reply",
 ];
 
 /// Who plays in one planted call.
@@ -141,6 +145,7 @@ impl World {
         match kind {
             "ring-group" | "blind" | "attended" => self.plant_answered(kind, &cast),
             "redirect" | "also" | "refused" | "two-sensors" => self.plant_sent_on(kind, &cast),
+            "stray-icid" | "same-port" | "twice" | "reply" => self.plant_look_alike(kind, &cast),
             _ => self.plant_hop(kind, &cast),
         }
     }
@@ -178,6 +183,49 @@ impl World {
         };
         self.add(*call, 0, two);
         self.add(*call, 0, one);
+    }
+
+    /// Two calls that look like one.
+    fn plant_look_alike(&mut self, kind: &'static str, cast: &Cast) {
+        let Cast { call, start, talk, ids: [x, y, _], users: [p, q, r], ends: [a, b, c], .. } =
+            cast;
+        let end = start + talk;
+        let (one, other) = match kind {
+            // A broken border writes the same icid into every call.
+            "stray-icid" => {
+                let other = Scenario::new(y, a, c).talk(start + 9.0, 2.0, end, p, r);
+                (cast.one().say(*start, Icid, "0"), other.say(start + 9.0, Icid, "0"))
+            }
+            // One telephone uses one port for two calls at a time.
+            "same-port" => {
+                let port = format!("{}:4000", a.split(':').next().unwrap());
+                let with = |leg: Scenario, from: f64, far: &str| {
+                    leg.said(from, true, 1, MediaAddress, &port).said(
+                        from + 2.0,
+                        false,
+                        1,
+                        MediaAddress,
+                        &far.replace("5060", "4000"),
+                    )
+                };
+                let other = Scenario::new(y, a, c).talk(start + 9.0, 2.0, end, p, r);
+                (with(cast.one(), *start, b), with(other, start + 9.0, c))
+            }
+            // A caller dials again at once.
+            "twice" => {
+                let one = Scenario::new(x, a, b).invite(*start, p, q).cancel(start + 4.0);
+                (one, Scenario::new(y, a, b).talk(start + 6.0, 3.0, end, p, q))
+            }
+            // A call back names the call that it answers.
+            _ => {
+                let one = Scenario::new(x, a, b).invite(*start, p, q).cancel(start + 20.0);
+                let back = Scenario::new(y, b, a).say(start + 90.0, InReplyTo, x);
+                (one, back.talk(start + 90.0, 3.0, start + 90.0 + talk, q, p))
+            }
+        };
+        self.kinds.push(kind);
+        self.add(*call, 0, one);
+        self.add(call + 1, 0, other);
     }
 
     fn plant_answered(&mut self, kind: &str, cast: &Cast) {
