@@ -110,3 +110,5 @@ pub const CANDIDATES_PER_KEY_MAX: usize = 64;
 pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
 /// Losses that days can name at all: bounds the work for a spool with millions of them.
 pub const LOSSES_NAMED_MAX: usize = 100_000;
+/// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
+pub const WHAT_IF_HEADERS_MAX: usize = 16;

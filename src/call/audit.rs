@@ -10,6 +10,7 @@ use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
 use super::rules::header_parts;
 use super::table::RuleTable;
+use crate::base::limits::WHAT_IF_HEADERS_MAX;
 use crate::base::{CaptureTime, Endpoint};
 use crate::leg::{Cdr, IdentifierKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,7 +253,8 @@ pub fn candidate_headers(outlines: &[LegOutline]) -> Vec<CandidateHeader> {
     found
 }
 
-/// The tables of the what-if rows: each rule that does not join now, and each candidate header.
+/// The tables of the what-if rows: each rule that does not join now, and the likeliest candidate
+/// headers, at most [`WHAT_IF_HEADERS_MAX`] of those listed.
 #[must_use]
 pub fn what_if_tables(table: &RuleTable, headers: &[CandidateHeader]) -> Vec<(String, RuleTable)> {
     let mut rows = Vec::new();
@@ -265,7 +267,11 @@ pub fn what_if_tables(table: &RuleTable, headers: &[CandidateHeader]) -> Vec<(St
             rows.push((rule.name().to_owned(), changed));
         }
     }
-    for header in headers {
+    let mut likely: Vec<&CandidateHeader> = headers.iter().collect();
+    likely.sort_by_key(|header| {
+        (std::cmp::Reverse((header.names_call_id, header.shared_values)), &header.name)
+    });
+    for header in likely.into_iter().take(WHAT_IF_HEADERS_MAX) {
         let mut changed = table.clone();
         let is_new = |names: &[String]| !names.contains(&header.name);
         if header.names_call_id > 0 && is_new(&table.call_id_headers) {

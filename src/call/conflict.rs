@@ -100,6 +100,16 @@ pub(super) const fn may_conflict(rule: RuleName, class: Class, is_corroborated: 
     rule.is_shared_value() && !matches!(class, Class::Proof) && !is_corroborated
 }
 
+/// Whether two legs were both answered, by different parties and at different moments.
+pub(super) fn disagree(one: &LegOutline, other: &LegOutline) -> bool {
+    let (Some(first), Some(second)) = (one.answered, other.answered) else {
+        return false;
+    };
+    let key = |leg: &LegOutline| number_key(&leg.called, NUMBERS_DIGITS);
+    let same_party = key(one).is_some() && key(one) == key(other);
+    !same_party && first.time.since_ns(second.time).saturating_abs() > FORK_WINDOW_NS
+}
+
 /// Two single legs know nothing yet that the evidence could contradict.
 fn are_in_conflict(one: &Group, other: &Group, tokens: &[Vec<u8>]) -> bool {
     let is_established = one.legs > 1 || other.legs > 1;

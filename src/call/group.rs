@@ -4,7 +4,7 @@
 //! Steps: keys, candidates, comparison, choice within a rule, union from the strongest evidence to
 //! the weakest. Every step sorts, so the order of the legs cannot matter.
 
-use super::conflict::{Conflict, Unions, may_conflict};
+use super::conflict::{Conflict, Unions, disagree, may_conflict};
 use super::discriminate::Demotion;
 use super::evidence::{Comparison, Evidence, Refusal};
 use super::index::{Candidates, candidates};
@@ -141,8 +141,9 @@ fn evidence_from(
     Some(Evidence { rule, class, left, right, joined, compared, records, tokens })
 }
 
-/// Joins by evidence, strongest class first. Within a class: what several rules say, then the rule's
-/// rank, then the nearer starts, then the legs. So the weakest link of a conflict is the one dropped.
+/// Joins by evidence, strongest class first. Within a class: legs that agree about the call before
+/// legs that do not, what several rules say before what one says, then the rule's rank, the nearer
+/// starts, the legs. So calls form first, and the weakest link between two of them is the one dropped.
 fn union(outlines: &[LegOutline], grouping: &mut Grouping) {
     let evidence = &mut grouping.evidence;
     let mut rules_of_pair: BTreeMap<(u32, u32), u32> = BTreeMap::new();
@@ -158,7 +159,10 @@ fn union(outlines: &[LegOutline], grouping: &mut Grouping) {
     order.sort_by_cached_key(|place| {
         let found = &evidence[*place];
         let apart_ns = start(found.left).since_ns(start(found.right)).saturating_abs();
-        (found.class, !is_corroborated(found), found.rule, apart_ns, found.left, found.right)
+        let strays = found.rule.is_shared_value()
+            && disagree(&outlines[found.left as usize], &outlines[found.right as usize]);
+        let doubt = (strays, !is_corroborated(found));
+        (found.class, doubt, found.rule, apart_ns, found.left, found.right)
     });
     let mut unions = Unions::new(outlines);
     for place in order {

@@ -130,7 +130,9 @@ fn pair_up(run: &[Entry], pairing: Pairing, found: &mut Candidates) {
             )
         };
         let near = seconds.get(start..end).unwrap_or_default();
-        found.left_out += near.len().saturating_sub(cap) as u64;
+        if !is_demoted {
+            found.left_out += near.len().saturating_sub(cap) as u64;
+        }
         for second in near.iter().take(cap).filter(|second| second.leg != first.leg) {
             found.pairs.push((first.leg.min(second.leg), first.leg.max(second.leg)));
         }

@@ -34,6 +34,15 @@ pub struct Failure {
     pub seen: Moment,
 }
 
+/// A BYE.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HangUp {
+    /// When it was seen first.
+    pub seen: Moment,
+    /// Whether the side that sent the first INVITE sent it.
+    pub by_caller: bool,
+}
+
 /// What the rules read of a leg.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LegOutline {
@@ -54,8 +63,8 @@ pub struct LegOutline {
     /// First final failure of an INVITE that opens a dialog; challenges (401, 407) and what only
     /// asks for another try (422, 494) are none.
     pub failed: Option<Failure>,
-    /// Last BYE to be seen first, with its sender.
-    pub hung_up: Option<(Moment, Endpoint)>,
+    /// The last BYE, by its first sight.
+    pub hung_up: Option<HangUp>,
     /// Sender of the first INVITE.
     pub source: Endpoint,
     /// Receiver of the last hop of the first INVITE.
@@ -88,7 +97,7 @@ impl LegOutline {
             .find(|(key, _)| opening(key))
             .or_else(|| messages.iter().find(|(key, _)| is_request(key, Method::Invite)));
         let first = invite.or_else(|| messages.first());
-        let hops = messages.iter().filter(|(key, _)| {
+        let mut hops = messages.iter().filter(|(key, _)| {
             invite.is_some_and(|(first, _)| {
                 opening(key)
                     && key.from_tag == first.from_tag
@@ -99,6 +108,9 @@ impl LegOutline {
             invite.and_then(|(key, _)| leg.invite_parties(key)).cloned().unwrap_or_default();
         let called =
             if parties.to_user.is_empty() { &parties.request_user } else { &parties.to_user };
+        // By tag: both sides may sit behind one address.
+        let by_caller =
+            |key: &FactKey| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
         let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
         Self {
             sensor: leg.sensor(),
@@ -114,17 +126,17 @@ impl LegOutline {
             hung_up: messages
                 .iter()
                 .rfind(|(key, _)| is_request(key, Method::Bye))
-                .map(|(key, times)| (Moment::of(times), key.source)),
+                .map(|(key, times)| HangUp { seen: Moment::of(times), by_caller: by_caller(key) }),
             source: first.map_or(Endpoint::UNKNOWN, |(key, _)| key.source),
             destination: hops
-                .last()
+                .next_back()
                 .or(first)
                 .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
             caller: parties.from_user.clone(),
             called: called.clone(),
             request_user: parties.request_user.clone(),
             dialogs: dialogs(&messages),
-            refers: refers(&messages, leg),
+            refers: refers(&messages, leg, by_caller),
             identifiers: leg
                 .identifiers()
                 .filter(|(identifier, _)| is_read(identifier.kind))
@@ -146,7 +158,7 @@ impl LegOutline {
     #[must_use]
     pub fn terminated(&self) -> Option<CaptureTime> {
         match (self.hung_up, self.answered) {
-            (Some((moment, _)), _) => Some(moment.time),
+            (Some(hang_up), _) => Some(hang_up.seen.time),
             (None, Some(_)) => None,
             (None, None) => self.failed.map(|failure| failure.seen.time),
         }

@@ -5,7 +5,7 @@
 use super::evidence::Evidence;
 use super::outline::{LegOutline, Moment};
 use super::rule::RuleName;
-use super::rules::transferee;
+use super::rules::{is_by_caller, transferee};
 use super::table::{CAUSE_WINDOW_NS, FORK_WINDOW_NS};
 use super::transactions::Refer;
 use super::uri::user_of;
@@ -145,20 +145,19 @@ impl Scene<'_> {
         if let Some(cancel) = leg.cancelled {
             tell(cancel, StoryKind::Cancelled);
         }
-        if let Some((moment, sender)) = leg.hung_up {
-            tell(moment, StoryKind::HungUp(other_than(&transferee(sender, leg), leg)));
+        if let Some(hang_up) = leg.hung_up {
+            tell(hang_up.seen, StoryKind::HungUp(transferee(!hang_up.by_caller, leg)));
         }
     }
 
     fn transfers(&self, number: u32, events: &mut Vec<StoryEvent>) {
         let leg = self.leg(number);
         for refer in &leg.refers {
-            let moved = transferee(refer.sender, leg);
             let new_leg = self.caused_by(number, refer);
             let transfer = Transfer {
-                kind: self.kind_of(refer),
-                transferor: other_than(&moved, leg),
-                transferee: moved,
+                kind: self.kind_of(number, refer),
+                transferor: transferee(!refer.by_caller, leg),
+                transferee: transferee(refer.by_caller, leg),
                 target: refer.target.as_deref().map(user_of).unwrap_or_default().to_vec(),
                 outcome: self.outcome_of(refer, new_leg),
                 new_leg,
@@ -167,12 +166,12 @@ impl Scene<'_> {
             events.push(StoryEvent { moment: refer.sent, leg: number, kind });
         }
         for (also, sighting) in leg.of_kind(IdentifierKind::Also) {
-            let moved = transferee(also.said_by, leg);
+            let by_caller = is_by_caller(also.said_by, leg);
             let new_leg = self.later_partners(RuleName::Refer, number, sighting.first).next();
             let transfer = Transfer {
                 kind: TransferKind::Also,
-                transferor: other_than(&moved, leg),
-                transferee: moved,
+                transferor: transferee(!by_caller, leg),
+                transferee: transferee(by_caller, leg),
                 target: user_of(&also.value).to_vec(),
                 outcome: self.by_answer(new_leg),
                 new_leg,
@@ -226,10 +225,15 @@ impl Scene<'_> {
         })
     }
 
-    /// A consultation that was answered before the REFER is attended.
-    fn kind_of(&self, refer: &Refer) -> TransferKind {
+    /// A consultation that was answered before the REFER is attended; one that was given up for it is
+    /// semi-attended too.
+    fn kind_of(&self, number: u32, refer: &Refer) -> TransferKind {
         let Some(dialog) = refer.replaces.as_deref() else {
-            return TransferKind::Blind;
+            let was_given_up = self.partners(RuleName::Refer, number).any(|other| {
+                let leg = self.leg(other);
+                leg.cancelled.is_some() && leg.answered.is_none() && leg.started < refer.sent
+            });
+            return if was_given_up { TransferKind::SemiAttended } else { TransferKind::Blind };
         };
         let consultation =
             self.legs.iter().find(|leg| *self.leg(**leg).call_id == *call_id_of(dialog));
@@ -314,10 +318,11 @@ impl Scene<'_> {
             }
             let leaves = self.legs.iter().map(|leg| self.leg(*leg)).find(|leg| {
                 leg.started < comes.started
-                    && leg.hung_up.is_some_and(|(end, _)| {
-                        end.time >= comes.started.time
-                            && end.time.since_ns(joined.time) <= CAUSE_WINDOW_NS
-                            && end.time < stays.ended
+                    && leg.hung_up.is_some_and(|hang_up| {
+                        let end = hang_up.seen.time;
+                        end >= comes.started.time
+                            && end.since_ns(joined.time) <= CAUSE_WINDOW_NS
+                            && end < stays.ended
                     })
             });
             let transferor = leaves.map_or(&stays.called, |leg| &leg.called).to_vec();

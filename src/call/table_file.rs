@@ -194,7 +194,7 @@ fn classes(names: &[String]) -> Result<Vec<Class>, RuleFileError> {
 /// Rounded to the microsecond, which is finer than any window needs.
 fn window(key: &str, seconds: f64) -> Result<i64, RuleFileError> {
     let hour = DISCRIMINATION_WINDOW_NS / NS_PER_S;
-    if !seconds.is_finite() || seconds < 0.0 || seconds > 3_600.0 {
+    if !(0.0..=3_600.0).contains(&seconds) {
         return Err(wrong(key, format!("{seconds} is not within 0 to {hour} seconds")));
     }
     #[expect(clippy::cast_possible_truncation, reason = "at most 3.6e9, checked above")]

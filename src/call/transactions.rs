@@ -2,7 +2,7 @@
 
 use super::outline::{Message, Moment, is_request, status_of};
 use crate::base::{CaptureTime, Endpoint};
-use crate::leg::{IdentifierKind, Leg};
+use crate::leg::{FactKey, IdentifierKind, Leg};
 use crate::sip::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,8 @@ pub struct Refer {
     pub cseq: u32,
     /// First sight of the REFER.
     pub sent: Moment,
+    /// Whether the side that sent the first INVITE sent it; false without INVITE.
+    pub by_caller: bool,
     /// Who sent it: the transferor's address.
     pub sender: Endpoint,
     /// Who got it: the transferee's address, behind the last hop.
@@ -85,8 +87,16 @@ pub(super) fn dialogs(messages: &[Message<'_>]) -> Vec<Dialog> {
         .collect()
 }
 
-pub(super) fn refers(messages: &[Message<'_>], leg: &Leg) -> Vec<Refer> {
-    let mut found: BTreeMap<(u32, &[u8]), (Refer, BTreeSet<Endpoint>)> = BTreeMap::new();
+/// A REFER and all its senders: the transferor, and proxies on the way.
+type Sent = (Refer, BTreeSet<Endpoint>);
+
+pub(super) fn refers(
+    messages: &[Message<'_>],
+    leg: &Leg,
+    by_caller: impl Fn(&FactKey) -> bool,
+) -> Vec<Refer> {
+    // By CSeq number and From tag: both sides count their own requests.
+    let mut found: BTreeMap<(u32, &[u8]), Sent> = BTreeMap::new();
     for (key, times) in messages {
         if is_request(key, Method::Refer) {
             let (refer, senders) =
@@ -95,6 +105,7 @@ pub(super) fn refers(messages: &[Message<'_>], leg: &Leg) -> Vec<Refer> {
                 });
             // Messages come by time, so the last hop has the last word.
             refer.receiver = key.destination;
+            refer.by_caller = by_caller(key);
             senders.insert(key.source);
         }
     }
@@ -132,6 +143,7 @@ pub(super) fn refers(messages: &[Message<'_>], leg: &Leg) -> Vec<Refer> {
 fn opened(cseq: u32, sent: Moment, sender: Endpoint) -> Refer {
     Refer {
         cseq,
+        by_caller: false,
         sent,
         sender,
         receiver: sender,

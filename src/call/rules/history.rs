@@ -11,10 +11,10 @@ use crate::call::uri::{number_key, user_of};
 use crate::leg::{Identifier, IdentifierKind, Sighting};
 
 /// Entries that say where a call came from; History-Info also lists where it goes.
-fn diverted_from<'a>(
-    leg: &'a LegOutline,
+fn diverted_from(
+    leg: &LegOutline,
     digits: usize,
-) -> impl Iterator<Item = (Vec<u8>, &'a Identifier, &'a Sighting)> {
+) -> impl Iterator<Item = (Vec<u8>, &Identifier, &Sighting)> {
     let own = number_key(&leg.called, digits);
     leg.of_kind(IdentifierKind::Diversion)
         .chain(leg.of_kind(IdentifierKind::HistoryInfo))

@@ -158,13 +158,12 @@ fn judge(
     Comparison::held(Class::Strong)
 }
 
-/// Two of the values were said from different sides of the leg.
+/// Two of the values were said from different sides of the leg: each by someone who did not say the
+/// other. A proxy on the way says both.
 fn has_both_sides(values: &[&[u8]], streams: &Streams<'_>) -> bool {
-    let mut sides = values.iter().map(|value| &streams[value].sayers);
-    let Some(first) = sides.next() else {
-        return false;
-    };
-    sides.any(|sayers| sayers != first)
+    let sides: BTreeSet<&BTreeSet<Endpoint>> =
+        values.iter().map(|value| &streams[value].sayers).collect();
+    sides.iter().any(|one| sides.iter().any(|other| !one.is_subset(other) && !other.is_subset(one)))
 }
 
 /// The element between two legs is an end of both: it took the offer on one and gave it on the other.

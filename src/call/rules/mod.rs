@@ -26,7 +26,7 @@ use crate::base::CaptureTime;
 use std::collections::BTreeMap;
 
 pub use header::{derived_base, header_parts};
-pub(super) use refer::{targets_of, transferee};
+pub(super) use refer::{is_by_caller, targets_of, transferee};
 
 /// What a comparison may look at besides the two legs.
 #[derive(Clone, Copy)]
@@ -81,8 +81,11 @@ pub fn pairings(rule: RuleName, table: &RuleTable) -> Vec<Pairing> {
     let pair = |first, second, window| Pairing { first, second, window };
     let any = Window::After(i64::MIN, i64::MAX);
     let near = Window::Near(ADJOIN_WINDOW_NS);
+    // Before the cause only what a consultation needs: its CANCEL.
     let caused = |window_ns: i64| {
-        pair(Role::Names, Role::Is, Window::After(0, window_ns.saturating_add(ADJOIN_WINDOW_NS)))
+        let (low, high) =
+            (table.fork_window_ns.saturating_neg(), window_ns.saturating_add(ADJOIN_WINDOW_NS));
+        pair(Role::Names, Role::Is, Window::After(low, high))
     };
     match rule {
         RuleName::CallId => vec![pair(Role::Other, Role::Other, near)],

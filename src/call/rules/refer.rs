@@ -18,6 +18,7 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
     for refer in leg.refers.iter().filter(|refer| refer.failed_with().is_none()) {
         if let Some(target) = &refer.target {
             keys.add_at(Role::Names, target_key(target), refer.sent.time);
+            keys.add_at(Role::Names, consultation_key(target), refer.sent.time);
         }
         if let Some(dialog) = &refer.target_dialog {
             keys.add(Role::Shared, call_id_key(DialogName::parse(dialog).call_id));
@@ -30,8 +31,15 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
     if leg.has_invite {
         for target in targets_of(leg) {
             keys.add(Role::Is, target_key(&target));
+            if let Some(cancel) = leg.cancelled {
+                keys.add_at(Role::Is, consultation_key(&target), cancel.time);
+            }
         }
     }
+}
+
+fn consultation_key(target: &[u8]) -> Vec<u8> {
+    [b"consultation ", &*target_key(target)].concat()
 }
 
 /// Call-IDs and targets share an index; a space keeps them apart.
@@ -62,6 +70,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
             best = best.or_better(compare_dialog(refer, dialog, b));
         }
         best = best.or_better(compare_refer(table, refer, a, b));
+        best = best.or_better(compare_consultation(table, refer, a, b));
     }
     for (also, sighting) in a.of_kind(IdentifierKind::Also) {
         let sent = Moment { time: sighting.first, record: sighting.record };
@@ -120,8 +129,47 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
             refer.referred_by.as_deref().unwrap_or_default(),
             named.unwrap_or_default(),
         )
-        .with("transferee", &transferee(refer.sender, a), &b.caller)
+        .with("transferee", &transferee(refer.by_caller, a), &b.caller)
         .with_text("transferee's address", refer.receiver, b.source)
+}
+
+/// Semi-attended without Replaces: the transferor rang the target, gave up with CANCEL when it sent
+/// the REFER to it, and the REFER went well.
+fn compare_consultation(
+    table: &RuleTable,
+    refer: &Refer,
+    a: &LegOutline,
+    b: &LegOutline,
+) -> Comparison {
+    let (Some(target), Some(cancel), None) = (&refer.target, b.cancelled, b.answered) else {
+        return Comparison::refused(Refusal::Absent("cancelled consultation"));
+    };
+    let after_ns = cancel.time.since_ns(refer.sent.time);
+    let window = table.fork_window_ns.saturating_neg()..=table.refer_window_ns;
+    let key = |user: &[u8]| number_key(user, table.numbers_digits);
+    let party = transferee(!refer.by_caller, a);
+    let Some(asked) = matching_target(b, target).filter(|_| b.has_invite) else {
+        return Comparison::refused(Refusal::Absent("cancelled consultation"));
+    };
+    let outcome = if let Some(status) = refer.failed_with() {
+        Comparison::refused(Refusal::Failed("REFER", status))
+    } else if b.started.time >= refer.sent.time || !window.contains(&after_ns) {
+        Comparison::refused(Refusal::OutsideWindow("CANCEL of the consultation", after_ns))
+    } else if refer.sender.address != b.source.address
+        || key(&party).is_none()
+        || key(&party) != key(&b.caller)
+    {
+        Comparison::refused(Refusal::Differs("transferor"))
+    } else {
+        let token = [&token_of(a, refer.sent)[..], b" after consultation"].concat();
+        Comparison::held(Class::Strong).token(&token)
+    };
+    outcome
+        .with("Refer-To and the consultation's target", target, &asked)
+        .with_text("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
+        .with("transferor", &party, &b.caller)
+        .with_text("transferor's address", refer.sender, b.source)
+        .at(&[refer.sent.record, cancel.record])
 }
 
 fn token_of(leg: &LegOutline, sent: Moment) -> Vec<u8> {
@@ -137,7 +185,7 @@ fn judge_transferee(
 ) -> Comparison {
     let same_address = refer.receiver.address == b.source.address;
     let key = |user: &[u8]| number_key(user, table.numbers_digits);
-    let party = key(&transferee(refer.sender, a));
+    let party = key(&transferee(refer.by_caller, a));
     let same_party = party.is_some() && party == key(&b.caller);
     let mut says = b.of_kind(IdentifierKind::ReferredBy).peekable();
     let is_replacing = refer.replaces.as_deref().is_some_and(|dialog| {
@@ -164,10 +212,14 @@ fn judge_transferee(
     }
 }
 
-/// The party that was asked to call: the other one than the sender. The sender is the caller when
-/// it is where the first INVITE came from.
-pub(in crate::call) fn transferee(sender: Endpoint, leg: &LegOutline) -> Vec<u8> {
-    if sender.address == leg.source.address { leg.called.to_vec() } else { leg.caller.to_vec() }
+/// The party that was asked to call: the other one than the sender.
+pub(in crate::call) fn transferee(by_caller: bool, leg: &LegOutline) -> Vec<u8> {
+    if by_caller { leg.called.to_vec() } else { leg.caller.to_vec() }
+}
+
+/// Whether the caller's side said something with a BYE: as the BYE's tag says, else the address.
+pub(in crate::call) fn is_by_caller(said_by: Endpoint, leg: &LegOutline) -> bool {
+    leg.hung_up.map_or(said_by.address == leg.source.address, |hang_up| hang_up.by_caller)
 }
 
 fn outside(
@@ -199,9 +251,9 @@ fn compare_also(
 ) -> Comparison {
     let found = matching_target(b, also);
     let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
-    let is_caller = sender.address == a.source.address;
+    let is_caller = is_by_caller(sender, a);
     let receiver = if is_caller { a.destination } else { a.source };
-    let party = transferee(sender, a);
+    let party = transferee(is_caller, a);
     let key = |user: &[u8]| number_key(user, table.numbers_digits);
     let outcome = if found.is_none() || !b.has_invite {
         Comparison::refused(Refusal::Differs("target"))

@@ -1,0 +1,145 @@
+//! Audits: what was counted too much, what nearly joined, what another rule or header would do.
+
+use super::support::*;
+use respool::base::{CaptureTime, NS_PER_S, SensorId};
+use respool::call::{Audit, AuditFilter, Class, MergedCalls, RuleName, RuleTable, audit, merge};
+use respool::leg::{Bye, Cdr, IdentifierKind::*};
+use respool::report::audit::{Audited, audit_json, audit_text, channel_hours};
+
+/// One CDR per leg, from its outline.
+fn cdrs(run: &Run) -> Vec<Cdr> {
+    (0u32..)
+        .zip(&run.outlines)
+        .map(|(leg, outline)| Cdr {
+            leg,
+            sequence: 0,
+            sensor: SensorId(0),
+            call_id: outline.call_id.clone(),
+            caller: outline.caller.clone(),
+            called: outline.called.clone(),
+            started: outline.started.time,
+            ended: outline.ended,
+            connected: outline.answered.map(|answer| answer.time),
+            progressed: None,
+            source: outline.source,
+            destination: outline.destination,
+            last_response: 200,
+            bye: Bye::ByeConfirmed,
+            hung_up_by: None,
+            vendor_cut: None,
+            only_when_cut: false,
+            branches: 1,
+            has_media: false,
+            vendor_blind: false,
+        })
+        .collect()
+}
+
+/// Two joined legs of 60 s that overlap, two that only numbers would join, two tied by a token.
+fn world() -> (Run, Vec<Cdr>, MergedCalls, Audit) {
+    let leg = |id: &str, start: f64, to: &str| {
+        Scenario::new(id, "a", "p").talk(start, 2.0, start + 59.95, "4930100", to)
+    };
+    let token = |id: &str, start: f64| {
+        leg(id, start, id).say(start, Header, "x-asterisk-linkedid: 1.7\x1b")
+    };
+    let scenarios = [
+        leg("a1", 0.0, "700"),
+        leg("a2", 0.0, "800").say(0.0, Header, "x-cid: a1"),
+        leg("b1", 100.0, "900"),
+        leg("b2", 105.0, "900"),
+        token("c1", 200.0),
+        token("c2", 230.0),
+    ];
+    let run = check(&scenarios, "a1+a2 b1 b2 c1 c2");
+    let cdrs = cdrs(&run);
+    let merged = merge(&run.outlines, &run.grouping, &cdrs);
+    let found = audit(&run.outlines, &run.grouping, &merged, &cdrs, &RuleTable::default());
+    (run, cdrs, merged, found)
+}
+
+#[test]
+fn costs_near_misses_and_what_if() {
+    let (run, cdrs, _, found) = world();
+    assert_eq!(found.calls.len(), 1);
+    let worst = &found.calls[0];
+    assert_eq!((worst.call, worst.channels, worst.concurrent_max), (0, 2, 2));
+    assert_eq!(worst.cost_ns, 60 * NS_PER_S);
+    let misses: Vec<(RuleName, u32, u32, i64)> = found
+        .near_misses
+        .iter()
+        .map(|miss| (&run.grouping.evidence[miss.evidence], miss.cost_ns))
+        .map(|(evidence, cost_ns)| (evidence.rule, evidence.left, evidence.right, cost_ns))
+        .collect();
+    assert_eq!(misses, [(RuleName::Numbers, 2, 3, 55 * NS_PER_S)]);
+    let rows: Vec<(&str, usize, i64)> =
+        found.what_if.iter().map(|row| (row.name.as_str(), row.joins, row.saved_ns)).collect();
+    let expect = [
+        ("numbers", 1, 55 * NS_PER_S),
+        ("header x-asterisk-linkedid", 1, 30 * NS_PER_S),
+        ("history", 0, 0),
+        ("recording", 0, 0),
+    ];
+    assert_eq!(rows, expect);
+    for row in &found.what_if {
+        let mut all: Vec<usize> = row.cdr_groups.iter().flatten().copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..cdrs.len()).collect::<Vec<_>>(), "every CDR is in one group");
+    }
+    let header = &found.headers[0];
+    assert_eq!(
+        (header.name.as_str(), header.legs, header.shared_values),
+        ("x-asterisk-linkedid", 2, 1)
+    );
+    assert_eq!((found.headers[1].name.as_str(), found.headers[1].names_call_id), ("x-cid", 1));
+}
+
+#[test]
+fn filters() {
+    let (run, _, merged, _) = world();
+    let keeps = |filter: AuditFilter| -> Vec<usize> {
+        let kept = merged.calls.iter().enumerate();
+        kept.filter(|(_, call)| filter.keeps(call, &run.outlines, &run.grouping))
+            .map(|(place, _)| place)
+            .collect()
+    };
+    let all = AuditFilter::default;
+    assert_eq!(keeps(all()), [0, 1, 2, 3, 4]);
+    assert_eq!(keeps(AuditFilter { from: Some(at(210.0)), ..all() }), [3, 4]);
+    assert_eq!(keeps(AuditFilter { until: Some(at(100.0)), ..all() }), [0]);
+    assert_eq!(keeps(AuditFilter { until: Some(CaptureTime::MIN), ..all() }), [0usize; 0]);
+    assert_eq!(keeps(AuditFilter { number: Some(b"800".to_vec()), ..all() }), [0]);
+    assert_eq!(keeps(AuditFilter { address: Some([10, 0, 0, 1].into()), ..all() }), [0usize; 0]);
+    assert_eq!(keeps(AuditFilter { rule: Some(RuleName::Header), ..all() }), [0]);
+    assert_eq!(keeps(AuditFilter { class: Some(Class::Proof), ..all() }), [0usize; 0]);
+}
+
+#[test]
+fn text_and_json_say_the_same_and_escape() {
+    let (run, _, merged, found) = world();
+    let audited = Audited {
+        audit: &found,
+        outlines: &run.outlines,
+        grouping: &run.grouping,
+        merged: &merged,
+    };
+    let text = audit_text(audited, 10);
+    let json = audit_json(audited);
+    for line in [
+        "calls counted as more than one channel: 1",
+        "call 0: 2 channels for one, 2 at once, 0.016 channel-hours too much",
+        "  by header strong: a1 and a2",
+        "  2.000 s leg 0: 700 answers",
+        "  0.015 channel-hours: numbers weak: b1 and b2 (holds, but its class is not in the merge set)",
+        "  header x-asterisk-linkedid: 0.008 channel-hours less, 1 joins, 0 conflicts",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line:?} not in\n{text}");
+    }
+    assert!(!text.contains('\x1b'));
+    assert_eq!(json["calls"][0]["legs"], serde_json::json!(["a1", "a2"]));
+    assert_eq!(json["calls"][0]["cost_channel_ns"], 60 * NS_PER_S);
+    assert_eq!(json["near_misses"][0]["rule"], "numbers");
+    assert_eq!(json["what_if"][0]["name"], "numbers");
+    assert_eq!(channel_hours(i64::MAX), "2562047.788");
+    assert_eq!(channel_hours(-1), "0.000");
+}
