@@ -3,7 +3,11 @@
 //! Compared per file: the Call-IDs with an INVITE, and which of them were answered (2xx to an INVITE), hung
 //! up (BYE) and cancelled (487). Every difference is listed below with its cause, found by hand.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
 
 mod common;
 

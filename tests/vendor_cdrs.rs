@@ -4,7 +4,11 @@
 //! it put into its database. Everything must be equal, to the millisecond, but for the cases that the
 //! sniffer itself decides by its wall clock; those are named below, each with its reason.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
 
 mod common;
 

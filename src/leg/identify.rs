@@ -32,7 +32,7 @@ pub(super) fn identify(
         MessageKind::Request(Method::Refer) => found.refer(message),
         MessageKind::Request(Method::Notify) => found.notify(message),
         MessageKind::Request(Method::Bye) => {
-            found.user_hosts(message, HeaderName::Also, IdentifierKind::Also)
+            found.user_hosts(message, HeaderName::Also, IdentifierKind::Also);
         }
         MessageKind::Response(300..=399) if key.cseq_method == Method::Invite => {
             found.user_hosts(message, HeaderName::Contact, IdentifierKind::RedirectContact);

@@ -2,15 +2,19 @@
 
 pub mod audit;
 pub mod check;
+#[cfg(test)]
+mod check_tests;
 pub mod escape;
 pub mod explain;
 pub mod format;
+pub mod history;
 pub mod json;
 pub mod ladder;
 mod sentences;
 pub mod text;
 
 pub use check::{CheckReport, InputFile, InputReport};
+pub use history::{HistoryReport, ScenarioHistory};
 pub use json::json;
 pub use sentences::why;
 pub use text::{TextStyle, text};

@@ -142,6 +142,7 @@ fn report(
             .iter()
             .find_map(|unit| unit.calls.as_ref())
             .map(|calls| calls.calls.len() as u64),
+        license: None,
         input: input(found),
     }
 }

@@ -9,6 +9,7 @@ use crate::call::{Branch, Evidence, branches};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, ScenarioVerdict};
+use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
 use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
@@ -177,7 +178,7 @@ fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Erro
         .iter()
         .map(|found| match &found.joined {
             Ok(()) => "joined".to_owned(),
-            Err(refusal) => format!("{refusal:?}"),
+            Err(refusal) => refusal_text(refusal),
         })
         .collect();
     let rows: Vec<EvidenceRow<'_>> = evidence

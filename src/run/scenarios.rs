@@ -2,26 +2,24 @@
 
 use super::config::CheckConfig;
 use super::reconstruct::Reconstruction;
-use crate::call::{Grouping, LegOutline, MergedCalls, RuleTable, group, merge, outline_all};
+use crate::call::{Grouping, MergedCalls, RuleTable, group, merge, outline_all};
 use crate::channel::Groups;
 use crate::leg::Cdr;
 use crate::license::Scenario;
 
 /// One scenario, ready to be counted.
 #[derive(Debug)]
-pub struct ScenarioUnits<'f> {
+pub(super) struct ScenarioUnits<'f> {
     /// Which.
-    pub scenario: Scenario,
+    pub(super) scenario: Scenario,
     /// Its CDRs.
-    pub cdrs: &'f [Cdr],
+    pub(super) cdrs: &'f [Cdr],
     /// What makes one unit of counting.
-    pub groups: Groups,
+    pub(super) groups: Groups,
     /// The calls, where the scenario merges.
-    pub calls: Option<MergedCalls>,
+    pub(super) calls: Option<MergedCalls>,
     /// Why legs were joined or not; with `calls`.
-    pub grouping: Option<Grouping>,
-    /// What the rules saw of the legs; with `calls`.
-    pub outlines: Vec<LegOutline>,
+    pub(super) grouping: Option<Grouping>,
 }
 
 /// Every scenario that the captures allow, `as-is` first.
@@ -39,7 +37,6 @@ fn as_is(found: &Reconstruction) -> ScenarioUnits<'_> {
         groups: Groups::singles(found.cdrs.len()),
         calls: None,
         grouping: None,
-        outlines: Vec::new(),
     }
 }
 
@@ -53,6 +50,5 @@ fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f>
         groups: Groups::of(&calls.cdr_groups, found.cdrs.len()),
         calls: Some(calls),
         grouping: Some(grouping),
-        outlines,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A folder of the shared corpora; absent, and said so, where they are not on this machine.
-pub fn corpora(folder: &str) -> Option<PathBuf> {
+pub(crate) fn corpora(folder: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
     let root = std::env::var_os("RESPOOL_CORPORA").map_or(beside, PathBuf::from);
     let path = root.join(folder);
