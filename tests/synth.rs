@@ -1,6 +1,9 @@
 //! Laws of the generator: the same seed gives the same bytes; truth and layout agree; other programs
 //! read what it writes (tshark, tar and zstd, where they are installed).
 
+// The helpers of a test file are tests too: what fails there fails the test.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use respool::base::CaptureTime;
 use respool::cli::synth::{SynthArguments, run};
 use respool::synth::{

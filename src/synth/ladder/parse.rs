@@ -71,6 +71,15 @@ struct RawLine {
     shift_ns: i64,
 }
 
+/// A `repeat` that was not ended yet.
+struct Block {
+    number: usize,
+    turns: u32,
+    period_ns: i64,
+    /// Line numbers and texts.
+    lines: Vec<(usize, String)>,
+}
+
 fn error<T>(line: usize, message: impl Into<String>) -> Result<T, LadderError> {
     Err(LadderError { line, message: message.into() })
 }
@@ -130,7 +139,7 @@ pub(super) fn endpoint(text: &str, default_port: u16) -> Option<Endpoint> {
 /// Takes `repeat` blocks apart: every line of them once a turn.
 fn unrolled(text: &str) -> Result<Vec<RawLine>, LadderError> {
     let mut lines: Vec<RawLine> = Vec::new();
-    let mut open: Option<(usize, u32, i64, Vec<(usize, String)>)> = None;
+    let mut open: Option<Block> = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let split = words(number, line)?;
@@ -147,16 +156,16 @@ fn unrolled(text: &str) -> Result<Vec<RawLine>, LadderError> {
                 let [_, turns, every, period] = split.as_slice() else { return Err(wrong()) };
                 let turns = turns.parse().ok().filter(|_| every == "every").ok_or_else(wrong)?;
                 let period_ns = seconds_ns(period).ok_or_else(wrong)?;
-                open = Some((number, turns, period_ns, Vec::new()));
+                open = Some(Block { number, turns, period_ns, lines: Vec::new() });
             }
             Some("end") => {
-                let Some((_, turns, period_ns, block)) = open.take() else {
+                let Some(block) = open.take() else {
                     return error(number, "'end' without 'repeat'");
                 };
-                for turn in 0..turns {
-                    for (number, line) in &block {
+                for turn in 0..block.turns {
+                    for (number, line) in &block.lines {
                         let line = line.replace("{n}", &(turn + 1).to_string());
-                        let shift_ns = i64::from(turn).saturating_mul(period_ns);
+                        let shift_ns = i64::from(turn).saturating_mul(block.period_ns);
                         lines.push(RawLine {
                             number: *number,
                             words: words(*number, &line)?,
@@ -169,13 +178,13 @@ fn unrolled(text: &str) -> Result<Vec<RawLine>, LadderError> {
                 }
             }
             Some(_) => match &mut open {
-                Some((_, _, _, block)) => block.push((number, line.to_owned())),
+                Some(block) => block.lines.push((number, line.to_owned())),
                 None => lines.push(RawLine { number, words: split, shift_ns: 0 }),
             },
         }
     }
     match open {
-        Some((number, ..)) => error(number, "'repeat' without 'end'"),
+        Some(block) => error(block.number, "'repeat' without 'end'"),
         None => Ok(lines),
     }
 }
