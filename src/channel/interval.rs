@@ -96,3 +96,41 @@ pub fn union(intervals: &mut Vec<Interval>) {
         joins
     });
 }
+
+/// Most of some intervals at one moment, and the first such moment; absent without intervals. For
+/// units other than channels: channels of a codec, registrations.
+#[must_use]
+pub fn most_at_once(intervals: &[Interval]) -> Option<(u64, CaptureTime)> {
+    let starts = intervals.iter().map(|interval| (interval.start_ns, 1i64));
+    let ends = intervals.iter().map(|interval| (interval.end_ns, -1));
+    let mut changes: Vec<(i64, i64)> = starts.chain(ends).collect();
+    // At one moment ends sort before starts: half-open.
+    changes.sort_unstable();
+    let (mut up, mut most) = (0i64, None);
+    for (moment, change) in changes {
+        up += change;
+        if change > 0 && most.is_none_or(|(channels, _)| up > channels) {
+            most = Some((up, moment));
+        }
+    }
+    most.map(|(channels, moment)| (channels.unsigned_abs(), CaptureTime::from_ns(moment)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_at_once_is_half_open() {
+        let of = |pairs: &[(i64, i64)]| {
+            let intervals: Vec<Interval> = pairs
+                .iter()
+                .map(|(start_ns, end_ns)| Interval { start_ns: *start_ns, end_ns: *end_ns })
+                .collect();
+            most_at_once(&intervals).map(|(most, at)| (most, at.ns()))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(0, 5), (5, 9)]), Some((1, 0)));
+        assert_eq!(of(&[(0, 6), (5, 9), (5, 7), (6, 8)]), Some((3, 5)));
+    }
+}

@@ -7,6 +7,7 @@ pub mod escape;
 pub mod format;
 pub mod history;
 pub mod json;
+pub mod readings;
 mod sentences;
 pub mod text;
 
