@@ -2,8 +2,11 @@
 
 use super::reading::{Cut, Edges, Span};
 use super::unit::CdrTimes;
-use crate::base::{CaptureTime, NS_PER_MS, NS_PER_S};
+use crate::base::{CaptureTime, NS_PER_S};
 use crate::leg::Cdr;
+
+const NS_PER_US: i64 = 1_000;
+const US_PER_MS: i64 = 1_000;
 
 /// Half-open interval in nanoseconds; never empty.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -71,13 +74,14 @@ impl Edges {
 
     /// Where the interval of a call that ends at a moment ends. Keeps the order of moments.
     ///
-    /// Whole seconds, both inside: as in the sniffer, an end counts for the next second when it lies
-    /// more than 1 ms behind the full one (facts E, tools_global.h:83).
+    /// Whole seconds, both inside: as in the sniffer, which counts in microseconds, an end counts for
+    /// the next second when it lies more than 1000 us behind the full one (facts E,
+    /// tools_global.h:83).
     pub(super) const fn end_ns(self, end: CaptureTime) -> i64 {
         match self {
             Self::Exact => end.ns(),
             Self::WholeSeconds => {
-                let behind = end.ns().rem_euclid(NS_PER_S) > NS_PER_MS;
+                let behind = end.ns().rem_euclid(NS_PER_S) / NS_PER_US > US_PER_MS;
                 let last = end.floor_seconds() + if behind { 1 } else { 0 };
                 (last + 1).saturating_mul(NS_PER_S)
             }

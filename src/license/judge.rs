@@ -244,7 +244,6 @@ fn coverage_caveats(
     let strict = Question { accept_loss: false, ..question.clone() };
     let with_first_open = judge_reading(&history.days, &first_open, &strict, question.reading);
     if judged.outcome == Outcome::Lifts
-        && with_first_open.run_days_at_most > GRACE_DAYS
         && with_first_open.outcome == Outcome::CannotTell
         && !question.accept_loss
     {

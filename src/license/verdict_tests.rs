@@ -187,11 +187,20 @@ fn a_verdict_that_rests_on_hiding_calls_says_so() {
     for cdr in &mut hotline.cdrs {
         cdr.caller = (*b"100000").into();
         cdr.source = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5_060);
+        cdr.destination = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 5_060);
     }
     let found = verdict(&hotline, &question(3));
     assert_eq!(found.judged.outcome, Outcome::Lifts);
     let expect = Caveat::RestsOnDeduplication { groups: 16, legs: 48, otherwise: Outcome::Stays };
     assert_eq!(found.caveats[0], expect);
+    // Without addresses nothing is evident.
+    for cdr in &mut hotline.cdrs {
+        cdr.destination = Endpoint::UNKNOWN;
+    }
+    assert_eq!(verdict(&hotline, &question(3)).caveats, []);
+    for cdr in &mut hotline.cdrs {
+        cdr.destination = cdr.source;
+    }
     // With a limit far above, it is said but nothing hangs on it.
     let found = verdict(&hotline, &question(100));
     assert_eq!(found.caveats[0], Caveat::HidesDifferentCalls { groups: 16, legs: 48 });
