@@ -1,7 +1,7 @@
 //! Tests of the verdict: runs, losses at both bounds, caveats, readings.
 
 use super::coverage::Coverage;
-use super::judge::{Evidence, judge};
+use super::judge::{Evidence, judge, judge_reading, judge_readings};
 use super::verdict::*;
 use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
 use crate::channel::evident::SameHop;
@@ -232,4 +232,41 @@ fn pinned_axes_leave_only_their_readings_to_compare() {
     assert_eq!(found.agreement.readings, 3_072 / 6);
     assert!(found.agreement.flips.iter().all(|flip| flip.axis.name() != "over"));
     assert_ne!(found.reading, Reading::documented());
+}
+
+/// Sharing work over readings changes none of them.
+#[test]
+fn every_reading_is_judged_as_if_it_were_alone() {
+    let mut mixed = spool(&[2, 4, 3, 4, 4]);
+    for (index, cdr) in mixed.cdrs.iter_mut().enumerate() {
+        cdr.branches = 1 + u16::from(index % 3 == 0);
+        cdr.last_response = if index % 4 == 0 { 487 } else { 200 };
+        cdr.caller = format!("10000{}", index % 3).into_bytes().into();
+        cdr.only_when_cut = index % 5 == 0;
+    }
+    lose(&mut mixed, 3);
+    let question = question(2);
+    let units = Units::new(&mixed.cdrs, &Groups::singles(mixed.cdrs.len()));
+    let evidence = Evidence {
+        units: &units,
+        calendar: &mixed.calendar,
+        coverage: &mixed.coverage,
+        distinct: &SameHop(&mixed.cdrs),
+    };
+    let uncertain: Vec<bool> =
+        mixed.coverage.by_day(&mixed.calendar).iter().map(|day| day.is_lower_bound()).collect();
+    let together = judge_readings(evidence, &question);
+    assert_eq!(together.len(), question.readings.len());
+    let mut outcomes = [0, 0, 0];
+    for (reading, judged) in &together {
+        let days = units.history(&mixed.calendar, reading.count).days;
+        let alone = judge_reading(&days, &uncertain, &question, *reading);
+        assert_eq!(judged, &alone, "{reading}");
+        outcomes[judged.outcome as usize] += 1;
+    }
+    let verdict = judge(Scenario::AsIs, evidence, &question);
+    let agreement = &verdict.agreement;
+    assert_eq!([agreement.lifts, agreement.stays, agreement.cannot_tell], outcomes);
+    assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
+    assert_eq!(verdict.judged, together[0].1);
 }
