@@ -17,7 +17,8 @@ impl<F: Fn(usize, usize) -> bool> Distinct for F {
 }
 
 /// Two answered dialogs of one sensor between the same two hosts are two calls: one call crosses a
-/// hop once. CDRs of one leg (a split by timeout, a reused Call-ID) are not judged.
+/// hop once. CDRs of one leg (a split by timeout, a reused Call-ID) are not judged, nor are CDRs
+/// without addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct SameHop<'a>(pub &'a [Cdr]);
 
@@ -27,7 +28,10 @@ impl Distinct for SameHop<'_> {
             return false;
         };
         let hop = |cdr: &Cdr| (cdr.sensor, cdr.source.address, cdr.destination.address);
-        first.connected.is_some()
+        let known =
+            !first.source.address.is_unspecified() && !first.destination.address.is_unspecified();
+        known
+            && first.connected.is_some()
             && other.connected.is_some()
             && hop(first) == hop(other)
             && first.call_id != other.call_id

@@ -2,8 +2,11 @@
 
 use super::reading::{Cut, Edges, Span};
 use super::unit::CdrTimes;
-use crate::base::{CaptureTime, NS_PER_MS, NS_PER_S};
+use crate::base::{CaptureTime, NS_PER_S};
 use crate::leg::Cdr;
+
+const NS_PER_US: i64 = 1_000;
+const US_PER_MS: i64 = 1_000;
 
 /// Half-open interval in nanoseconds; never empty.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -71,13 +74,14 @@ impl Edges {
 
     /// Where the interval of a call that ends at a moment ends. Keeps the order of moments.
     ///
-    /// Whole seconds, both inside: as in the sniffer, an end counts for the next second when it lies
-    /// more than 1 ms behind the full one (facts E, tools_global.h:83).
+    /// Whole seconds, both inside: as in the sniffer, which counts in microseconds, an end counts for
+    /// the next second when it lies more than 1000 us behind the full one (facts E,
+    /// tools_global.h:83).
     pub(super) const fn end_ns(self, end: CaptureTime) -> i64 {
         match self {
             Self::Exact => end.ns(),
             Self::WholeSeconds => {
-                let behind = end.ns().rem_euclid(NS_PER_S) > NS_PER_MS;
+                let behind = end.ns().rem_euclid(NS_PER_S) / NS_PER_US > US_PER_MS;
                 let last = end.floor_seconds() + if behind { 1 } else { 0 };
                 (last + 1).saturating_mul(NS_PER_S)
             }
@@ -95,4 +99,42 @@ pub fn union(intervals: &mut Vec<Interval>) {
         }
         joins
     });
+}
+
+/// Most of some intervals at one moment, and the first such moment; absent without intervals. For
+/// units other than channels: channels of a codec, registrations.
+#[must_use]
+pub fn most_at_once(intervals: &[Interval]) -> Option<(u64, CaptureTime)> {
+    let starts = intervals.iter().map(|interval| (interval.start_ns, 1i64));
+    let ends = intervals.iter().map(|interval| (interval.end_ns, -1));
+    let mut changes: Vec<(i64, i64)> = starts.chain(ends).collect();
+    // At one moment ends sort before starts: half-open.
+    changes.sort_unstable();
+    let (mut up, mut most) = (0i64, None);
+    for (moment, change) in changes {
+        up += change;
+        if change > 0 && most.is_none_or(|(channels, _)| up > channels) {
+            most = Some((up, moment));
+        }
+    }
+    most.map(|(channels, moment)| (channels.unsigned_abs(), CaptureTime::from_ns(moment)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_at_once_is_half_open() {
+        let of = |pairs: &[(i64, i64)]| {
+            let intervals: Vec<Interval> = pairs
+                .iter()
+                .map(|(start_ns, end_ns)| Interval { start_ns: *start_ns, end_ns: *end_ns })
+                .collect();
+            most_at_once(&intervals).map(|(most, at)| (most, at.ns()))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(0, 5), (5, 9)]), Some((1, 0)));
+        assert_eq!(of(&[(0, 6), (5, 9), (5, 7), (6, 8)]), Some((3, 5)));
+    }
 }

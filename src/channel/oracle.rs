@@ -117,7 +117,7 @@ fn naive_interval(cdr: &Cdr, r: CountReading) -> Option<(i64, i64)> {
     if r.edges == Edges::Exact {
         return (start < end).then_some((start, end));
     }
-    let last = end.div_euclid(S) + i64::from(end.rem_euclid(S) > 1_000_000);
+    let last = end.div_euclid(S) + i64::from(end.rem_euclid(S) >= 1_001_000);
     Some((start.div_euclid(S) * S, (last + 1) * S))
 }
 
@@ -173,7 +173,7 @@ fn prague() -> Calendar {
 }
 
 fn arbitrary_cdr(base_ns: i64) -> impl Strategy<Value = Cdr> {
-    let moment = (-8i64..20, prop::sample::select(vec![-1i64, 0, 0, 0, 1, 999_999, 1_000_001]));
+    let moment = (-8i64..20, prop::sample::select(vec![-1i64, 0, 0, 0, 1, 1_000_999, 1_001_000]));
     let duration =
         prop::sample::select(vec![0, 1, 1_000_000, S, 4 * S, 11 * S, 3_700 * S, 90_000 * S]);
     let numbers = prop::sample::select(vec!["100", "+420123456", "0123456", "anonymous", "", "Al"]);
@@ -404,8 +404,8 @@ fn whole_seconds_as_the_sniffers_charts() {
     for (start, end, expect) in [
         (5 * S, 5 * S, Some((5, 6))),
         (5 * S, 7 * S, Some((5, 8))),
-        (5 * S + 1, 7 * S + 1_000_000, Some((5, 8))),
-        (5 * S + 1, 7 * S + 1_000_001, Some((5, 9))),
+        (5 * S + 1, 7 * S + 1_000_999, Some((5, 8))),
+        (5 * S + 1, 7 * S + 1_001_000, Some((5, 9))),
         (-1, 0, Some((-1, 1))),
         (5, 4, None),
     ] {

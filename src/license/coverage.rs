@@ -49,6 +49,15 @@ impl DayCoverage {
 }
 
 impl Coverage {
+    /// Nothing is missing on any day of the calendar: for CDRs that come from no capture
+    /// (`recorded`), which no loss of captures touches.
+    #[must_use]
+    pub fn complete(calendar: &Calendar) -> Self {
+        let (first, end) = calendar.bounds_ns();
+        let span = (CaptureTime::from_ns(first), CaptureTime::from_ns(end.saturating_sub(1)));
+        Self { spans: vec![span], losses: Vec::new() }
+    }
+
     /// First and last record; absent without any.
     #[must_use]
     pub fn bounds(&self) -> Option<(CaptureTime, CaptureTime)> {
@@ -148,6 +157,31 @@ mod tests {
             bytes: 0,
             detail: String::new(),
         }
+    }
+
+    #[test]
+    fn complete_coverage_misses_nothing() {
+        let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
+        let days = Coverage::complete(&calendar).by_day(&calendar);
+        assert!(days.iter().all(|day| day.covered_hours == 24 && !day.is_lower_bound()));
+    }
+
+    #[test]
+    fn the_days_to_judge_reach_from_the_first_data_to_the_day_of_the_verdict() {
+        let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
+        let coverage = Coverage {
+            spans: vec![(at(&calendar, 1, 5), at(&calendar, 2, 7))],
+            losses: Vec::new(),
+        };
+        let days = |as_of| {
+            let calendar = coverage.calendar(&[], &TimeZone::UTC, as_of).unwrap();
+            let days = calendar.days();
+            (days[0].date, days[days.len() - 1].date)
+        };
+        assert_eq!(days(None), (date(2026, 1, 2), date(2026, 1, 3)));
+        assert_eq!(days(Some(date(2026, 1, 9))), (date(2026, 1, 2), date(2026, 1, 9)));
+        assert_eq!(days(Some(date(2025, 1, 1))), (date(2025, 1, 1), date(2025, 1, 1)));
+        assert!(Coverage::default().calendar(&[], &TimeZone::UTC, None).is_none());
     }
 
     #[test]

@@ -69,6 +69,17 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
     }
 }
 
+/// The verdict under every reading of the question, in their order: what `--readings all` lists.
+#[must_use]
+pub fn judge_readings(evidence: Evidence<'_>, question: &Question) -> Vec<(Reading, Judged)> {
+    let coverage = evidence.coverage.by_day(evidence.calendar);
+    let uncertain: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
+    let figures = Figures::new(&evidence, question);
+    let judged =
+        |reading: &Reading| judge_reading(figures.of(*reading), &uncertain, question, *reading);
+    question.readings.iter().map(|reading| (*reading, judged(reading))).collect()
+}
+
 /// The days' figures under every reading that is asked for, counted once.
 struct Figures {
     counts: Vec<CountReading>,
@@ -233,7 +244,6 @@ fn coverage_caveats(
     let strict = Question { accept_loss: false, ..question.clone() };
     let with_first_open = judge_reading(&history.days, &first_open, &strict, question.reading);
     if judged.outcome == Outcome::Lifts
-        && with_first_open.run_days_at_most > GRACE_DAYS
         && with_first_open.outcome == Outcome::CannotTell
         && !question.accept_loss
     {

@@ -18,7 +18,7 @@ pub use coverage::{Coverage, DayCoverage};
 pub use installed::{
     CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm,
 };
-pub use judge::{Evidence, judge, judge_reading};
+pub use judge::{Evidence, judge, judge_reading, judge_readings};
 pub use lock::{DayLock, LockState, judge_days, lifts};
 pub use policy::{Policy, PolicyError};
 pub use verdict::{

@@ -31,6 +31,23 @@ impl Scenario {
         }
     }
 
+    /// How to get there, with the exact line of voipmonitor.conf where one is needed (facts A.7). The
+    /// header is as in the captures: escape before printing.
+    #[must_use]
+    pub fn how(&self) -> String {
+        match self {
+            Self::AsIs => "re-compute with the present voipmonitor.conf".to_owned(),
+            Self::MergeHeader(header) => {
+                format!("callidmerge_header = {header} in voipmonitor.conf, then re-compute")
+            }
+            Self::Merged => {
+                "import CDRs merged by call, or have the vendor's support correct the count"
+                    .to_owned()
+            }
+            Self::Recorded => "nothing: this is what the GUI counts now".to_owned(),
+        }
+    }
+
     /// The header of `merge-header`; absent for the others.
     #[must_use]
     pub fn header(&self) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Tests of the verdict: runs, losses at both bounds, caveats, readings.
 
 use super::coverage::Coverage;
-use super::judge::{Evidence, judge};
+use super::judge::{Evidence, judge, judge_reading, judge_readings};
 use super::verdict::*;
 use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
 use crate::channel::evident::SameHop;
@@ -187,11 +187,20 @@ fn a_verdict_that_rests_on_hiding_calls_says_so() {
     for cdr in &mut hotline.cdrs {
         cdr.caller = (*b"100000").into();
         cdr.source = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5_060);
+        cdr.destination = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 5_060);
     }
     let found = verdict(&hotline, &question(3));
     assert_eq!(found.judged.outcome, Outcome::Lifts);
     let expect = Caveat::RestsOnDeduplication { groups: 16, legs: 48, otherwise: Outcome::Stays };
     assert_eq!(found.caveats[0], expect);
+    // Without addresses nothing is evident.
+    for cdr in &mut hotline.cdrs {
+        cdr.destination = Endpoint::UNKNOWN;
+    }
+    assert_eq!(verdict(&hotline, &question(3)).caveats, []);
+    for cdr in &mut hotline.cdrs {
+        cdr.destination = cdr.source;
+    }
     // With a limit far above, it is said but nothing hangs on it.
     let found = verdict(&hotline, &question(100));
     assert_eq!(found.caveats[0], Caveat::HidesDifferentCalls { groups: 16, legs: 48 });
@@ -223,4 +232,41 @@ fn pinned_axes_leave_only_their_readings_to_compare() {
     assert_eq!(found.agreement.readings, 3_072 / 6);
     assert!(found.agreement.flips.iter().all(|flip| flip.axis.name() != "over"));
     assert_ne!(found.reading, Reading::documented());
+}
+
+/// Sharing work over readings changes none of them.
+#[test]
+fn every_reading_is_judged_as_if_it_were_alone() {
+    let mut mixed = spool(&[2, 4, 3, 4, 4]);
+    for (index, cdr) in mixed.cdrs.iter_mut().enumerate() {
+        cdr.branches = 1 + u16::from(index % 3 == 0);
+        cdr.last_response = if index % 4 == 0 { 487 } else { 200 };
+        cdr.caller = format!("10000{}", index % 3).into_bytes().into();
+        cdr.only_when_cut = index % 5 == 0;
+    }
+    lose(&mut mixed, 3);
+    let question = question(2);
+    let units = Units::new(&mixed.cdrs, &Groups::singles(mixed.cdrs.len()));
+    let evidence = Evidence {
+        units: &units,
+        calendar: &mixed.calendar,
+        coverage: &mixed.coverage,
+        distinct: &SameHop(&mixed.cdrs),
+    };
+    let uncertain: Vec<bool> =
+        mixed.coverage.by_day(&mixed.calendar).iter().map(|day| day.is_lower_bound()).collect();
+    let together = judge_readings(evidence, &question);
+    assert_eq!(together.len(), question.readings.len());
+    let mut outcomes = [0, 0, 0];
+    for (reading, judged) in &together {
+        let days = units.history(&mixed.calendar, reading.count).days;
+        let alone = judge_reading(&days, &uncertain, &question, *reading);
+        assert_eq!(judged, &alone, "{reading}");
+        outcomes[judged.outcome as usize] += 1;
+    }
+    let verdict = judge(Scenario::AsIs, evidence, &question);
+    let agreement = &verdict.agreement;
+    assert_eq!([agreement.lifts, agreement.stays, agreement.cannot_tell], outcomes);
+    assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
+    assert_eq!(verdict.judged, together[0].1);
 }

@@ -87,6 +87,7 @@ Worst hour:
 Remedies:
   scenario  verdict  peak  days over  last day  deciding figure
   as-is     stays       4     4 of 5  lockdown  1.00 above the limit
+  as-is: re-compute with the present voipmonitor.conf.
 
 Read:
   1 file (2.0 KiB), 1 capture, 1,234 records, 1,000 SIP messages.

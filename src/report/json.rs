@@ -85,6 +85,8 @@ pub struct ScenarioJson {
     pub name: &'static str,
     /// The header of `merge-header`; else null.
     pub header: Option<String>,
+    /// How to get there, with the line of voipmonitor.conf.
+    pub how: String,
     /// `lifts`, `stays` or `cannot-tell`.
     pub verdict: &'static str,
     /// By this count no run of days over ever passes the grace.
@@ -383,6 +385,7 @@ fn scenario(
     ScenarioJson {
         name: verdict.scenario.name(),
         header: verdict.scenario.header().map(str::to_owned),
+        how: verdict.scenario.how(),
         verdict: judged.outcome.name(),
         never_locked: verdict.never_locked,
         without_loss: judged.without_loss.name(),

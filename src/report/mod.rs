@@ -10,6 +10,7 @@ pub mod format;
 pub mod history;
 pub mod json;
 pub mod ladder;
+pub mod readings;
 mod sentences;
 pub mod text;
 

@@ -297,6 +297,10 @@ fn scenario_table(page: &mut Page, report: &CheckReport) {
         ]);
     }
     page.table(&rows, &[2, 3]);
+    for verdict in &report.scenarios {
+        let how = terminal(verdict.scenario.how().as_bytes());
+        page.prose("  ", &format!("{}: {how}.", scenario_label(&verdict.scenario)));
+    }
 }
 
 fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
