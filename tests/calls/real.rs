@@ -109,12 +109,7 @@ fn add(legs: &mut BTreeMap<String, Leg>, line: &str) -> Option<()> {
         };
         leg.add_parties(key.clone(), parties);
     }
-    let first = |list: &str| list.split(',').next().unwrap_or_default().to_owned();
-    let media = format!("{}:{}", first(connection), first(port));
-    for (kind, value) in [
-        (IdentifierKind::SessionId, session.replace("remote=", "")),
-        (IdentifierKind::MediaAddress, media),
-    ] {
+    for (kind, value) in said(session, connection, port) {
         if value.len() > 3 {
             let value = value.as_bytes().into();
             let identifier = Identifier { kind, value, said_by: source, cseq: key.cseq_number };
@@ -125,7 +120,17 @@ fn add(legs: &mut BTreeMap<String, Leg>, line: &str) -> Option<()> {
     Some(())
 }
 
+/// The identifiers of a message, in the forms that their kinds name.
+fn said(session: &str, connection: &str, port: &str) -> [(IdentifierKind, String); 2] {
+    let first = |list: &str| list.split(',').next().unwrap_or_default().to_owned();
+    [
+        (IdentifierKind::SessionId, session.replace("remote=", "")),
+        (IdentifierKind::MediaAddress, format!("{}:{}", first(connection), first(port))),
+    ]
+}
+
 /// Legs with an INVITE, as tshark reads the file; absent without the corpora or without tshark.
+#[expect(clippy::print_stdout, reason = "says that it did not test")]
 fn read(file: &str) -> Option<Vec<Leg>> {
     let path = corpora().join("real").join(file);
     let mut command = Command::new("tshark");
@@ -177,6 +182,16 @@ fn two_legs_of_a_border_element_and_a_recording() {
     );
 }
 
+/// The same call as the last one, recorded by a server instead of the border element.
+#[test]
+fn the_other_recording() {
+    check(
+        &format!("{CISCO}xmf_recording_cucm.pcapng"),
+        "1-18937@10.180.110.65+3AD59217-BAB611E8-810AEAA2-99CD2F32@10.180.110.58",
+        &[RuleName::SessionId],
+    );
+}
+
 /// Calls between the same two ends, one after the other: the load generator of the first even uses
 /// one media port for both.
 #[test]
@@ -184,6 +199,19 @@ fn unrelated_calls_stay_apart() {
     check(
         "marc-gr+beats/HIST-7ec19fb5-packetbeat__tests__system__pcaps__sip.pcap",
         "1-2187@10.0.2.20 1-2189@10.0.2.20",
+        &[],
+    );
+    // These overlap, too.
+    for file in ["sipp", "sipp_sll"] {
+        check(
+            &format!("aboutsip+pkts/pkts-core__src__test__resources__io__pkts__{file}.pcap"),
+            "1-16732@127.0.1.1 2-16732@127.0.1.1 3-16732@127.0.1.1 4-16732@127.0.1.1 5-16732@127.0.1.1",
+            &[],
+        );
+    }
+    check(
+        "nextcaller+sip-capture/extract__testdata__sip-tcp.pcap",
+        "1-2550@127.0.0.1 2-2550@127.0.0.1 3-2550@127.0.0.1 4-2550@127.0.0.1 5-2550@127.0.0.1",
         &[],
     );
     check(

@@ -143,8 +143,12 @@ fn judge(
     // An element says on one leg what it was told on the other; who says the same on both legs has
     // one port for two calls. And it passes on at once.
     let apart_ns = |value: &[u8]| left[value].first.since_ns(right[value].first).saturating_abs();
+    // By address alone: a telephone may use a connection a call.
+    let hosts = |stream: &Stream| -> BTreeSet<IpAddr> {
+        stream.sayers.iter().map(|sayer| sayer.address).collect()
+    };
     let passed_on: Vec<&[u8]> =
-        usable.into_iter().filter(|value| left[value].sayers != right[value].sayers).collect();
+        usable.into_iter().filter(|value| hosts(&left[value]) != hosts(&right[value])).collect();
     let nearest_ns = passed_on.iter().map(|value| apart_ns(value)).min();
     let Some(nearest_ns) = nearest_ns else {
         return Comparison::refused(Refusal::Differs("calls: one party says it on both legs"));
