@@ -84,6 +84,14 @@ pub fn audit_text(audited: Audited<'_>, rows: usize) -> String {
         }
     }
     line(&mut text, "");
+    let demoted = &audited.grouping.demoted;
+    line(&mut text, &format!("values that do not discriminate: {}", demoted.len()));
+    for value in demoted.iter().take(rows) {
+        let (shown, why) = (printable(&value.value), value.demotion.reason.text());
+        let legs = value.demotion.legs;
+        line(&mut text, &format!("  {}: {shown}: {why} ({legs} legs)", value.rule));
+    }
+    line(&mut text, "");
     line(&mut text, "what if this were on:");
     for row in audit.what_if.iter().take(rows) {
         let saved = channel_hours(row.saved_ns);
@@ -206,7 +214,25 @@ pub fn audit_json(audited: Audited<'_>) -> Value {
             })
         })
         .collect();
-    json!({ "calls": calls, "near_misses": misses, "what_if": what_if, "headers": headers })
+    let demoted: Vec<Value> = grouping
+        .demoted
+        .iter()
+        .map(|value| {
+            json!({
+                "rule": value.rule.name(),
+                "value": printable(&value.value),
+                "why": value.demotion.reason.text(),
+                "legs": value.demotion.legs,
+            })
+        })
+        .collect();
+    json!({
+        "calls": calls,
+        "near_misses": misses,
+        "demoted": demoted,
+        "what_if": what_if,
+        "headers": headers,
+    })
 }
 
 /// One call as JSON.

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const COLUMN_MIN: usize = 12;
 /// Widest column; wider ones only move the page apart.
 const COLUMN_MAX: usize = 32;
+/// Columns drawn; addresses beyond them share the last one.
+const COLUMNS_MAX: usize = 24;
 /// Time, leg and their spaces.
 const MARGIN: usize = 19;
 
@@ -66,8 +68,8 @@ pub fn ladder(legs: &[&Leg], style: LadderStyle) -> String {
     }
     rows.sort_by_key(|row| (row.time, row.record, row.leg, row.key));
     let columns = columns_of(&rows);
-    let width =
-        (style.width.saturating_sub(MARGIN) / columns.len().max(1)).clamp(COLUMN_MIN, COLUMN_MAX);
+    let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, COLUMNS_MAX))
+        .clamp(COLUMN_MIN, COLUMN_MAX);
     let mut text = String::new();
     for (number, leg) in (1usize..).zip(&legs) {
         text.push_str(&format!("leg {number}  {}\n", show(leg.call_id())));
@@ -84,13 +86,13 @@ pub fn ladder(legs: &[&Leg], style: LadderStyle) -> String {
     text
 }
 
-/// Addresses in the order in which they are first seen.
+/// Addresses in the order in which they are first seen, and their columns.
 fn columns_of(rows: &[Row<'_>]) -> BTreeMap<Endpoint, usize> {
     let mut columns = BTreeMap::new();
     for row in rows {
         for end in [row.key.source, row.key.destination] {
             let next = columns.len();
-            columns.entry(end).or_insert(next);
+            columns.entry(end).or_insert(next.min(COLUMNS_MAX - 1));
         }
     }
     columns
@@ -101,6 +103,10 @@ fn heading(columns: &BTreeMap<Endpoint, usize>, width: usize) -> String {
     let mut ends: Vec<(usize, String)> =
         columns.iter().map(|(end, place)| (*place, end.to_string())).collect();
     ends.sort();
+    if ends.len() > COLUMNS_MAX {
+        ends.truncate(COLUMNS_MAX - 1);
+        ends.push((COLUMNS_MAX - 1, "others".to_owned()));
+    }
     let is_narrow = ends.iter().all(|(_, name)| name.len() < width);
     if is_narrow {
         let mut line = " ".repeat(MARGIN);
@@ -130,7 +136,7 @@ fn draw(
     strokes: &Strokes,
 ) -> String {
     let (from, to) = (columns[&row.key.source], columns[&row.key.destination]);
-    let posts = columns.len();
+    let posts = columns.len().min(COLUMNS_MAX);
     let mut cells: Vec<char> = vec![' '; posts.saturating_sub(1) * width + 1];
     for post in 0..posts {
         cells[post * width] = strokes.post;
@@ -138,7 +144,8 @@ fn draw(
     let label = label(row.key);
     let mut tail = String::new();
     if from == to {
-        tail = format!("  {label} (to itself)");
+        let whom = if row.key.source == row.key.destination { "to itself" } else { "among others" };
+        tail = format!("  {label} ({whom})");
     } else {
         let (low, high) = (from.min(to) * width, from.max(to) * width);
         cells[low + 1..high].fill(strokes.line);
@@ -221,6 +228,22 @@ leg 1  x\\x1b[2J
         assert!(text.contains("INVITE"));
         let ascii = ladder(&[&other], LadderStyle { ascii: true, ..style });
         assert!(ascii.is_ascii());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_shares_the_last_column() {
+        let mut flood = leg(b"x", 1);
+        let (model, _) = flood.messages().next().map(|(k, t)| (k.clone(), t.clone())).unwrap();
+        for (index, port) in (100..).zip(1..60) {
+            let destination = Endpoint::new([10, 9, 9, 9].into(), port);
+            let record = RecordRef { capture: CaptureId::default(), index };
+            let key = FactKey { destination, ..model.clone() };
+            flood.add_message(key, CaptureTime::from_parts(9, 0), record);
+        }
+        let text = ladder(&[&flood], LadderStyle::default());
+        assert!(text.contains("others\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains("INVITE")).count(), 62, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() < MARGIN + COLUMNS_MAX * COLUMN_MAX));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod audits;
 mod forks;
 mod laws;
 mod population;
+mod real;
 mod rules;
 mod support;
 mod transfers;

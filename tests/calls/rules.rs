@@ -95,6 +95,9 @@ fn session_id_swaps_per_direction() {
     check(&[one.clone(), with("y", "p", "b", &pair(u, v), 0.1)], "x+y");
     // One device, two sessions.
     check(&[one.clone(), with("y", "p", "b", &pair(u, w), 0.1)], "x y");
+    // A UUID that stands for both sides.
+    let own = |id: &str| with(id, "a", "p", &pair(u, u), 0.0);
+    check(&[own("x"), own("y")], "x y");
     // Nil says nothing.
     let nil = "0".repeat(32);
     let nothing = |id: &str| with(id, "a", "p", &pair(&nil, &nil), 0.0);
@@ -221,6 +224,14 @@ fn media_passed_on_by_an_element() {
     let second = media(Scenario::new("y", "p", "c"), 5.0, "10.0.0.97:4000", "10.0.0.99:5000")
         .talk(5.0, 1.9, 60.0, "8", "9");
     check(&[x.clone(), second], "x y");
+    // A load generator: the same two ports for all its calls, said by the same two ends.
+    let again = media(Scenario::new("y", "a", "p"), 1.0, "10.0.0.97:4000", "10.0.0.98:5000")
+        .talk(1.0, 2.0, 60.0, "1", "9");
+    check(&[x.clone(), again], "x y");
+    // The same through an element: the offers are not passed on at once.
+    let through = media(Scenario::new("y", "p", "b"), 9.0, "10.0.0.97:4000", "10.0.0.98:5000")
+        .talk(9.0, 2.0, 60.0, "1", "9");
+    check(&[x.clone(), through], "x y");
     // Not answered: the offer alone, passed on at once, by another sender.
     let offered = Scenario::new("y", "p", "b")
         .say(0.1, MediaAddress, "10.0.0.97:4000")

@@ -140,20 +140,26 @@ fn judge(
             demotion.map_or(Refusal::Differs("media address"), Refusal::Demoted),
         );
     }
-    if has_both_sides(&usable, left) && has_both_sides(&usable, right) {
-        return Comparison::held(Class::Strong);
-    }
-    let is_offer_only = a.answered.is_none() || b.answered.is_none();
-    if !is_offer_only {
-        return Comparison::refused(Refusal::Differs("media of the other side"));
-    }
-    let near = usable.iter().find(|value| left[*value].sayers != right[*value].sayers);
-    let Some(value) = near else {
+    // An element says on one leg what it was told on the other; who says the same on both legs has
+    // one port for two calls. And it passes on at once.
+    let apart_ns = |value: &[u8]| left[value].first.since_ns(right[value].first).saturating_abs();
+    // By address alone: a telephone may use a connection a call.
+    let hosts = |stream: &Stream| -> BTreeSet<IpAddr> {
+        stream.sayers.iter().map(|sayer| sayer.address).collect()
+    };
+    let passed_on: Vec<&[u8]> =
+        usable.into_iter().filter(|value| hosts(&left[value]) != hosts(&right[value])).collect();
+    let nearest_ns = passed_on.iter().map(|value| apart_ns(value)).min();
+    let Some(nearest_ns) = nearest_ns else {
         return Comparison::refused(Refusal::Differs("calls: one party says it on both legs"));
     };
-    let apart_ns = left[value].first.since_ns(right[value].first).saturating_abs();
-    if apart_ns > context.table.media_window_ns {
-        return Comparison::refused(Refusal::OutsideWindow("the offers", apart_ns));
+    let has_all = has_both_sides(&passed_on, left) && has_both_sides(&passed_on, right);
+    let is_offer_only = a.answered.is_none() || b.answered.is_none();
+    if !has_all && !is_offer_only {
+        return Comparison::refused(Refusal::Differs("media of the other side"));
+    }
+    if nearest_ns > context.table.media_window_ns {
+        return Comparison::refused(Refusal::OutsideWindow("the same media", nearest_ns));
     }
     Comparison::held(Class::Strong)
 }

@@ -30,6 +30,8 @@ fn sessions(leg: &LegOutline) -> Sessions<'_> {
         let local = halves.next().unwrap_or_default();
         let remote = halves.next().unwrap_or_default();
         match (is_nil(local), is_nil(remote)) {
+            // Some devices repeat their own UUID as the other one: that names no pair.
+            (false, false) if local == remote => {}
             (false, false) => {
                 found
                     .pairs
