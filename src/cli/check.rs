@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::output;
 use super::zone::parse_zone;
 use crate::channel::ReadingPins;
+use crate::license::Outcome;
 use crate::license::Scenario;
 use crate::report::{CheckReport, TextStyle, json, text};
 use crate::run::{self, CheckConfig};
@@ -99,7 +100,7 @@ pub(super) fn run(arguments: &CheckArguments, as_typed: Vec<String>) -> Result<u
     }
     output::print(&arguments.page(&report))?;
     // The verdict stays the exit code when the reader of the text went away.
-    Ok(report.deciding().map_or(super::EXIT_FAILURE, |verdict| verdict.judged.outcome.exit_code()))
+    Ok(report.outcome().map_or(super::EXIT_FAILURE, Outcome::exit_code))
 }
 
 impl CheckArguments {
