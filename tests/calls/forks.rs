@@ -199,6 +199,9 @@ fn look_alikes_of_a_ring_group() {
     check(&[legs[1].clone(), other("o", "q", "4930100")], "g1 o");
     let hidden = Scenario::new("h", "p", "b").talk(0.2, 2.8, 60.0, "anonymous", "200");
     check(&[hidden, other("o", "p", "anonymous")], "h o");
+    // Two outbound legs answered at once: two calls of one caller number, not one fork.
+    let both = Scenario::new("s", "p", "e").talk(0.3, 2.8, 60.0, "4930100", "204");
+    check(&[legs[0].clone(), legs[1].clone(), both], "g0 g1 s");
     // Two answers fit one cancelled leg: not clear which.
     let second = Scenario::new("s", "p", "e").talk(0.3, 2.8, 60.0, "4930100", "204");
     check(&[legs[1].clone(), legs[2].clone(), second], "g1 g2 s");

@@ -97,10 +97,10 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
             .map(|(header, sighting)| (&*header.value, sighting.record))
             .collect()
     });
-    tokens
-        .or_better(names(table, a, b))
+    names(table, a, b)
         .or_better(names(table, b, a).mirrored())
         .or_better(derived(table, a, b))
+        .or_better(tokens)
 }
 
 fn in_time(a: &LegOutline, b: &LegOutline, token: &[u8]) -> Comparison {

@@ -1,6 +1,7 @@
 //! `icid`: the charging identifier of an IMS is the same on all legs of a call (RFC 7315).
 
 use super::{Context, Keys};
+use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
@@ -31,11 +32,16 @@ pub(super) fn shared<'a>(
     a: &'a LegOutline,
     b: &'a LegOutline,
     what: &'static str,
-    tokens: impl Fn(&'a LegOutline) -> Vec<(&'a [u8], crate::base::RecordRef)>,
+    tokens: impl Fn(&'a LegOutline) -> Vec<(&'a [u8], RecordRef)>,
 ) -> Comparison {
     let (left, right) = (tokens(a), tokens(b));
     let (Some(one), Some(other)) = (left.first(), right.first()) else {
-        return Comparison::refused(Refusal::Absent(what));
+        let first = |tokens: &[(&[u8], RecordRef)]| {
+            tokens.first().map(|(value, _)| value.to_vec()).unwrap_or_default()
+        };
+        let absent = Comparison::refused(Refusal::Absent(what));
+        let is_said = !left.is_empty() || !right.is_empty();
+        return if is_said { absent.with(what, &first(&left), &first(&right)) } else { absent };
     };
     let mut refusal = Refusal::Differs(what);
     let mut seen = (one, other);

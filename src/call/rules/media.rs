@@ -86,7 +86,9 @@ fn compare_kind(
 ) -> Comparison {
     let (left, right) = (streams(a, kind), streams(b, kind));
     if left.is_empty() || right.is_empty() {
-        return Comparison::refused(Refusal::Absent(what));
+        let absent = Comparison::refused(Refusal::Absent(what));
+        let is_said = !left.is_empty() || !right.is_empty();
+        return if is_said { absent.with(what, &text(&left), &text(&right)) } else { absent };
     }
     let shared: Vec<&[u8]> =
         left.keys().filter(|value| right.contains_key(*value)).copied().collect();

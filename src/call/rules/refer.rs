@@ -104,7 +104,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
     let show = |comparison: Comparison| {
         comparison
             .with("Refer-To and the INVITE's target", target, &asked)
-            .with_text("REFER accepted, INVITE sent", refer.accepted(), b.started.time)
+            .with_text("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
             .at(&[refer.sent.record, b.started.record])
     };
     if found.is_none() || !b.has_invite {

@@ -76,7 +76,13 @@ fn text(found: &Sessions<'_>) -> Vec<u8> {
 pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
     let (left, right) = (sessions(a), sessions(b));
     if text(&left).is_empty() || text(&right).is_empty() {
-        return Comparison::refused(Refusal::Absent("Session-ID"));
+        let absent = Comparison::refused(Refusal::Absent("Session-ID"));
+        let is_said = text(&left) != text(&right);
+        return if is_said {
+            absent.with("Session-ID", &text(&left), &text(&right))
+        } else {
+            absent
+        };
     }
     let show = |comparison: Comparison| {
         comparison.with("Session-ID", &text(&left), &text(&right)).at(&first_records(&left, &right))
