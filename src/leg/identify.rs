@@ -10,8 +10,9 @@ use crate::base::Endpoint;
 use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
 use crate::packet::Datagram;
 use crate::sip::{
-    HeaderName, Message, Method, NameAddr, Uri, icid_value, name_addrs, parse_replaces,
-    parse_session_id, percent_decode, recording_metadata, sdp, sdp_body, sipfrag_status,
+    HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
+    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sdp_body,
+    sipfrag_status,
 };
 
 /// Candidate headers shorter than this identify nothing.
@@ -44,6 +45,9 @@ pub(super) fn identify(
         found.media(message, key);
     }
 }
+
+/// Recording metadata that name no session.
+const RECORDING_UNNAMED: &[u8] = b"rs-metadata";
 
 struct Found<'f, 'd> {
     leg: &'f mut Leg,
@@ -80,10 +84,25 @@ impl Found<'_, '_> {
         if let crate::sip::StartLine::Request { uri, .. } = message.start() {
             self.add(IdentifierKind::RequestUri, &user_host(&Uri::new(uri)));
         }
-        if recording_metadata(message).is_some() {
-            self.add(IdentifierKind::Recording, b"rs-metadata");
-        }
+        self.recording(message);
         self.candidates(message);
+    }
+
+    /// What a recording session records; that it is one, where its metadata name no session.
+    fn recording(&mut self, message: &Message<'_>) {
+        let Some(metadata) = recording_metadata(message) else { return };
+        let mut is_named = false;
+        for session in recorded_sessions(metadata) {
+            for uuid in [session.local, session.remote] {
+                if SessionId::is_uuid(uuid) {
+                    self.add(IdentifierKind::Recording, &uuid.to_ascii_lowercase());
+                    is_named = true;
+                }
+            }
+        }
+        if !is_named {
+            self.add(IdentifierKind::Recording, RECORDING_UNNAMED);
+        }
     }
 
     /// Headers of the deployment's own that may name another leg: `X-...`, except what a CDR needs no
