@@ -142,3 +142,81 @@ fn calls_are_what_the_scenarios_say() {
         assert!(misses.filter(|miss| rule_of(miss) == Some(rule)).count() > 0, "no case of {rule}");
     }
 }
+
+/// Most channels at one moment, by hand: the union of each group's intervals, half-open; groups that
+/// end in 487 altogether do not count. No numbers are alike in the cases that use it.
+fn peak_by_hand(groups: &[Vec<(i64, i64)>]) -> usize {
+    let mut edges: Vec<(i64, i64)> = Vec::new();
+    for group in groups {
+        let mut spans = group.clone();
+        spans.sort_unstable();
+        let mut until = i64::MIN;
+        for (start, end) in spans {
+            if end > until {
+                edges.push((start.max(until), 1));
+                edges.push((end, -1));
+                until = end;
+            }
+        }
+    }
+    edges.sort_unstable();
+    let (mut now, mut most) = (0, 0);
+    for (_, step) in edges {
+        now += step;
+        most = most.max(now);
+    }
+    usize::try_from(most).expect("never below 0")
+}
+
+/// The intervals of the CDRs that count, by leg and by call.
+fn intervals(input: &Path) -> [Vec<Vec<(i64, i64)>>; 2] {
+    let roots = [input.to_path_buf()];
+    let found = reconstruct(&roots, &ReconstructOptions::default()).expect("the case can be read");
+    let grouping = group(&outline_all(&found.legs), &RuleTable::default());
+    let mut by_call = vec![Vec::new(); grouping.groups.len()];
+    let mut answered = vec![false; grouping.groups.len()];
+    let mut by_leg = Vec::new();
+    for cdr in found.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
+        let call = grouping.group_of[cdr.leg as usize] as usize;
+        let span = (cdr.started.ns(), cdr.ended.ns());
+        by_call[call].push(span);
+        answered[call] |= cdr.last_response != 487;
+        if cdr.last_response != 487 {
+            by_leg.push(vec![span]);
+        }
+    }
+    let counted = by_call.into_iter().zip(answered).filter(|(_, counts)| *counts);
+    [by_leg, counted.map(|(spans, _)| spans).collect()]
+}
+
+/// Limit, then days over and verdict of `as-is` and of `merged`, by the scenario; the peaks by hand.
+fn check_scenarios(case: &str, limit: &str, expect: [(u64, &str); 2]) {
+    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(case).join("input");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_respool"))
+        .args(["check", "--limit", limit, "--quiet", "--json"])
+        .arg(&input)
+        .output()
+        .expect("the program runs");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let peaks = intervals(&input).map(|groups| peak_by_hand(&groups));
+    let named = |name: &str| {
+        let scenarios = report["scenarios"].as_array().expect("scenarios");
+        scenarios.iter().find(|scenario| scenario["name"] == name).expect("the scenario").clone()
+    };
+    for ((name, (days_over, verdict)), peak) in ["as-is", "merged"].iter().zip(expect).zip(peaks) {
+        let scenario = named(name);
+        assert_eq!(scenario["days_over"], days_over, "{case} {name}");
+        assert_eq!(scenario["verdict"], verdict, "{case} {name}");
+        assert_eq!(scenario["peak_channels"], peak, "{case} {name}");
+    }
+    println!("{case}: peak {} by leg, {} by call", peaks[0], peaks[1]);
+}
+
+#[test]
+fn merging_changes_peak_days_and_verdict() {
+    check_scenarios("readme-spool", "3", [(16, "stays"), (0, "lifts")]);
+    // Below one channel on the mean of an hour: never over, and the peak shows what was merged.
+    for case in ["b2bua-x-call-id", "b2bua-without-trace", "header-suffix", "ring-group"] {
+        check_scenarios(case, "1", [(0, "lifts"), (0, "lifts")]);
+    }
+}

@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::input::InputArguments;
 use super::output;
 use crate::base::RecordRef;
+use crate::report::call::leg_text;
 use crate::report::explain::{explain_json, explain_text};
 use crate::run::{self, CallRun};
 use clap::Args;
@@ -35,7 +36,8 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
         let json = explain_json([&names[0], &names[1]], is_one_call, &outcomes, &place_of);
         format!("{json:#}\n")
     } else {
-        explain_text([&names[0], &names[1]], is_one_call, &outcomes, &place_of)
+        let legs = [left, right].map(|leg| leg_text(view, leg));
+        explain_text([&legs[0], &legs[1]], is_one_call, &outcomes, &place_of)
     };
     output::print(&page)
 }

@@ -15,7 +15,7 @@ use crate::sip::{
     sipfrag_status,
 };
 
-/// Candidate headers shorter than this identify nothing.
+/// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 /// Candidate headers longer than this are payload, not identifiers.
 const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
@@ -111,8 +111,8 @@ impl Found<'_, '_> {
         let mut kept = 0;
         for header in message.all_headers() {
             let own = header.name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-"));
-            let fits = (CANDIDATE_VALUE_BYTES_MIN..=CANDIDATE_VALUE_BYTES_MAX)
-                .contains(&header.value.len());
+            let least = if names_call_ids(header.name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
+            let fits = (least..=CANDIDATE_VALUE_BYTES_MAX).contains(&header.value.len());
             if !own || !fits || header.is_cut || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
                 continue;
             }
@@ -229,6 +229,12 @@ impl Found<'_, '_> {
     fn media_address(&mut self, endpoint: Endpoint) {
         self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
     }
+}
+
+/// Whether a header is named after Call-IDs (X-Call-ID, X-CID): its value may be as short as they are.
+fn names_call_ids(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    [&b"call"[..], b"cid"].iter().any(|part| memchr::memmem::find(&name, part).is_some())
 }
 
 /// `user@host`, or the host alone, lower-case host; what two URIs of one target share.

@@ -116,12 +116,11 @@ fn one_call(text: &mut String, audited: Audited<'_>, place: usize, found: &Audit
     };
     line(text, "");
     line(text, &format!("call {}: {}", place + 1, call_heading(view, call)));
-    let at_peak = audited
-        .peak
-        .and_then(|peak| peak.of_calls.get(place))
-        .map_or_else(String::new, |channels| {
-            format!(", {} channels of the busiest hour", figure(*channels))
-        });
+    let at_peak = match audited.peak.and_then(|peak| peak.of_calls.get(place)) {
+        Some(none) if *none == Channels::ZERO => ", none in the busiest hour".to_owned(),
+        Some(channels) => format!(", {} channels in the busiest hour", figure(*channels)),
+        None => String::new(),
+    };
     line(
         text,
         &format!(

@@ -72,8 +72,12 @@ struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
+    fn place(&self, leg: u32) -> Option<usize> {
+        self.order.iter().position(|other| *other == leg)
+    }
+
     fn name(&self, leg: u32) -> String {
-        match self.order.iter().position(|other| *other == leg) {
+        match self.place(leg) {
             Some(place) => format!("leg {}", place + 1),
             None => format!("leg {}", self.view.leg_name(leg)),
         }
@@ -136,6 +140,23 @@ fn outcome_text(leg: &LegOutline, started: CaptureTime) -> String {
     }
 }
 
+/// A leg in one line: its name, who called whom, when, and how it ended.
+#[must_use]
+pub fn leg_text(view: CallsView<'_>, leg: u32) -> String {
+    view.leg(leg).map_or_else(String::new, |outline| {
+        format!(
+            "{}: {} at {} to {} at {}, {}, {}",
+            view.leg_name(leg),
+            party(&outline.caller),
+            outline.source,
+            party(&outline.called),
+            outline.destination,
+            local_s(outline.started.time, view.zone),
+            outcome_text(outline, outline.started.time),
+        )
+    })
+}
+
 /// Who was in the call, from when until when.
 #[must_use]
 pub fn parties_text(call: &Call) -> String {
@@ -154,8 +175,15 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
     let numbers = Numbers { view, order: view.by_start(call) };
     let mut text = String::new();
     for found in view.evidence_of(call) {
-        let (left, right) = (numbers.name(found.left), numbers.name(found.right));
-        let values = compared_line(&found.compared);
+        let (mut left, mut right) = (numbers.name(found.left), numbers.name(found.right));
+        let mut compared = found.compared.clone();
+        if numbers.place(found.left) > numbers.place(found.right) {
+            std::mem::swap(&mut left, &mut right);
+            for pair in &mut compared {
+                std::mem::swap(&mut pair.left, &mut pair.right);
+            }
+        }
+        let values = compared_line(&compared);
         line(
             &mut text,
             &format!("  {left} and {right} by {} ({}): {values}", found.rule, found.class),
