@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+mod license;
 mod output;
 pub mod synth;
 mod zone;
