@@ -2,13 +2,14 @@
 
 use super::error::CliError;
 use super::input::rules;
+use super::license;
 use super::output;
 use super::zone::parse_zone;
 use crate::channel::ReadingPins;
 use crate::license::Outcome;
 use crate::license::Scenario;
 use crate::report::{CheckReport, TextStyle, json, text};
-use crate::run::{self, CheckConfig};
+use crate::run::{self, CheckConfig, InstalledLicense};
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::{Args, ValueEnum};
@@ -22,9 +23,12 @@ pub(super) struct CheckArguments {
     /// Spools, parts of spools, directories or captures; `-` is standard input
     #[arg(required = true, value_name = "SPOOL")]
     spools: Vec<PathBuf>,
-    /// Concurrent channels that the license allows
-    #[arg(long, value_name = "N")]
-    limit: u32,
+    /// Concurrent channels that the license allows [default: what the keys of --license give]
+    #[arg(long, value_name = "N", required_unless_present = "license")]
+    limit: Option<u32>,
+    /// The installed license, described in TOML: looks for causes of a lock other than the count
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
     /// Day of the verdict, YYYY-MM-DD [default: the last day with data]
     #[arg(long, value_name = "DAY")]
     as_of: Option<String>,
@@ -118,9 +122,8 @@ impl CheckArguments {
 
     /// The validated configuration, and what the configuration file asks for in vain.
     fn config(&self, as_typed: Vec<String>) -> Result<(CheckConfig, Vec<String>), CliError> {
-        if self.limit == 0 {
-            return Err(CliError::LimitOfZero);
-        }
+        let license = self.license.as_deref().map(license::load).transpose()?;
+        let (limit_channels, limit_warning) = limit(self.limit, license.as_ref())?;
         let (from, to) = (day("--from", self.from.as_ref())?, day("--to", self.to.as_ref())?);
         let as_of = day("--as-of", self.as_of.as_ref())?;
         check_days(from, to, as_of)?;
@@ -137,7 +140,8 @@ impl CheckArguments {
         self.spools.iter().try_for_each(|path| check_spool(path))?;
         let config = CheckConfig {
             spools: self.spools.clone(),
-            limit_channels: self.limit,
+            limit_channels,
+            license,
             as_of,
             from,
             to,
@@ -162,6 +166,7 @@ impl CheckArguments {
             spool: conf.spool,
             arguments: as_typed,
         };
+        conf.warnings.extend(limit_warning);
         Ok((config, conf.warnings))
     }
 
@@ -188,6 +193,23 @@ pub(super) fn zones(
     // As the database spells it, where it has it.
     let gui_name = gui.iana_name().map_or(gui_name, str::to_owned);
     Ok(Zones { gui, gui_name, spool })
+}
+
+/// The limit, and a warning where the flag and the keys of the license differ: the flag is what counts.
+fn limit(
+    typed: Option<u32>,
+    installed: Option<&InstalledLicense>,
+) -> Result<(u32, Option<String>), CliError> {
+    let of_keys = installed.and_then(InstalledLicense::limit_channels);
+    let limit = typed.or(of_keys).ok_or(CliError::NoLimit)?;
+    if limit == 0 {
+        return Err(CliError::LimitOfZero);
+    }
+    let other = of_keys.filter(|of_keys| *of_keys != limit);
+    let warning = other.map(|of_keys| {
+        format!("--limit {limit} is used, although the keys of the license give {of_keys}")
+    });
+    Ok((limit, warning))
 }
 
 pub(super) struct Zones {

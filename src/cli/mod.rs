@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod explain;
 mod input;
+mod license;
 mod output;
 mod show;
 pub mod synth;

@@ -9,11 +9,14 @@ use super::scenarios::{ScenarioUnits, scenario_units};
 use crate::base::{CaptureTime, NS_PER_S};
 use crate::channel::evident::SameHop;
 use crate::channel::{Calendar, Units};
-use crate::license::{Coverage, Evidence, Question, ScenarioVerdict, judge};
+use crate::license::{
+    Coverage, Evidence, LicenseReport, Measured, Question, ScenarioVerdict, UnitKind, judge,
+};
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
 use crate::spool::WalkOptions;
 use crate::store::Database;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::os::unix::ffi::OsStrExt;
@@ -40,6 +43,7 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
     let verdicts: Vec<ScenarioVerdict> =
         units.iter().map(|unit| verdict(unit, &calendar, &coverage, &question)).collect();
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
+    report.license = license(config, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
     for note in groupings.filter_map(left_out_note) {
         report.input.notes.add(note);
@@ -150,6 +154,23 @@ fn report(
         license: None,
         input: input(found),
     }
+}
+
+/// The installed license at the end of the day of the verdict. The count that it needs is that of the
+/// scenario that decides.
+fn license(config: &CheckConfig, report: &CheckReport) -> Result<Option<LicenseReport>, Error> {
+    let (Some(installed), Some(verdict)) = (&config.license, report.deciding()) else {
+        return Ok(None);
+    };
+    let policy = &installed.policy;
+    let is_channels = policy.unit.kind.value == UnitKind::Channels;
+    let measured = Measured {
+        peak_units: is_channels.then_some(verdict.history.peak_channels),
+        count_state: is_channels.then_some(verdict.state),
+    };
+    let end = report.calendar.days().last().map(|day| day.ended.plus_ns(-1)).unwrap_or_default();
+    let at = Timestamp::from_nanosecond(i128::from(end.ns())).unwrap_or(Timestamp::UNIX_EPOCH);
+    Ok(Some(installed.license.check(policy, at, measured)?))
 }
 
 fn input(found: &Reconstruction) -> InputReport {

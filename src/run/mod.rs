@@ -18,7 +18,7 @@ mod streams;
 
 pub use calls::{CallRun, calls};
 pub use check::check;
-pub use config::{CallsConfig, CheckConfig};
+pub use config::{CallsConfig, CheckConfig, InstalledLicense};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
