@@ -237,3 +237,17 @@ impl CallRun {
         Some(Calendar::new(self.time_zone.clone(), date(first), date(last)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_were_not_compared_are_a_note() {
+        let grouping = |left_out| Grouping { left_out, ..Grouping::default() };
+        assert_eq!(left_out_note(&grouping(0)), None);
+        let note = left_out_note(&grouping(7)).unwrap();
+        assert_eq!(note.kind, NoteKind::Limit);
+        assert!(note.detail.starts_with("7 pairs of legs were not compared"), "{}", note.detail);
+    }
+}
