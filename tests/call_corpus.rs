@@ -3,6 +3,12 @@
 //! call, and the rule that must be among those that join it; `[[near_miss]]` two legs that a rule outside
 //! the merge set ties; `sensors` the directories of the input that are one each.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
+
 use respool::call::{Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
 use respool::run::{ReconstructOptions, reconstruct};
 use respool::spool::WalkOptions;

@@ -3,6 +3,12 @@
 //!
 //! 40,000 legs by default; `RESPOOL_TRUTH_LEGS=200000` for the long run. The table by rule is printed.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
+
 use respool::base::{CaptureId, FileId, RecordRef, SensorId};
 use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group};
 use respool::leg::{Leg, observe};

@@ -89,6 +89,17 @@ pub(super) fn left_out_note(grouping: &Grouping) -> Option<Note> {
 }
 
 impl CallRun {
+    /// What makes the calls less than the whole truth, a line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let losses = self.found.losses.len();
+        let lost = (losses > 0).then(|| {
+            format!("{losses} parts of what was read are lost: legs may be missing; see check")
+        });
+        let left_out = left_out_note(&self.grouping).map(|note| note.detail);
+        lost.into_iter().chain(left_out).collect()
+    }
+
     /// Where a record is: path, member of an archive, number of the record as packet tools count.
     #[must_use]
     pub fn place(&self, record: RecordRef) -> String {
