@@ -1,13 +1,14 @@
 //! `respool check`: flags as typed, the configuration made from them, the report printed.
 
 use super::error::CliError;
+use super::license::installed;
 use super::output;
 use super::zone::parse_zone;
 use crate::channel::ReadingPins;
 use crate::license::Outcome;
 use crate::license::Scenario;
 use crate::report::{CheckReport, TextStyle, json, text};
-use crate::run::{self, CheckConfig};
+use crate::run::{self, CheckConfig, RecordedSource};
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::{Args, ValueEnum};
@@ -45,7 +46,7 @@ pub(super) struct CheckArguments {
     /// Captures below PATH are those of sensor NAME; may be repeated
     #[arg(long = "sensor", value_name = "NAME=PATH")]
     sensors: Vec<String>,
-    /// Whose verdict decides the exit code: as-is, merge-header[=HEADER], merged
+    /// Whose verdict decides the exit code: as-is, merge-header[=HEADER], merged, recorded
     #[arg(long, value_name = "NAME", default_value = "as-is")]
     scenario: String,
     /// Take what could not be read as if it had held no calls
@@ -54,9 +55,18 @@ pub(super) struct CheckArguments {
     /// Fix choices of the reading, as axis=choice,...
     #[arg(long, value_name = "SPEC", default_value = "")]
     reading: String,
-    /// Compare all readings that --reading leaves open, or judge the deciding one alone
+    /// List the verdict under all readings that --reading leaves open, or under the deciding one alone
     #[arg(long, value_name = "WHICH", default_value = "documented")]
     readings: Readings,
+    /// CDRs of the database as CSV, columns as in the table cdr: what the GUI counts now
+    #[arg(long, value_name = "FILE")]
+    recorded: Option<PathBuf>,
+    /// Time zone of the dates in --recorded [default: that of the GUI]
+    #[arg(long, value_name = "ZONE", requires = "recorded")]
+    recorded_zone: Option<String>,
+    /// The installed license, for causes of a lock beside the count
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
     /// Write all results to this SQLite file
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
@@ -108,12 +118,26 @@ impl CheckArguments {
         if self.json {
             return json(report);
         }
-        let width = self.width.unwrap_or_else(output::width);
-        text(report, TextStyle { width, colour: output::takes_colour() })
+        text(report, TextStyle { width: self.columns(), colour: output::takes_colour() })
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.width.unwrap_or_else(output::width)
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// The validated configuration, and what the configuration file asks for in vain.
-    fn config(&self, as_typed: Vec<String>) -> Result<(CheckConfig, Vec<String>), CliError> {
+    pub(super) fn config(
+        &self,
+        as_typed: Vec<String>,
+    ) -> Result<(CheckConfig, Vec<String>), CliError> {
         if self.limit == 0 {
             return Err(CliError::LimitOfZero);
         }
@@ -131,6 +155,11 @@ impl CheckArguments {
             conf.capture.sip_ports.clear();
         }
         self.spools.iter().try_for_each(|path| check_spool(path))?;
+        let scenario = scenario(&self.scenario, conf.capture.merge_header.as_deref())?;
+        if scenario == Scenario::Recorded && self.recorded.is_none() {
+            return Err(CliError::NothingRecorded);
+        }
+        let recorded = self.recorded(&zones.gui)?;
         let config = CheckConfig {
             spools: self.spools.clone(),
             limit_channels: self.limit,
@@ -141,7 +170,7 @@ impl CheckArguments {
             time_zone_name: zones.gui_name,
             spool_zone: zones.spool,
             sensors: sensors(&self.sensors, &self.spools)?,
-            scenario: scenario(&self.scenario, conf.capture.merge_header.as_deref())?,
+            scenario,
             accept_loss: self.accept_loss,
             reading: ReadingPins::parse(&self.reading).map_err(|reason| CliError::NotAReading {
                 value: self.reading.clone(),
@@ -155,9 +184,20 @@ impl CheckArguments {
             numbers: conf.numbers,
             capture: conf.capture,
             spool: conf.spool,
+            recorded,
+            license: self.license.as_deref().map(installed).transpose()?,
             arguments: as_typed,
         };
         Ok((config, conf.warnings))
+    }
+
+    fn recorded(&self, gui: &TimeZone) -> Result<Option<RecordedSource>, CliError> {
+        let Some(path) = &self.recorded else { return Ok(None) };
+        let zone = match &self.recorded_zone {
+            Some(name) => parse_zone("--recorded-zone", name)?,
+            None => gui.clone(),
+        };
+        Ok(Some(RecordedSource { path: path.clone(), zone }))
     }
 
     fn zones(&self, conf: &VoipmonitorConf) -> Result<Zones, CliError> {
@@ -254,6 +294,7 @@ fn scenario(typed: &str, configured: Option<&str>) -> Result<Scenario, CliError>
     match typed.split_once('=').unwrap_or((typed, "")) {
         ("as-is", "") => Ok(Scenario::AsIs),
         ("merged", "") => Ok(Scenario::Merged),
+        ("recorded", "") => Ok(Scenario::Recorded),
         ("merge-header", "") => {
             configured.map(|header| Scenario::MergeHeader(header.to_owned())).ok_or_else(wrong)
         }

@@ -31,7 +31,7 @@ pub(super) enum CliError {
     #[error("--reading {value}: {reason}")]
     NotAReading { value: String, reason: String },
     #[error(
-        "--scenario {value}: expected as-is, merged, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
+        "--scenario {value}: expected as-is, merged, recorded, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
     )]
     NotAScenario { value: String },
     #[error("{}: {source}; give the path of a spool, a directory or a capture", path.display())]
@@ -42,6 +42,16 @@ pub(super) enum CliError {
         "no captures in {paths}: {files} files were read and none is a capture or an archive of captures; see `spooldir` in voipmonitor.conf for where the spool lies"
     )]
     NoCaptures { paths: String, files: usize },
+    #[error(
+        "--scenario recorded needs the CDRs of the database: give them with --recorded FILE.csv"
+    )]
+    NothingRecorded,
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: {reason}", path.display())]
+    License { path: PathBuf, reason: String },
+    #[error("{0}")]
+    Policy(String),
     #[error(transparent)]
     Conf(#[from] ConfError),
     #[error(transparent)]

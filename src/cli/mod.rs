@@ -6,6 +6,8 @@
 
 mod check;
 mod error;
+mod history;
+mod license;
 mod output;
 pub mod synth;
 mod zone;
@@ -29,6 +31,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArguments),
+    History(history::HistoryArguments),
+    License(license::LicenseArguments),
     Synth(synth::SynthArguments),
 }
 
@@ -46,6 +50,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let asked = asked(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let outcome = match parsed.command {
         Command::Check(check) => check::run(&check, asked),
+        Command::History(history) => history::run(&history, asked),
+        Command::License(license) => license::run(&license),
         Command::Synth(synth) => synth::run(&synth).map(|()| 0).map_err(error::CliError::Synth),
     };
     match outcome {

@@ -7,7 +7,7 @@ use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::lattice::Leg;
 use super::observe::text;
 use crate::base::Endpoint;
-use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
+use crate::base::limits::{FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX};
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, Uri, icid_value, name_addrs, parse_replaces,
@@ -86,19 +86,26 @@ impl Found<'_, '_> {
         self.candidates(message);
     }
 
-    /// Headers of the deployment's own that may name another leg: `X-...`, except what a CDR needs no
-    /// more than once.
+    /// Headers of the deployment's own that may name another leg: `X-...`, and others whose name says
+    /// that they hold a Call-ID (`Parent-Call-ID`).
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
         for header in message.all_headers() {
-            let own = header.name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-"));
-            let fits = (CANDIDATE_VALUE_BYTES_MIN..=CANDIDATE_VALUE_BYTES_MAX)
-                .contains(&header.value.len());
+            let name = header.name.to_ascii_lowercase();
+            let holds_call_id = holds_call_id(&name);
+            let longest = if holds_call_id {
+                // Whole with its name, or not at all: a cut value could equal another Call-ID.
+                FACT_TEXT_BYTES_MAX.saturating_sub(name.len() + 2)
+            } else {
+                CANDIDATE_VALUE_BYTES_MAX
+            };
+            let fits = (CANDIDATE_VALUE_BYTES_MIN..=longest).contains(&header.value.len());
+            let own = name.starts_with(b"x-") || holds_call_id;
             if !own || !fits || header.is_cut || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
                 continue;
             }
             kept += 1;
-            let mut value = header.name.to_ascii_lowercase();
+            let mut value = name;
             value.extend_from_slice(b": ");
             value.extend_from_slice(header.value);
             self.add(IdentifierKind::Header, &value);
@@ -210,6 +217,12 @@ impl Found<'_, '_> {
     fn media_address(&mut self, endpoint: Endpoint) {
         self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
     }
+}
+
+/// Whether a header's name, in lower case, says that it holds another leg's Call-ID.
+fn holds_call_id(name: &[u8]) -> bool {
+    let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    name != b"call-id" && (contains(b"call-id") || contains(b"callid") || contains(b"cid"))
 }
 
 /// `user@host`, or the host alone, lower-case host; what two URIs of one target share.

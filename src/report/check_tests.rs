@@ -29,6 +29,7 @@ fn report(spool: &Spool, limit_channels: u64) -> CheckReport {
         legs: spool.cdrs.len() as u64,
         calls: None,
         license: None,
+        readings: Vec::new(),
         input: InputReport {
             files: vec![InputFile { path: b"spool/\x1b[31ma\xff.pcap".to_vec(), bytes: 2_048 }],
             captures: 1,

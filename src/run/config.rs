@@ -1,8 +1,9 @@
 //! What a run was asked to do, validated: the command line in, made by `cli`; `run` takes it as true.
 
+use super::recorded::RecordedSource;
 use crate::channel::ReadingPins;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
-use crate::license::Scenario;
+use crate::license::{License, Policy, Scenario};
 use crate::spool::SpoolSettings;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -51,6 +52,10 @@ pub struct CheckConfig {
     pub capture: CaptureRules,
     /// What the configuration says about the spool.
     pub spool: SpoolSettings,
+    /// CDRs of the existing database; absent: none were given.
+    pub recorded: Option<RecordedSource>,
+    /// The installed license and its policy; absent: none was given.
+    pub license: Option<(License, Policy)>,
     /// What was asked, argument by argument, for the database; without flags that have no effect on
     /// the results.
     pub arguments: Vec<String>,

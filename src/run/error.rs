@@ -1,5 +1,7 @@
 //! Why a run could not do what was asked. Bad data is never among it: that is notes and losses.
 
+use super::recorded::RecordedError;
+use crate::license::PolicyError;
 use crate::spool::SpoolError;
 use crate::store::StoreError;
 use thiserror::Error;
@@ -16,6 +18,12 @@ pub enum Error {
     /// Not one packet record in all that was read.
     #[error("no captures: {0}\ngive the directory that holds the dates of the spool, or a capture")]
     NoCaptures(String),
+    /// The recorded CDRs cannot be read.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
+    /// The installed license cannot be checked.
+    #[error("the license: {0}")]
+    License(PolicyError),
     /// The database cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),

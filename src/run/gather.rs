@@ -6,7 +6,7 @@ use crate::base::{
 };
 use crate::leg::media_flow::{FlowKey, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
-use crate::leg::{CaptureRules, observe};
+use crate::leg::{CaptureRules, Registrations, observe};
 use crate::packet::{Datagram, Residue};
 use crate::sip;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +89,7 @@ pub(super) struct Gathering {
     pub(super) ledger: Ledger,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
+    pub(super) registrations: Registrations,
     pub(super) files: BTreeMap<FileId, FileSummary>,
     pub(super) spans: BTreeMap<SensorId, TimeSpan>,
 }
@@ -102,6 +103,7 @@ impl Gathering {
             ledger: Ledger::default(),
             notes: Notes::default(),
             losses: Vec::new(),
+            registrations: Registrations::default(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
         }
@@ -158,6 +160,7 @@ impl Gathering {
         } else {
             self.ledger.add("sip.observed", 1);
             observe(self.legs.leg(sensor, call_id), datagram, &message);
+            self.registrations.observe(&message, datagram.time);
         }
         true
     }
@@ -192,6 +195,7 @@ impl Gathering {
         self.ledger += other.ledger;
         self.notes.join(other.notes);
         self.losses.extend(other.losses);
+        self.registrations.join(other.registrations);
         self.files.extend(other.files);
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
