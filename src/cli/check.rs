@@ -1,14 +1,14 @@
 //! `respool check`: flags as typed, the configuration made from them, the report printed.
 
 use super::error::CliError;
-use super::license::installed;
+use super::license;
 use super::output;
 use super::zone::parse_zone;
 use crate::channel::ReadingPins;
 use crate::license::Outcome;
 use crate::license::Scenario;
 use crate::report::{CheckReport, TextStyle, json, text};
-use crate::run::{self, CheckConfig, RecordedSource};
+use crate::run::{self, CheckConfig, InstalledLicense, RecordedSource};
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::{Args, ValueEnum};
@@ -22,9 +22,13 @@ pub(super) struct CheckArguments {
     /// Spools, parts of spools, directories or captures; `-` is standard input
     #[arg(required = true, value_name = "SPOOL")]
     spools: Vec<PathBuf>,
-    /// Concurrent channels that the license allows
+    /// Concurrent channels that the license allows [default: what the keys of --license give]
+    // Whether there is one is looked at later: `history` needs none.
     #[arg(long, value_name = "N")]
-    limit: u32,
+    limit: Option<u32>,
+    /// The installed license, described in TOML: looks for causes of a lock other than the count
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
     /// Day of the verdict, YYYY-MM-DD [default: the last day with data]
     #[arg(long, value_name = "DAY")]
     as_of: Option<String>,
@@ -64,9 +68,6 @@ pub(super) struct CheckArguments {
     /// Time zone of the dates in --recorded [default: that of the GUI]
     #[arg(long, value_name = "ZONE", requires = "recorded")]
     recorded_zone: Option<String>,
-    /// The installed license, for causes of a lock beside the count
-    #[arg(long, value_name = "FILE")]
-    license: Option<PathBuf>,
     /// Write all results to this SQLite file
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
@@ -134,13 +135,18 @@ impl CheckArguments {
     }
 
     /// The validated configuration, and what the configuration file asks for in vain.
-    pub(super) fn config(
+    fn config(&self, as_typed: Vec<String>) -> Result<(CheckConfig, Vec<String>), CliError> {
+        self.config_or(None, as_typed)
+    }
+
+    /// The same, with a limit for when neither flag nor license gives one.
+    pub(super) fn config_or(
         &self,
+        limit_default: Option<u32>,
         as_typed: Vec<String>,
     ) -> Result<(CheckConfig, Vec<String>), CliError> {
-        if self.limit == 0 {
-            return Err(CliError::LimitOfZero);
-        }
+        let license = self.license.as_deref().map(license::load).transpose()?;
+        let (limit_channels, limit_warning) = limit(self.limit, license.as_ref(), limit_default)?;
         let (from, to) = (day("--from", self.from.as_ref())?, day("--to", self.to.as_ref())?);
         let as_of = day("--as-of", self.as_of.as_ref())?;
         check_days(from, to, as_of)?;
@@ -162,7 +168,8 @@ impl CheckArguments {
         let recorded = self.recorded(&zones.gui)?;
         let config = CheckConfig {
             spools: self.spools.clone(),
-            limit_channels: self.limit,
+            limit_channels,
+            license,
             as_of,
             from,
             to,
@@ -185,9 +192,9 @@ impl CheckArguments {
             capture: conf.capture,
             spool: conf.spool,
             recorded,
-            license: self.license.as_deref().map(installed).transpose()?,
             arguments: as_typed,
         };
+        conf.warnings.extend(limit_warning);
         Ok((config, conf.warnings))
     }
 
@@ -221,6 +228,24 @@ struct Zones {
     gui: TimeZone,
     gui_name: String,
     spool: TimeZone,
+}
+
+/// The limit, and a warning where the flag and the keys of the license differ: the flag is what counts.
+fn limit(
+    typed: Option<u32>,
+    installed: Option<&InstalledLicense>,
+    default: Option<u32>,
+) -> Result<(u32, Option<String>), CliError> {
+    let of_keys = installed.and_then(InstalledLicense::limit_channels);
+    let limit = typed.or(of_keys).or(default).ok_or(CliError::NoLimit)?;
+    if limit == 0 {
+        return Err(CliError::LimitOfZero);
+    }
+    let other = of_keys.filter(|of_keys| *of_keys != limit);
+    let warning = other.map(|of_keys| {
+        format!("--limit {limit} is used, although the keys of the license give {of_keys}")
+    });
+    Ok((limit, warning))
 }
 
 fn day(flag: &'static str, typed: Option<&String>) -> Result<Option<Date>, CliError> {

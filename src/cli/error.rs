@@ -1,5 +1,6 @@
 //! Why a command did not do its work: what happened, where, what to do next.
 
+use crate::license::PolicyError;
 use crate::run;
 use crate::spool::ConfError;
 use std::path::PathBuf;
@@ -46,12 +47,16 @@ pub(super) enum CliError {
         "--scenario recorded needs the CDRs of the database: give them with --recorded FILE.csv"
     )]
     NothingRecorded,
+    #[error(transparent)]
+    Policy(PolicyError),
+    #[error("{}: {source}; give a file that describes the license, see the README", path.display())]
+    NoLicenseFile { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{}: {reason}", path.display())]
-    License { path: PathBuf, reason: String },
-    #[error("{0}")]
-    Policy(String),
+    NotALicense { path: PathBuf, source: PolicyError },
+    #[error(
+        "no limit: give --limit N, the concurrent channels that the license allows, or keys in the file of --license"
+    )]
+    NoLimit,
     #[error(transparent)]
     Conf(#[from] ConfError),
     #[error(transparent)]

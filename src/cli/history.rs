@@ -11,7 +11,6 @@ use clap::Args;
 /// Print the channels of every hour and day, for each scenario
 // The flags are those of `check`, so that both read the same; only the limit may be left out.
 #[derive(Args, Debug)]
-#[command(mut_arg("limit", |limit| limit.required(false).default_value(NO_LIMIT).hide_default_value(true)))]
 pub(super) struct HistoryArguments {
     #[command(flatten)]
     check: CheckArguments,
@@ -20,17 +19,17 @@ pub(super) struct HistoryArguments {
     csv: bool,
 }
 
-/// `u32::MAX`: more channels than any count; stands for no limit.
-const NO_LIMIT: &str = "4294967295";
+/// More channels than any count; stands for no limit.
+const NO_LIMIT: u32 = u32::MAX;
 
 /// Flags in, exit code out.
 pub(super) fn run(arguments: &HistoryArguments, as_typed: Vec<String>) -> Result<u8, CliError> {
-    let (config, warnings) = arguments.check.config(as_typed)?;
+    let (config, warnings) = arguments.check.config_or(Some(NO_LIMIT), as_typed)?;
     if !arguments.check.is_quiet() {
         warnings.iter().for_each(|warning| output::warn(warning));
     }
     let made = run::history(&config)?;
-    let limit = (config.limit_channels != u32::MAX).then_some(u64::from(config.limit_channels));
+    let limit = (config.limit_channels != NO_LIMIT).then_some(u64::from(config.limit_channels));
     output::print(&page(arguments, &made, limit))?;
     Ok(0)
 }

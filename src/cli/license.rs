@@ -3,14 +3,18 @@
 use super::error::CliError;
 use super::output;
 use crate::license::policy::{PRESETS, Sourced};
-use crate::license::{License, LicenseReport, Measured, Policy};
+use crate::license::{License, LicenseReport, Measured, Policy, PolicyError};
 use crate::report::escape::terminal;
+use crate::run::InstalledLicense;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Policy of a license file that names none.
+const POLICY_DEFAULT: &str = "voipmonitor";
 
 /// Say what a license system counts and locks, and check an installed license
 #[derive(Args, Debug)]
@@ -43,8 +47,7 @@ pub(super) fn run(arguments: &LicenseArguments) -> Result<u8, CliError> {
     match &arguments.command {
         LicenseCommand::List => output::print(&list()?).map(|()| 0),
         LicenseCommand::Show { name } => {
-            let policy =
-                Policy::preset(name).map_err(|error| CliError::Policy(error.to_string()))?;
+            let policy = Policy::preset(name).map_err(CliError::Policy)?;
             let text =
                 PRESETS.iter().find(|(known, _)| *known == policy.name).map(|(_, text)| *text);
             output::print(text.unwrap_or_default()).map(|()| 0)
@@ -56,7 +59,7 @@ pub(super) fn run(arguments: &LicenseArguments) -> Result<u8, CliError> {
 fn list() -> Result<String, CliError> {
     let mut text = String::new();
     for (name, _) in PRESETS {
-        let policy = Policy::preset(name).map_err(|error| CliError::Policy(error.to_string()))?;
+        let policy = Policy::preset(name).map_err(CliError::Policy)?;
         let shown = if policy.unit.kind.value.shown_by_captures() {
             "captures show it"
         } else {
@@ -69,11 +72,9 @@ fn list() -> Result<String, CliError> {
 }
 
 fn check(file: &Path, as_of: Option<&str>) -> Result<u8, CliError> {
-    let (license, policy) = installed(file)?;
+    let InstalledLicense { license, policy } = load(file)?;
     let at = moment(as_of)?;
-    let report = license
-        .check(&policy, at, Measured::default())
-        .map_err(|error| wrong(file, &error.to_string()))?;
+    let report = license.check(&policy, at, Measured::default()).map_err(wrong(file))?;
     output::print(&page(&policy, &report, at))?;
     Ok(u8::from(!report.causes.is_empty()))
 }
@@ -115,27 +116,29 @@ fn page(policy: &Policy, report: &LicenseReport, at: Timestamp) -> String {
     text
 }
 
-/// A license file with its policy: a built-in one by name, or a policy file by path, which is looked
-/// for beside the license file.
-pub(super) fn installed(file: &Path) -> Result<(License, Policy), CliError> {
-    let license = License::parse(&read(file)?).map_err(|error| wrong(file, &error.to_string()))?;
-    let name = license.policy.as_deref().unwrap_or("voipmonitor");
-    if !name.ends_with(".toml") {
-        let policy = Policy::preset(name).map_err(|error| wrong(file, &error.to_string()))?;
-        return Ok((license, policy));
-    }
-    let path = file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-    let policy = Policy::parse(&read(&path)?).map_err(|error| wrong(&path, &error.to_string()))?;
-    Ok((license, policy))
+/// A license file with its policy: a built-in one by name, or a policy file (`.toml`), which is looked
+/// for beside the license file. What it says is tried once, so that a slip shows before any spool is
+/// read.
+pub(super) fn load(path: &Path) -> Result<InstalledLicense, CliError> {
+    let license = License::parse(&read(path)?).map_err(wrong(path))?;
+    let name = license.policy.as_deref().unwrap_or(POLICY_DEFAULT);
+    let policy = if name.ends_with(".toml") {
+        let policy = path.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        Policy::parse(&read(&policy)?).map_err(wrong(&policy))?
+    } else {
+        Policy::preset(name).map_err(wrong(path))?
+    };
+    license.check(&policy, Timestamp::UNIX_EPOCH, Measured::default()).map_err(wrong(path))?;
+    Ok(InstalledLicense { license, policy })
 }
 
 fn read(path: &Path) -> Result<String, CliError> {
-    let failed = |source| CliError::Unreadable { path: path.to_owned(), source };
-    fs::read_to_string(path).map_err(failed)
+    let unreadable = |source| CliError::NoLicenseFile { path: path.to_owned(), source };
+    fs::read_to_string(path).map_err(unreadable)
 }
 
-fn wrong(path: &Path, reason: &str) -> CliError {
-    CliError::License { path: path.to_owned(), reason: reason.to_owned() }
+fn wrong(path: &Path) -> impl FnOnce(PolicyError) -> CliError + '_ {
+    move |source| CliError::NotALicense { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -162,7 +165,7 @@ mod tests {
             "digium.toml",
             "policy = 'digium'\nkeys = [{ name = 'a', units = 10 }, { name = 'b', units = 5 }]\n",
         );
-        let (license, policy) = installed(&digium).unwrap();
+        let InstalledLicense { license, policy } = load(&digium).unwrap();
         let report = license.check(&policy, Timestamp::UNIX_EPOCH, Measured::default()).unwrap();
         assert_eq!(report.limit_units, Some(15));
         assert!(
@@ -170,15 +173,15 @@ mod tests {
         );
 
         let own = write("own.toml", "policy = 'mine.toml'\n");
-        assert!(installed(&own).unwrap_err().to_string().contains("mine.toml"));
+        assert!(load(&own).unwrap_err().to_string().contains("mine.toml"));
         write("mine.toml", Policy::preset("isp").map(|_| PRESETS[4].1).unwrap());
-        assert_eq!(installed(&own).unwrap().1.name, "isp");
+        assert_eq!(load(&own).unwrap().policy.name, "isp");
 
         let bad = write("bad.toml", "keys = 3\n");
-        let error = installed(&bad).unwrap_err().to_string();
+        let error = load(&bad).unwrap_err().to_string();
         assert!(error.contains("bad.toml") && error.contains("line 1"), "{error}");
         let unknown = write("unknown.toml", "policy = 'else'\n");
-        let error = installed(&unknown).unwrap_err().to_string();
+        let error = load(&unknown).unwrap_err().to_string();
         assert!(error.contains("built in are voipmonitor, digium"), "{error}");
     }
 
@@ -187,7 +190,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("l.toml");
         fs::write(&path, "formal_end = '2026-01-01'\ncancelled = true\n").unwrap();
-        let (license, policy) = installed(&path).unwrap();
+        let InstalledLicense { license, policy } = load(&path).unwrap();
         let on = |day| {
             let at = moment(Some(day)).unwrap();
             license.check(&policy, at, Measured::default()).unwrap().causes.len()

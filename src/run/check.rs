@@ -1,6 +1,6 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
-use super::config::CheckConfig;
+use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
 use super::measure::measure;
@@ -126,11 +126,11 @@ fn license(
     found: &Reconstruction,
     report: &CheckReport,
 ) -> Result<Option<LicenseReport>, Error> {
-    let Some((license, policy)) = &config.license else { return Ok(None) };
+    let Some(InstalledLicense { license, policy }) = &config.license else { return Ok(None) };
     let end = report.calendar.days().last().map(|day| day.ended.plus_ns(-1)).unwrap_or_default();
     let at = Timestamp::from_nanosecond(i128::from(end.ns())).unwrap_or(Timestamp::UNIX_EPOCH);
     let measured = measure(policy, found, report);
-    license.check(policy, at, measured).map(Some).map_err(Error::License)
+    Ok(Some(license.check(policy, at, measured)?))
 }
 
 fn options(config: &CheckConfig) -> ReconstructOptions {

@@ -3,11 +3,32 @@
 use super::recorded::RecordedSource;
 use crate::channel::ReadingPins;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
-use crate::license::{License, Policy, Scenario};
+use crate::license::{License, Policy, Scenario, UnitKind};
 use crate::spool::SpoolSettings;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
+
+/// A license as the user describes it, and the policy it is under.
+#[derive(Clone, Debug)]
+pub struct InstalledLicense {
+    /// What the user says about it; can be read under `policy`.
+    pub license: License,
+    /// The rules of its vendor.
+    pub policy: Policy,
+}
+
+impl InstalledLicense {
+    /// Channels that its keys allow here; absent without keys, or when the policy counts another unit.
+    #[must_use]
+    pub fn limit_channels(&self) -> Option<u32> {
+        if self.policy.unit.kind.value != UnitKind::Channels {
+            return None;
+        }
+        let (units, _) = self.license.limit_units(&self.policy).ok()?;
+        units.map(|units| u32::try_from(units).unwrap_or(u32::MAX))
+    }
+}
 
 /// Everything that `check` needs to know.
 #[derive(Clone, Debug)]
@@ -16,6 +37,8 @@ pub struct CheckConfig {
     pub spools: Vec<PathBuf>,
     /// Channels of the license; at least 1.
     pub limit_channels: u32,
+    /// The installed license; absent: causes of a lock other than the count are not looked for.
+    pub license: Option<InstalledLicense>,
     /// The day on which the verdict is asked for; absent: the last day with data.
     pub as_of: Option<Date>,
     /// First day that is read; absent: the first there is.
@@ -54,8 +77,6 @@ pub struct CheckConfig {
     pub spool: SpoolSettings,
     /// CDRs of the existing database; absent: none were given.
     pub recorded: Option<RecordedSource>,
-    /// The installed license and its policy; absent: none was given.
-    pub license: Option<(License, Policy)>,
     /// What was asked, argument by argument, for the database; without flags that have no effect on
     /// the results.
     pub arguments: Vec<String>,

@@ -21,9 +21,9 @@ pub enum Error {
     /// The recorded CDRs cannot be read.
     #[error(transparent)]
     Recorded(#[from] RecordedError),
-    /// The installed license cannot be checked.
-    #[error("the license: {0}")]
-    License(PolicyError),
+    /// The license file says something that cannot be read on the day of the verdict.
+    #[error("the license file: {0}")]
+    License(#[from] PolicyError),
     /// The database cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -19,7 +19,7 @@ mod scenarios;
 mod streams;
 
 pub use check::{HistoryRun, UpAtPeak, check, history};
-pub use config::CheckConfig;
+pub use config::{CheckConfig, InstalledLicense};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
