@@ -1,5 +1,6 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
+use super::calls::left_out_note;
 use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
@@ -106,6 +107,10 @@ fn judged<T>(
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.readings = readings.unwrap_or_default();
     report.license = license(config, &found, &report)?;
+    let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
+    for note in groupings.filter_map(left_out_note) {
+        report.input.notes.add(note);
+    }
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
     }
@@ -152,7 +157,7 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
     }
 }
 
-fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
     let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
     i64::try_from(moment).ok().map(CaptureTime::from_ns)
 }

@@ -58,7 +58,7 @@ pub(super) fn scenario_units<'f>(
         let cdrs = with_header(config, found, &header);
         units.push(ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs)));
     }
-    units.push(merged(found, &RuleTable::default()));
+    units.push(merged(found, &config.rules));
     units.extend(recorded.map(as_recorded));
     units
 }
