@@ -88,12 +88,11 @@ fn recorded_cdrs_are_what_the_gui_counts_now() {
     let words = [&*spool, "--limit", "1", "--recorded", path.to_str().unwrap()];
     let document = check(&words);
     assert_eq!(peaks(&document)[3], "recorded - 3");
-    let words = [&["check", "--quiet", "--width", "200"], &words[..]].concat();
-    let text = stdout(&respool(&words));
+    let text = stdout(&respool(&[&["check", "--quiet", "--width", "200"], &words[..]].concat()));
     assert!(text.contains("The database counts 0.01 channels on 2026-11-20"), "{text}");
     // An hour ahead of UTC: the dates are those of another zone.
     let zone = ["--recorded-zone", "Europe/Berlin"];
-    let peak_at = &check(&[&words[3..], &zone].concat())["scenarios"][3]["peak_at"][0];
+    let peak_at = &check(&[&words[..], &zone].concat())["scenarios"][3]["peak_at"][0];
     assert_eq!(peak_at.as_str().unwrap(), "2026-11-20 09:00:00.000");
 }
 
@@ -259,6 +258,7 @@ fn units_of_other_licenses_are_counted_from_captures() {
     };
     assert_eq!(used("digium"), (Some(2), Some(true)));
     assert_eq!(used("innovaphone"), (Some(2), Some(true)));
-    assert_eq!(used("voipmonitor"), (Some(3), Some(true)));
+    // Equal numbers within 10 s: one channel by the documented reading.
+    assert_eq!(used("voipmonitor"), (Some(1), Some(true)));
     assert_eq!(used("ayrix"), (None, Some(false)));
 }
