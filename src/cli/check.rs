@@ -1,6 +1,7 @@
 //! `respool check`: flags as typed, the configuration made from them, the report printed.
 
 use super::error::CliError;
+use super::input::rules;
 use super::license;
 use super::output;
 use super::zone::parse_zone;
@@ -61,6 +62,9 @@ pub(super) struct CheckArguments {
     /// Compare all readings that --reading leaves open, or judge the deciding one alone
     #[arg(long, value_name = "WHICH", default_value = "documented")]
     readings: Readings,
+    /// Which rules join legs into calls, and their parameters (TOML)
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Write all results to this SQLite file
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
@@ -152,6 +156,7 @@ impl CheckArguments {
                 reason: reason.to_string(),
             })?,
             all_readings: self.readings == Readings::All,
+            rules: rules(self.rules.as_deref())?,
             database: self.db.clone(),
             threads: self.threads,
             progress: !self.quiet,
@@ -166,26 +171,28 @@ impl CheckArguments {
     }
 
     fn zones(&self, conf: &VoipmonitorConf) -> Result<Zones, CliError> {
-        let typed = self.time_zone.as_deref();
-        let (gui, gui_name) = match (typed, &conf.spool.zone, &conf.spool.zone_name) {
-            (Some(name), _, _) => (parse_zone("--time-zone", name)?, name.to_owned()),
-            (None, Some(zone), Some(name)) => (zone.clone(), name.clone()),
-            _ => (TimeZone::UTC, "UTC".to_owned()),
-        };
-        let spool = match &self.spool_zone {
-            Some(name) => parse_zone("--spool-zone", name)?,
-            None => conf.spool.zone.clone().unwrap_or_else(|| gui.clone()),
-        };
-        // As the database spells it, where it has it.
-        let gui_name = gui.iana_name().map_or(gui_name, str::to_owned);
-        Ok(Zones { gui, gui_name, spool })
+        zones(self.time_zone.as_deref(), self.spool_zone.as_deref(), conf)
     }
 }
 
-struct Zones {
-    gui: TimeZone,
-    gui_name: String,
-    spool: TimeZone,
+/// The zones as typed, else the configuration's, else UTC.
+pub(super) fn zones(
+    typed: Option<&str>,
+    spool_typed: Option<&str>,
+    conf: &VoipmonitorConf,
+) -> Result<Zones, CliError> {
+    let (gui, gui_name) = match (typed, &conf.spool.zone, &conf.spool.zone_name) {
+        (Some(name), _, _) => (parse_zone("--time-zone", name)?, name.to_owned()),
+        (None, Some(zone), Some(name)) => (zone.clone(), name.clone()),
+        _ => (TimeZone::UTC, "UTC".to_owned()),
+    };
+    let spool = match spool_typed {
+        Some(name) => parse_zone("--spool-zone", name)?,
+        None => conf.spool.zone.clone().unwrap_or_else(|| gui.clone()),
+    };
+    // As the database spells it, where it has it.
+    let gui_name = gui.iana_name().map_or(gui_name, str::to_owned);
+    Ok(Zones { gui, gui_name, spool })
 }
 
 /// The limit, and a warning where the flag and the keys of the license differ: the flag is what counts.
@@ -205,14 +212,24 @@ fn limit(
     Ok((limit, warning))
 }
 
-fn day(flag: &'static str, typed: Option<&String>) -> Result<Option<Date>, CliError> {
+pub(super) struct Zones {
+    pub(super) gui: TimeZone,
+    pub(super) gui_name: String,
+    pub(super) spool: TimeZone,
+}
+
+pub(super) fn day(flag: &'static str, typed: Option<&String>) -> Result<Option<Date>, CliError> {
     let Some(value) = typed else { return Ok(None) };
     let is_a_day = value.len() == 10;
     let parsed = value.parse().ok().filter(|_| is_a_day);
     parsed.map(Some).ok_or_else(|| CliError::NotADay { flag, value: value.clone() })
 }
 
-fn check_days(from: Option<Date>, to: Option<Date>, as_of: Option<Date>) -> Result<(), CliError> {
+pub(super) fn check_days(
+    from: Option<Date>,
+    to: Option<Date>,
+    as_of: Option<Date>,
+) -> Result<(), CliError> {
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
@@ -227,7 +244,7 @@ fn check_days(from: Option<Date>, to: Option<Date>, as_of: Option<Date>) -> Resu
 }
 
 /// A path that holds nothing at all is told before anything is read.
-fn check_spool(path: &Path) -> Result<(), CliError> {
+pub(super) fn check_spool(path: &Path) -> Result<(), CliError> {
     if path == Path::new("-") {
         return Ok(());
     }
@@ -246,7 +263,10 @@ fn check_spool(path: &Path) -> Result<(), CliError> {
     Err(CliError::EmptyDirectory { path: path.to_owned() })
 }
 
-fn sensors(typed: &[String], spools: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CliError> {
+pub(super) fn sensors(
+    typed: &[String],
+    spools: &[PathBuf],
+) -> Result<Vec<(String, PathBuf)>, CliError> {
     typed
         .iter()
         .map(|value| {

@@ -51,6 +51,16 @@ pub(super) enum CliError {
         "no limit: give --limit N, the concurrent channels that the license allows, or keys in the file of --license"
     )]
     NoLimit,
+    #[error("{}: {source}; --rules takes the path of a TOML file", path.display())]
+    NoSuchFile { path: PathBuf, source: std::io::Error },
+    #[error("--rules {}: {reason}", path.display())]
+    NotRules { path: PathBuf, reason: String },
+    #[error("explain compares two legs, and {found} were named: give --leg CALL-ID twice")]
+    NotTwoLegs { found: usize },
+    #[error("--leg {typed}: both name the same leg; give the Call-IDs of two")]
+    SameLeg { typed: String },
+    #[error("--leg {typed}: the sensors {sensors} saw this Call-ID; give --leg SENSOR=CALL-ID")]
+    LegOfSensors { typed: String, sensors: String },
     #[error(transparent)]
     Conf(#[from] ConfError),
     #[error(transparent)]

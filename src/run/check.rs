@@ -1,5 +1,6 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
+use super::calls::left_out_note;
 use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
@@ -43,6 +44,10 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
         units.iter().map(|unit| verdict(unit, &calendar, &coverage, &question)).collect();
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &report)?;
+    let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
+    for note in groupings.filter_map(left_out_note) {
+        report.input.notes.add(note);
+    }
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
     }
@@ -68,7 +73,7 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
     }
 }
 
-fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
     let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
     i64::try_from(moment).ok().map(CaptureTime::from_ns)
 }

@@ -1,5 +1,6 @@
 //! What a run was asked to do, validated: the command line in, made by `cli`; `run` takes it as true.
 
+use crate::call::RuleTable;
 use crate::channel::ReadingPins;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
 use crate::license::{License, Policy, Scenario, UnitKind};
@@ -60,6 +61,8 @@ pub struct CheckConfig {
     pub reading: ReadingPins,
     /// Whether every reading that the pins admit is compared, not the deciding one alone.
     pub all_readings: bool,
+    /// What joins legs into calls.
+    pub rules: RuleTable,
     /// Where the result database goes; absent: none is written.
     pub database: Option<PathBuf>,
     /// Worker threads; 0 is one for each processor.
@@ -77,4 +80,33 @@ pub struct CheckConfig {
     /// What was asked, argument by argument, for the database; without flags that have no effect on
     /// the results.
     pub arguments: Vec<String>,
+}
+
+/// What the commands about calls (`audit`, `explain`, `show`) need to know.
+#[derive(Clone, Debug)]
+pub struct CallsConfig {
+    /// Spools and captures, as given; at least one.
+    pub spools: Vec<PathBuf>,
+    /// First day that is read; absent: the first there is.
+    pub from: Option<Date>,
+    /// Last day that is read; absent: the last there is. Not before `from`.
+    pub to: Option<Date>,
+    /// The zone in which moments are told and days are cut.
+    pub time_zone: TimeZone,
+    /// Time zone of the spool's directories.
+    pub spool_zone: TimeZone,
+    /// Sensors that the user named, with the paths of their captures.
+    pub sensors: Vec<(String, PathBuf)>,
+    /// What joins legs into calls.
+    pub rules: RuleTable,
+    /// Worker threads; 0 is one for each processor.
+    pub threads: usize,
+    /// Whether progress may be drawn.
+    pub progress: bool,
+    /// When calls close.
+    pub timing: TimingRules,
+    /// Which numbers count.
+    pub numbers: NumberRules,
+    /// What the sniffer reads and writes.
+    pub capture: CaptureRules,
 }

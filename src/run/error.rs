@@ -23,4 +23,30 @@ pub enum Error {
     /// The database cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Captures, and not one INVITE in them.
+    #[error(
+        "no calls: {files} files were read and none holds an INVITE; see check for what they hold"
+    )]
+    NoCalls {
+        /// Files that were read.
+        files: usize,
+    },
+    /// No leg has the Call-ID.
+    #[error("no leg has the Call-ID {typed} among {legs} legs{}", proposals(near))]
+    NoSuchLeg {
+        /// As typed.
+        typed: String,
+        /// Legs there are.
+        legs: usize,
+        /// Call-IDs that hold the text.
+        near: Vec<String>,
+    },
+}
+
+fn proposals(near: &[String]) -> String {
+    if near.is_empty() {
+        "; give one as it stands in the Call-ID header, or its beginning".to_owned()
+    } else {
+        format!("; these hold it, give more of one: {}", near.join(", "))
+    }
 }
