@@ -151,6 +151,16 @@ impl Dissector {
             });
         }
         let mut held = self.held;
+        if let Some(first) = held.hep_over_limit {
+            notes.add(Note {
+                capture: first.capture,
+                offset: None,
+                record: Some(first.index),
+                kind: NoteKind::Limit,
+                detail: "compressed HEP payloads are longer than what is kept; first one here"
+                    .to_owned(),
+            });
+        }
         let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
         for (what, when) in [
             ("IP fragments", held.fragments.dropped),

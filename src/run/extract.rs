@@ -1,7 +1,7 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
 use super::gather::{FileSummary, Gathering, Origin};
-use crate::base::{CaptureId, FileId, Loss, Note};
+use crate::base::{CaptureId, FileId, Loss, LossKind, Note};
 use crate::capture::{CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
@@ -71,7 +71,6 @@ impl<'g> Extraction<'g> {
     }
 
     fn close_file(self, bytes: u64) {
-        self.gathering.ledger.add("file.read", 1);
         self.gathering.ledger.add("file.bytes", bytes);
         if let Some(span) = self.summary.span {
             let sensor = self.spool_file.sensor;
@@ -133,20 +132,28 @@ impl ContainerSink for Extraction<'_> {
             origin: &stream.origin,
             dissector: &mut stream.dissector,
         };
-        let captured = stream.parser.finish(&mut |record| taker.record(&record));
+        let mut captured = stream.parser.finish(&mut |record| taker.record(&record));
         let dissected = stream.dissector.finish();
-        let gathering = &mut *self.gathering;
+        let (gathering, file) = (&mut *self.gathering, self.spool_file);
         match captured.format {
             Some(_) => {
                 self.summary.captures += 1;
                 gathering.ledger.add("capture.read", 1);
             }
-            None => gathering.ledger.add("capture.none", 1),
+            None => {
+                gathering.ledger.add("capture.none", 1);
+                if captured.losses.is_empty() && captured.bytes > 0 && is_signalling(file) {
+                    gathering.losses.push(unknown_format(self.file, captured.bytes));
+                }
+            }
         }
         gathering.ledger.add("capture.records", captured.records);
         gathering.ledger += dissected.ledger;
         gathering.notes.join(captured.notes);
         gathering.notes.join(dissected.notes);
+        if captured.last_loss_is_open {
+            gathering.open_losses.extend(captured.losses.pop());
+        }
         gathering.losses.extend(captured.losses);
         gathering.losses.extend(dissected.losses);
         gathering.residues.entry(stream.origin.sensor).or_default().join(dissected.residue);
@@ -159,6 +166,16 @@ impl ContainerSink for Extraction<'_> {
     fn loss(&mut self, loss: Loss) {
         self.gathering.losses.push(loss);
     }
+}
+
+/// Whether a file lies where a spool keeps signalling: then it was a capture once.
+fn is_signalling(file: &SpoolFile) -> bool {
+    file.placement.is_some() && file.kind.may_hold_sip()
+}
+
+fn unknown_format(file: FileId, bytes: u64) -> Loss {
+    let detail = "no capture, where the spool keeps signalling".to_owned();
+    Loss { when: None, kind: LossKind::UnknownFormat, file, bytes, detail }
 }
 
 /// Takes the records of one stream.

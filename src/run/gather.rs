@@ -89,6 +89,9 @@ pub(super) struct Gathering {
     pub(super) ledger: Ledger,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
+    /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
+    /// run knows.
+    pub(super) open_losses: Vec<Loss>,
     pub(super) files: BTreeMap<FileId, FileSummary>,
     pub(super) spans: BTreeMap<SensorId, TimeSpan>,
 }
@@ -102,6 +105,7 @@ impl Gathering {
             ledger: Ledger::default(),
             notes: Notes::default(),
             losses: Vec::new(),
+            open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
         }
@@ -137,13 +141,17 @@ impl Gathering {
         self.flows.packet(&key, kind, datagram.time);
     }
 
-    /// One SIP message with its addresses; what follows it in the same datagram is read as well.
+    /// One SIP message with its addresses. What follows it in the same datagram is discarded (RFC 3261
+    /// section 18.3), as the vendor's sniffer does.
     fn sip(&mut self, sensor: SensorId, datagram: &Datagram<'_>, rules: &CaptureRules) -> bool {
         let Some(message) = sip::scan(datagram.payload) else {
             self.ledger.add("payload.other", 1);
             return false;
         };
         self.ledger.add("sip.messages", 1);
+        if sip::looks_like_sip(message.trailing()) {
+            self.ledger.add("sip.trailing_discarded", 1);
+        }
         if !reads(rules, datagram) {
             self.ledger.add("sip.excluded_by_conf", 1);
             return true;
@@ -192,6 +200,7 @@ impl Gathering {
         self.ledger += other.ledger;
         self.notes.join(other.notes);
         self.losses.extend(other.losses);
+        self.open_losses.extend(other.open_losses);
         self.files.extend(other.files);
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);

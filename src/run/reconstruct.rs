@@ -125,7 +125,11 @@ fn finish(
     }
     whole.notes.join(listing.notes());
     whole.losses.extend(listing.losses());
-    place_losses(&mut whole.losses, &listing, &whole.files);
+    whole.ledger.add("file.listed", listing.files.len() as u64);
+    whole.ledger.add("file.path_unreadable", listing.unreadable.len() as u64);
+    let skipped = listing.skipped.values().map(|count| count.entries).sum();
+    whole.ledger.add("file.not_listed", skipped);
+    place_losses(&mut whole, &listing);
     whole.losses.sort();
     let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
     Reconstruction {
@@ -173,9 +177,12 @@ fn read_file(
     file: &SpoolFile,
 ) {
     if matches!(file.kind, FileKind::Graph | FileKind::Audio | FileKind::AudioGraph) {
+        gathering.ledger.add("file.skipped", 1);
         return;
     }
-    if let Err(error) = read_bytes(gathering, options, id, file) {
+    let outcome = read_bytes(gathering, options, id, file);
+    gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
+    if let Err(error) = outcome {
         gathering.ledger.add("file.unreadable", 1);
         gathering.notes.add(Note {
             capture: CaptureId { file: id, member: 0 },
@@ -272,15 +279,24 @@ fn limit_note(leg: &Leg) -> Note {
     }
 }
 
-/// Losses that carry no time get that of their file: by its path, else by its records.
-fn place_losses(
-    losses: &mut [Loss],
-    listing: &SpoolListing,
-    files: &BTreeMap<FileId, FileSummary>,
-) {
-    for loss in losses.iter_mut().filter(|loss| loss.when.is_none()) {
-        let by_path = listing.files.get(loss.file.0 as usize).and_then(SpoolFile::reach);
-        let by_records = files.get(&loss.file).and_then(|file| file.span);
-        loss.when = by_path.or(by_records.map(|span| (span.first, span.last)));
+/// Losses that carry no time get that of their file: by its path, else from its first record on. What
+/// is lost at the end of a capture reaches as far as its file may, else as far as the sensor's captures:
+/// nothing says when its last packet was.
+fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
+    let sensor_last = |file: &SpoolFile| whole.spans.get(&file.sensor).map(|span| span.last);
+    for mut loss in std::mem::take(&mut whole.open_losses) {
+        let file = listing.files.get(loss.file.0 as usize);
+        let by_path = file.and_then(SpoolFile::reach).map(|(_, end)| end);
+        let end = by_path.or(file.and_then(sensor_last));
+        loss.when = loss.when.map(|(first, last)| (first, end.map_or(last, |end| end.max(last))));
+        whole.losses.push(loss);
+    }
+    for loss in whole.losses.iter_mut().filter(|loss| loss.when.is_none()) {
+        let file = listing.files.get(loss.file.0 as usize);
+        let by_records = whole.files.get(&loss.file).and_then(|file| file.span).map(|span| {
+            let last = file.and_then(sensor_last).unwrap_or(span.last);
+            (span.first, last.max(span.last))
+        });
+        loss.when = file.and_then(SpoolFile::reach).or(by_records);
     }
 }

@@ -104,7 +104,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
     let show = |comparison: Comparison| {
         comparison
             .with("Refer-To and the INVITE's target", target, &asked)
-            .with_text("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
+            .with_times("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
             .at(&[refer.sent.record, b.started.record])
     };
     if found.is_none() || !b.has_invite {
@@ -167,7 +167,7 @@ fn compare_consultation(
     };
     outcome
         .with("Refer-To and the consultation's target", target, &asked)
-        .with_text("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
+        .with_times("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
         .with("transferor", &party, &b.caller)
         .with_text("transferor's address", refer.sender, b.source)
         .at(&[refer.sent.record, cancel.record])
@@ -273,7 +273,7 @@ fn compare_also(
     };
     outcome
         .with("Also and the INVITE's target", also, &asked)
-        .with_text("Also sent, INVITE sent", sent.time, b.started.time)
+        .with_times("Also sent, INVITE sent", sent.time, b.started.time)
         .with("transferee", &party, &b.caller)
         .with_text("transferee's address", receiver, b.source)
         .at(&[sent.record, b.started.record])
