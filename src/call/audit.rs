@@ -5,7 +5,7 @@
 
 use super::evidence::{Evidence, Refusal};
 use super::group::{Grouping, group};
-use super::merged::{MergedCalls, length_ns, merge, union};
+use super::merged::{Call, MergedCalls, length_ns, merge, union};
 use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
 use super::rules::header_parts;
@@ -102,9 +102,35 @@ pub struct AuditFilter {
 impl AuditFilter {
     /// Whether a call is kept.
     #[must_use]
-    pub fn keeps(&self, call: &super::Call, outlines: &[LegOutline], grouping: &Grouping) -> bool {
-        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg as usize));
+    pub fn keeps(&self, call: &Call, outlines: &[LegOutline], grouping: &Grouping) -> bool {
         let evidence = || call.evidence.iter().filter_map(|place| grouping.evidence.get(*place));
+        self.is_about(call, outlines)
+            && self.rule.is_none_or(|rule| evidence().any(|found| found.rule == rule))
+            && self.class.is_none_or(|class| evidence().any(|found| found.class == class))
+    }
+
+    /// Whether two calls that did not join are kept: one of them is asked for, and the evidence is.
+    #[must_use]
+    pub fn keeps_miss(
+        &self,
+        found: &Evidence,
+        outlines: &[LegOutline],
+        grouping: &Grouping,
+        merged: &MergedCalls,
+    ) -> bool {
+        let call_of = |leg: u32| {
+            let group = grouping.group_of.get(leg as usize)?;
+            merged.calls.get(*group as usize)
+        };
+        let is_asked = |leg| call_of(leg).is_some_and(|call| self.is_about(call, outlines));
+        (is_asked(found.left) || is_asked(found.right))
+            && self.rule.is_none_or(|rule| found.rule == rule)
+            && self.class.is_none_or(|class| found.class == class)
+    }
+
+    /// Time, number and address.
+    fn is_about(&self, call: &Call, outlines: &[LegOutline]) -> bool {
+        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg as usize));
         let has_address = |leg: &LegOutline, address| {
             [leg.source, leg.destination].iter().any(|end: &Endpoint| end.address == address)
         };
@@ -114,8 +140,26 @@ impl AuditFilter {
                 legs().any(|leg| leg.caller.ends_with(number) || leg.called.ends_with(number))
             })
             && self.address.is_none_or(|address| legs().any(|leg| has_address(leg, address)))
-            && self.rule.is_none_or(|rule| evidence().any(|found| found.rule == rule))
-            && self.class.is_none_or(|class| evidence().any(|found| found.class == class))
+    }
+}
+
+impl Audit {
+    /// Leaves out the calls and near misses that the filter does not keep; the tables of the whole run stay.
+    pub fn retain(
+        &mut self,
+        filter: &AuditFilter,
+        outlines: &[LegOutline],
+        grouping: &Grouping,
+        merged: &MergedCalls,
+    ) {
+        self.calls.retain(|found| {
+            let call = merged.calls.get(found.call);
+            call.is_some_and(|call| filter.keeps(call, outlines, grouping))
+        });
+        self.near_misses.retain(|miss| {
+            let found = grouping.evidence.get(miss.evidence);
+            found.is_some_and(|found| filter.keeps_miss(found, outlines, grouping, merged))
+        });
     }
 }
 

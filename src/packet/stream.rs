@@ -1,6 +1,6 @@
 //! TCP segments of one flow direction to connections, and each to its bytes in order.
 //!
-//! A function of the set of segments: they are sorted by time and record, cut into connections, laid
+//! A function of the set of segments: they are sorted by time and content, cut into connections, laid
 //! out by sequence number (each byte from the segment that brought it first) and read from start to
 //! end. The time of a piece is the latest among the pieces up to it since the start or the last gap:
 //! the moment from which it could be consumed in order.

@@ -18,6 +18,10 @@ pub(super) fn scenario_label(scenario: &Scenario) -> String {
     )
 }
 
+fn limit(verdict: &ScenarioVerdict) -> String {
+    counted(verdict.limit_channels, "channel", "channels")
+}
+
 /// What was done to the count, as the subject of the verdict.
 fn remedy(scenario: &Scenario) -> String {
     match scenario {
@@ -45,9 +49,9 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
     let condition = if accepted { ", if nothing that was lost matters" } else { "" };
     match verdict.judged.outcome {
         Outcome::Lifts if verdict.never_locked => format!(
-            "{remedy} would leave nothing to lock{condition}: no run of days over the limit of {} \
-             channels is longer than the {GRACE_DAYS} free days.",
-            grouped(verdict.limit_channels)
+            "in what this spool shows, no more than {GRACE_DAYS} days in a row are over the limit \
+             of {}; {remedy} would leave nothing to lock{condition}.",
+            limit(verdict)
         ),
         Outcome::Lifts => format!("{remedy} would lift the license lock{condition}."),
         Outcome::Stays if verdict.state == LockState::Lockdown => {
@@ -63,8 +67,7 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
                 .map(|day| day.date.to_string())
                 .collect();
             format!(
-                "whether {remedy} would lift the license lock hangs on data that could not be read, \
-                 of {}.",
+                "whether {remedy} would lift the license lock hangs on what is missing of {}.",
                 list(&days)
             )
         }
@@ -88,23 +91,21 @@ pub fn why(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
 /// Why: the run of days, and the day that decides.
 pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let judged = &verdict.judged;
-    let limit = grouped(verdict.limit_channels);
+    let limit = limit(verdict);
     let as_of = report.as_of;
     let mut reasons = vec![match judged.run_days {
-        0 => format!("{as_of} is not over the limit of {limit} channels."),
-        1 => format!("{as_of} is over the limit of {limit} channels, the day before is not."),
+        0 => format!("{as_of} is not over the limit of {limit}."),
+        1 => format!("{as_of} is over the limit of {limit}, the day before is not."),
         run => {
             let first = verdict.days.len().saturating_sub(run);
             let first = verdict.days.get(first).map_or(as_of, |row| row.date);
-            format!(
-                "{first} to {as_of} are {run} days in a row over the limit of {limit} channels."
-            )
+            format!("{first} to {as_of} are {run} days in a row over the limit of {limit}.")
         }
     }];
     reasons.push(match verdict.reading.unlock {
         Unlock::RunWithinGrace => format!(
-            "Up to {GRACE_DAYS} such days are free, from day {} the lockdown goes on, after \
-             {LOCK_DAYS} the GUI locks.",
+            "Up to {GRACE_DAYS} days over in a row are free, from day {} on a lockdown is in \
+             progress, after {LOCK_DAYS} the GUI is locked.",
             GRACE_DAYS + 1
         ),
         Unlock::LastDay => "Under this reading only the last day counts.".to_owned(),
@@ -119,19 +120,52 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
         ));
     }
     if let Some(deciding) = judged.deciding {
-        let date = verdict.days.get(deciding.day).map_or(as_of, |row| row.date);
+        let row = verdict.days.get(deciding.day);
+        let date = row.map_or(as_of, |row| row.date);
+        let at_least =
+            if row.is_some_and(|row| row.coverage.is_lower_bound()) { "at least " } else { "" };
         let which = match verdict.reading.unlock {
             Unlock::RunWithinGrace => format!("Of the last {} days the lowest", GRACE_DAYS + 1),
             Unlock::LastDay => "The last day".to_owned(),
             Unlock::WholeWindow => format!("Of the last {WINDOW_DAYS} days the highest"),
         };
         reasons.push(format!(
-            "{which} decides: {date} with {} channels, {}.",
+            "{which} decides: {date} with {at_least}{} channels, {}.",
             channels(deciding.figure, verdict.limit_channels),
             margin(deciding.margin)
         ));
+    } else {
+        reasons.push(format!(
+            "Fewer than {} days are seen, so that no run can pass the free days.",
+            GRACE_DAYS + 1
+        ));
     }
     reasons
+}
+
+/// That other readings of the closed rule say otherwise, and the single choices that are enough; absent
+/// when all agree.
+pub(super) fn disagreement(verdict: &ScenarioVerdict) -> Option<String> {
+    let agreement = &verdict.agreement;
+    let otherwise = agreement.readings.saturating_sub(agreement.agreeing);
+    if otherwise == 0 {
+        return None;
+    }
+    let flips: Vec<String> = agreement
+        .flips
+        .iter()
+        .map(|flip| format!("{}={} ({})", flip.axis.name(), flip.choice, flip.outcome.name()))
+        .collect();
+    let enough = match flips.len() {
+        0 => "no single other choice is enough".to_owned(),
+        1 => format!("one other choice is enough: {}", flips[0]),
+        _ => format!("each of these choices alone is enough: {}", flips.join(", ")),
+    };
+    Some(format!(
+        "{} of {} of the GUI's rule, which is not public, say otherwise; {enough}.",
+        grouped(otherwise as u64),
+        counted(agreement.readings as u64, "reading", "readings"),
+    ))
 }
 
 /// A caveat in one sentence.
@@ -156,10 +190,22 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
              timeouts (axis cut) it is: {}.",
             otherwise.name()
         ),
-        Caveat::StateBeforeUnseen { days_seen } => format!(
-            "Only {} can be seen, fewer than a lock needs; what the days before did is not known.",
-            counted(*days_seen as u64, "day", "days")
-        ),
+        Caveat::StateBeforeUnseen { days_seen } => {
+            let seen = counted(*days_seen as u64, "day", "days");
+            let unlock = report.deciding().map(|verdict| verdict.reading.unlock);
+            if *days_seen <= GRACE_DAYS && unlock == Some(Unlock::RunWithinGrace) {
+                return format!(
+                    "Only {seen} can be seen. A lock begins with {} days over in a row: with so \
+                     few days the verdict by the count is the same whatever is counted. What the days before \
+                     did is not known.",
+                    GRACE_DAYS + 1
+                );
+            }
+            format!(
+                "Only {seen} can be seen, a lock needs more than {LOCK_DAYS}; what the days before \
+                 did is not known."
+            )
+        }
         Caveat::RestsOnFirstDay { otherwise } => format!(
             "Calls that already ran at the first packet are not seen. If they put the first day \
              over the limit: {}.",
@@ -180,6 +226,16 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
     }
 }
 
+/// How many readings share a verdict.
+pub(super) fn agreeing(verdict: &ScenarioVerdict) -> String {
+    let agreement = &verdict.agreement;
+    let all = counted(agreement.readings as u64, "reading", "readings");
+    if agreement.agreeing == agreement.readings && agreement.readings > 1 {
+        return format!("all {all} agree");
+    }
+    format!("{} of {all} agree", grouped(agreement.agreeing as u64))
+}
+
 /// What to do now.
 pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let mut steps = Vec::new();
@@ -189,7 +245,17 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
     }
     match verdict.judged.outcome {
         Outcome::Lifts => {
-            steps.push("Keep a copy of the database before anything is re-computed.".to_owned());
+            if report.license.is_none() {
+                steps.push(
+                    "Make sure that the count is the cause of the lock: an expired license, other \
+                     hardware or no contact with the license server are only looked for with \
+                     --license FILE."
+                        .to_owned(),
+                );
+            }
+            steps.push(
+                "Keep a copy of the database: re-computing empties its tables first.".to_owned(),
+            );
             if let Scenario::MergeHeader(header) = &verdict.scenario {
                 let header = terminal(header.as_bytes());
                 steps.push(format!("In voipmonitor.conf: callidmerge_header = {header}"));
@@ -201,18 +267,20 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
             let others = report.scenarios.iter().filter(|other| {
                 other.judged.outcome == Outcome::Lifts && other.scenario != Scenario::Recorded
             });
-            let others: Vec<String> = others.map(|other| scenario_label(&other.scenario)).collect();
+            let others: Vec<String> = others
+                .map(|other| format!("{} ({})", scenario_label(&other.scenario), agreeing(other)))
+                .collect();
             steps.push(if others.is_empty() {
                 "No remedy here lifts the lock: fewer channels, a larger license or the vendor's \
                  support are left."
                     .to_owned()
             } else {
-                format!("Would lift: {}.", others.join(", "))
+                format!("Would lift the lock by the count: {}.", others.join(", "))
             });
         }
         Outcome::CannotTell => steps.push(
-            "Bring back or repair what is listed as lost and check again; --accept-loss judges \
-             without it."
+            "Bring back or repair what is listed under 'Lost' and check again; --accept-loss \
+             judges as if it had held no calls."
                 .to_owned(),
         ),
     }

@@ -1,5 +1,6 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
+use super::calls::left_out_note;
 use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
@@ -8,11 +9,14 @@ use super::scenarios::{ScenarioUnits, scenario_units};
 use crate::base::{CaptureTime, NS_PER_S};
 use crate::channel::evident::SameHop;
 use crate::channel::{Calendar, Units};
-use crate::license::{Coverage, Evidence, Question, ScenarioVerdict, judge};
+use crate::license::{
+    Coverage, Evidence, LicenseReport, Measured, Question, ScenarioVerdict, UnitKind, judge,
+};
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
 use crate::spool::WalkOptions;
 use crate::store::Database;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::os::unix::ffi::OsStrExt;
@@ -38,7 +42,12 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
     let question = question(config);
     let verdicts: Vec<ScenarioVerdict> =
         units.iter().map(|unit| verdict(unit, &calendar, &coverage, &question)).collect();
-    let report = report(config, &found, calendar, coverage, &units, verdicts);
+    let mut report = report(config, &found, calendar, coverage, &units, verdicts);
+    report.license = license(config, &report)?;
+    let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
+    for note in groupings.filter_map(left_out_note) {
+        report.input.notes.add(note);
+    }
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
     }
@@ -64,7 +73,7 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
     }
 }
 
-fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
     let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
     i64::try_from(moment).ok().map(CaptureTime::from_ns)
 }
@@ -145,6 +154,23 @@ fn report(
         license: None,
         input: input(found),
     }
+}
+
+/// The installed license at the end of the day of the verdict. The count that it needs is that of the
+/// scenario that decides.
+fn license(config: &CheckConfig, report: &CheckReport) -> Result<Option<LicenseReport>, Error> {
+    let (Some(installed), Some(verdict)) = (&config.license, report.deciding()) else {
+        return Ok(None);
+    };
+    let policy = &installed.policy;
+    let is_channels = policy.unit.kind.value == UnitKind::Channels;
+    let measured = Measured {
+        peak_units: is_channels.then_some(verdict.history.peak_channels),
+        count_state: is_channels.then_some(verdict.state),
+    };
+    let end = report.calendar.days().last().map(|day| day.ended.plus_ns(-1)).unwrap_or_default();
+    let at = Timestamp::from_nanosecond(i128::from(end.ns())).unwrap_or(Timestamp::UNIX_EPOCH);
+    Ok(Some(installed.license.check(policy, at, measured)?))
 }
 
 fn input(found: &Reconstruction) -> InputReport {

@@ -3,6 +3,7 @@
 //! Each thread reads file after file into a gathering of its own; gatherings join partition by
 //! partition in a fixed order, so that the result does not depend on who read what.
 
+pub mod calls;
 mod check;
 pub mod config;
 mod error;
@@ -15,8 +16,9 @@ mod save;
 mod scenarios;
 mod streams;
 
+pub use calls::{CallRun, calls};
 pub use check::check;
-pub use config::CheckConfig;
+pub use config::{CallsConfig, CheckConfig, InstalledLicense};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};

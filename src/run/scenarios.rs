@@ -24,10 +24,10 @@ pub(super) struct ScenarioUnits<'f> {
 
 /// Every scenario that the captures allow, `as-is` first.
 pub(super) fn scenario_units<'f>(
-    _config: &CheckConfig,
+    config: &CheckConfig,
     found: &'f Reconstruction,
 ) -> Vec<ScenarioUnits<'f>> {
-    vec![as_is(found), merged(found, &RuleTable::default())]
+    vec![as_is(found), merged(found, &config.rules)]
 }
 
 fn as_is(found: &Reconstruction) -> ScenarioUnits<'_> {

@@ -151,8 +151,8 @@ fn judge(
     });
     let outcome =
         refusal.map_or_else(|| Comparison::held(class).token(&target.call_id), Comparison::refused);
-    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_text(
-        "time",
+    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_times(
+        "Replaces said, dialog began",
         at,
         target.started.time,
     )
