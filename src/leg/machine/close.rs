@@ -106,7 +106,11 @@ impl OpenCall<'_> {
     }
 
     /// Plays the media that goes on, then looks for the first timer due by `now`.
-    fn close_until(&mut self, now: CaptureTime, rules: Rules<'_>) -> Option<(i64, CloseReason)> {
+    pub(super) fn close_until(
+        &mut self,
+        now: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Option<(i64, CloseReason)> {
         let now_s = now.floor_seconds();
         if let Some(until) = self.media_until {
             // No pause longer than a span's gap lies in there: only timers that packets do not
