@@ -90,7 +90,11 @@ impl OpenCall<'_> {
     ) -> Option<CloseReason> {
         let due = self.close_until(horizon, rules).map(|(_, reason)| reason);
         // Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up
-        // after the call would name that one.
+        // after the call would name that one. In the shown run a confirmed BYE is the end all the same:
+        // the capture only stops before its timer is due.
+        if rules.mode == Mode::Shown && self.bye_confirmed {
+            return due;
+        }
         due.or_else(|| {
             let horizon_s = horizon.floor_seconds();
             let overdue = |timer: &(Option<i64>, CloseReason)| {
