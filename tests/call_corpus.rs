@@ -1,6 +1,13 @@
 //! The corpus against its hand-written truth: which legs are one call, by which rule, and which only
-//! look like it. `[[call]]` lists the legs of one call, and the rule that must be among those that join
-//! it; `[[near_miss]]` two legs that a rule outside the merge set ties.
+//! look like it. In `truth.toml` and, where it is there, `calls.toml`: `[[call]]` lists the legs of one
+//! call, and the rule that must be among those that join it; `[[near_miss]]` two legs that a rule outside
+//! the merge set ties; `sensors` the directories of the input that are one each.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
 
 use respool::call::{Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
 use respool::run::{ReconstructOptions, reconstruct};
@@ -74,7 +81,8 @@ fn cases() -> BTreeMap<String, Case> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(corpus).expect("the corpus is there") {
         let directory: PathBuf = entry.expect("the corpus can be read").path();
-        let Ok(text) = std::fs::read_to_string(directory.join("truth.toml")) else { continue };
+        let parts = ["truth.toml", "calls.toml"].map(|name| directory.join(name));
+        let text = parts.map(|path| std::fs::read_to_string(path).unwrap_or_default()).concat();
         let truth: Truth = toml::from_str(&text).expect("truth is TOML");
         if !truth.call.is_empty() {
             let name = directory.file_name().expect("a directory").to_string_lossy().into_owned();
