@@ -71,7 +71,7 @@ impl Output {
 
     /// What is a function of the set of records alone.
     fn of_records(&self) -> Self {
-        let (outside, _) = self.json.split_once("\n  \"input\": {").expect("it is the last object");
+        let (outside, _) = self.json.split_once("\n  \"input\": {").unwrap();
         let keeps = |table: &str, column: &str| !COLUMNS_OF_FILES.contains(&(table, column));
         let mut rows = self.rows.clone();
         rows.retain(|table, _| !OF_FILES.contains(&table.as_str()));
@@ -113,8 +113,7 @@ fn rows_of(database: &Path) -> BTreeMap<String, Vec<Vec<(String, String)>>> {
     assert!(names.len() > 10, "{names:?}");
     let rows = |name: &String| {
         let mut statement = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let columns: Vec<String> =
-            statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut found = Vec::new();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {

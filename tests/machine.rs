@@ -244,6 +244,31 @@ fn a_call_id_used_again() {
     check(&glued, &["10.000 20.030 connect=18.030 progress=0.300 last=200 bye=3 caller"]);
 }
 
+/// A branch that is refused early arms the close timer; the packets show that the other rang on.
+#[test]
+fn fork_with_an_early_refusal() {
+    let fork = "10 > INVITE \n 10.3 < 180 INVITE to=a \n 10.4 < 180 INVITE to=b
+        11.2 < 486 INVITE to=a \n 11.21 > ACK to=a \n 19 < 200 INVITE to=b \n 19.02 > ACK to=b
+        64 > BYE to=b \n 64.03 < 200 BYE to=b";
+    let expect = "10.000 54.030 connect=45.030 progress=0.300 last=200 bye=3 caller \
+                  | cut 1.210 bye=0 last=486";
+    check(fork, &[expect]);
+    // A copy of the refusal that comes late is no sign of life.
+    let late = "10 > INVITE \n 10.3 < 180 INVITE to=a \n 11.2 < 486 INVITE to=a \n 11.21 > ACK to=a
+        30 < 486 INVITE to=a";
+    check(late, &["10.000 1.210 connect=- progress=0.300 last=486 bye=0 -"]);
+}
+
+/// More than an hour of SIP alone up to a confirmed BYE is bye 3, also when the capture ends with it.
+#[test]
+fn capture_that_ends_with_the_call() {
+    let long = format!("{ANSWERED}\n 7300 > BYE to=t \n 7300.03 < 200 BYE to=t");
+    let expect = "10.000 7290.030 connect=7288.030 progress=0.300 last=200 bye=3 caller \
+                  | cut 2.020 bye=108 last=200";
+    check(&long, &[expect]);
+    check_until(&long, 7_301, &[expect]);
+}
+
 #[test]
 fn forks_and_races() {
     // CANCEL crosses the 200: the 487 sticks although the call was answered (facts C).

@@ -4,8 +4,10 @@
 use super::check::CheckReport;
 use super::escape::terminal;
 use super::format::{bytes, channels, counted, distance, grouped, local_hm, local_s, margin};
+use super::readings::table as readings_table;
 use super::sentences::{
-    agreeing, caveat, disagreement, headline, next_step, reasons, scenario_label,
+    agreeing, caveat, disagreement, headline, next_step, reasons, recorded_against_recount,
+    scenario_label,
 };
 use crate::channel::{Axis, Reading};
 use crate::license::{Caveat, DayRow, Outcome, ScenarioVerdict};
@@ -61,6 +63,7 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
     day_table(&mut page, report, verdict);
     worst_hour(&mut page, report, verdict);
     scenario_table(&mut page, report);
+    every_reading(&mut page, report);
     what_was_read(&mut page, report, verdict);
     what_was_lost(&mut page, report, verdict);
     for notice in report.license.iter().flat_map(|license| &license.notices) {
@@ -286,7 +289,8 @@ fn worst_hour(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) 
 
 fn scenario_table(page: &mut Page, report: &CheckReport) {
     page.heading("Remedies");
-    let head = ["scenario", "verdict", "peak", "days over", "last day", "day that decides"];
+    let head =
+        ["scenario", "verdict", "peak", "first at", "days over", "last day", "day that decides"];
     let mut rows = vec![cells(head)];
     for verdict in &report.scenarios {
         let deciding = verdict
@@ -297,15 +301,43 @@ fn scenario_table(page: &mut Page, report: &CheckReport) {
             scenario_label(&verdict.scenario),
             verdict.judged.outcome.name().to_owned(),
             grouped(verdict.history.peak_channels),
+            peak_at(report, verdict),
             format!("{} of {}", verdict.days_over, verdict.days.len()),
             verdict.state.name().to_owned(),
             deciding,
         ]);
     }
-    page.table(&rows, &[2, 3]);
+    page.table(&rows, &[2, 4]);
     for verdict in &report.scenarios {
         let how = terminal(verdict.scenario.how().as_bytes());
         page.prose("  ", &format!("{}: {how}.", scenario_label(&verdict.scenario)));
+    }
+    if let Some(sentence) = recorded_against_recount(report) {
+        page.prose("  ", &sentence);
+    }
+}
+
+/// When the peak was reached first, on the local clock.
+fn peak_at(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
+    let first = verdict.history.peak_spans.first();
+    let zone = report.calendar.zone();
+    first.map_or_else(
+        || "-".to_owned(),
+        |span| {
+            let local = local_s(span.started, zone);
+            // Seconds and zone are in the JSON.
+            local.get(..16).unwrap_or(&local).to_owned()
+        },
+    )
+}
+
+fn every_reading(page: &mut Page, report: &CheckReport) {
+    if report.readings.is_empty() {
+        return;
+    }
+    page.heading("Readings");
+    for line in readings_table(&report.readings).lines() {
+        page.line(&format!("  {line}"));
     }
 }
 

@@ -97,6 +97,7 @@ impl<'g> Extraction<'g> {
 
 impl ContainerSink for Extraction<'_> {
     fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
+        self.gathering.ledger.add("capture.opened", 1);
         let capture = CaptureId { file: self.file, member };
         let origin = Origin { sensor: self.spool_file.sensor, entry_name: self.entry_name(name) };
         let stream = Stream {

@@ -337,6 +337,8 @@ pub(crate) fn containers() -> Vec<Vec<u8>> {
         gzip(&tar(&[("x.pcap", &gzip(&capture)), ("y.pcap", &lz4(&capture))])),
         tar(&[("a.pcap#1", &zstd(head)), ("a.pcap", &zstd(tail))]),
         zstd(&zstd(&gzip(&capture))),
+        // Found by fuzzing: whether this was a piece depended on how much of its content was at hand.
+        tar(&[("c.pcap#2", &tar(&[("x", b"y")]))]),
     ];
     // Blocks as the sniffer frames them, where its own files are at hand.
     for folder in ["files-lzo", "tar-entry-lz4", "tar-entry-snappy", "tar-entry-lzo"] {

@@ -9,6 +9,7 @@
 mod addresses;
 mod call;
 mod close;
+mod family;
 mod handlers;
 mod response;
 
@@ -20,6 +21,7 @@ use super::rules::{NumberRules, TimingRules};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
+pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
 use std::collections::BTreeSet;
 
 /// Whether the live timeouts close calls.
