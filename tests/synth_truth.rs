@@ -215,7 +215,7 @@ fn days_with_media_over_a_change_of_the_clock() {
 fn other_layouts() {
     check("--seed 5 --days 2 --calls-per-hour 40 --files", "Asia/Kathmandu", 1_500);
     check(
-        "--seed 6 --days 2 --calls-per-hour 40 --flat --rtp --peak-channels 1=7,2=3",
+        "--seed 6 --days 2 --calls-per-hour 40 --flat --peak-channels 1=7,2=3",
         "America/St_Johns",
         1_500,
     );
