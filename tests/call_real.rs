@@ -1,7 +1,11 @@
 //! Real captures through the whole pipeline: two Call-IDs that are one call join, unrelated ones do
 //! not. Every file with several calls stands here; each was read by hand in a packet tool.
 
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails, or says that it had no data"
+)]
 
 mod common;
 
