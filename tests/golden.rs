@@ -81,6 +81,7 @@ struct TruthCdr {
     duration_ns: Option<i64>,
     /// Absent: not answered.
     connect_duration_ms: Option<i64>,
+    connect_duration_ns: Option<i64>,
     /// Absent: no 18x and no 2xx.
     progress_ms: Option<i64>,
     last_response: i64,
@@ -296,7 +297,7 @@ impl From<&TruthCdr> for Row {
                 i64::try_from(started.as_nanosecond()).unwrap()
             },
             duration_ns: truth.duration_ns.or(truth.duration_ms.map(ns)).unwrap(),
-            connect_duration_ns: truth.connect_duration_ms.map(ns),
+            connect_duration_ns: truth.connect_duration_ns.or(truth.connect_duration_ms.map(ns)),
             progress_ns: truth.progress_ms.map(ns),
             last_response: truth.last_response,
             bye: truth.bye,

@@ -78,6 +78,7 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
         let parties = InviteParties {
             from_user: option("caller=").unwrap_or("1001").as_bytes().into(),
             to_user: option("called=").unwrap_or("2002").as_bytes().into(),
+            is_csta: options.contains(&"csta"),
             ..InviteParties::default()
         };
         leg.add_parties(key.clone(), parties);
@@ -301,6 +302,8 @@ fn forks_and_races() {
 fn nothing_without_an_invite() {
     check("10 > BYE to=t \n 10.1 < 200 BYE to=t", &[]);
     check("10 < 200 INVITE to=t \n 11 > BYE to=t", &[]);
+    // CSTA events in an INVITE are no call (facts A.11).
+    check("10 > INVITE csta \n 10.1 < 200 INVITE to=t \n 11 > BYE to=t", &[]);
 }
 
 #[test]

@@ -195,18 +195,21 @@ fn capture(messages: &[(u32, String)]) -> Vec<u8> {
     bytes
 }
 
-fn answer(call_id: &str, codec: &str) -> (String, String) {
+fn answer(call_id: &str, codec: &str, media_port: u16, header: &str) -> (String, String) {
     let head = format!(
         "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{call_id}\nFrom: <sip:1@a>;tag=f\n\
          To: <sip:2@b>;tag=t\nCall-ID: {call_id}\nCSeq: 1 INVITE\n"
     );
     let sdp = format!(
-        "v=0\no=- 1 1 IN IP4 10.0.0.2\ns=-\nc=IN IP4 10.0.0.2\nt=0 0\nm=audio 4000 RTP/AVP 18\n\
+        "v=0\no=- 1 1 IN IP4 10.0.0.2\ns=-\nc=IN IP4 10.0.0.2\nt=0 0\nm=audio {media_port} RTP/AVP 18\n\
          a=rtpmap:18 {codec}/8000\n"
     );
     let length = sdp.len() + sdp.matches('\n').count();
     (
-        format!("INVITE sip:2@b SIP/2.0\n{}Content-Length: 0\n\n", head.replace(";tag=t", "")),
+        format!(
+            "INVITE sip:2@b SIP/2.0\n{}{header}Content-Length: 0\n\n",
+            head.replace(";tag=t", "")
+        ),
         format!(
             "SIP/2.0 200 OK\n{head}Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}"
         ),
@@ -235,7 +238,7 @@ fn units_of_other_licenses_are_counted_from_captures() {
     // Three calls at once, two of them with G.729; three users, of whom two at once.
     for (number, codec) in [(0, "G729"), (1, "g729"), (2, "PCMA")] {
         let call_id = format!("call{number}");
-        let (invite, ok) = answer(&call_id, codec);
+        let (invite, ok) = answer(&call_id, codec, 4_000, "");
         messages.push((number, invite));
         messages.push((10 + number, ok));
         messages.push((60 + number, hang_up(&call_id)));
@@ -261,4 +264,30 @@ fn units_of_other_licenses_are_counted_from_captures() {
     // Equal numbers within 10 s: one channel by the documented reading.
     assert_eq!(used("voipmonitor"), (Some(1), Some(true)));
     assert_eq!(used("ayrix"), (None, Some(false)));
+}
+
+/// Two answered calls over one hop, three seconds apart, from one number to another: deduplication
+/// takes them for one. Whether they are evidently two is in the caveats.
+#[test]
+fn evidently_different_calls_are_told_with_the_evidence() {
+    let folder = TempDir::new().unwrap();
+    let caveats = |second_port: u16, header: &str| {
+        let mut messages = Vec::new();
+        for (number, port, header) in [(0, 4_000, ""), (3, second_port, header)] {
+            let call_id = format!("call{number}");
+            let (invite, ok) = answer(&call_id, "PCMA", port, header);
+            messages.push((number, invite));
+            messages.push((10 + number, ok));
+            messages.push((60 + number, hang_up(&call_id)));
+        }
+        messages.sort_by_key(|(second, _)| *second);
+        let spool = write(&folder, "a.pcap", capture(&messages));
+        let document = check(&[spool.to_str().unwrap(), "--limit", "9"]);
+        let caveats = document["scenarios"][0]["caveats"].as_array().unwrap().clone();
+        assert_eq!(document["scenarios"][0]["peak_channels"], 1);
+        caveats.iter().any(|caveat| caveat["kind"] == "hides-different-calls")
+    };
+    assert!(caveats(5_000, ""), "other media, nothing ties them");
+    assert!(!caveats(4_000, ""), "the same parties on the same media");
+    assert!(!caveats(5_000, "X-Call-ID: call0\n"), "a header ties them");
 }

@@ -83,3 +83,86 @@ fn granted_s(message: &Message<'_>) -> u32 {
     let by_header = || message.header(HeaderName::Expires).and_then(seconds);
     by_contact.or_else(by_header).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::scan;
+    use proptest::prelude::*;
+
+    const NS: i64 = NS_PER_S;
+
+    fn ok(method: &str, user: &str, rest: &str) -> String {
+        format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:x@h>;tag=a\r\n\
+             To: <sip:{user}>;tag=b\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n{rest}\r\n"
+        )
+    }
+
+    fn observed(messages: &[(i64, String)]) -> Registrations {
+        let mut registrations = Registrations::default();
+        for (second, text) in messages {
+            let message = scan(text.as_bytes()).unwrap();
+            registrations.observe(&message, CaptureTime::from_parts(*second, 0));
+        }
+        registrations
+    }
+
+    #[test]
+    fn what_a_message_grants() {
+        let check = |text: String, expect: &[(i64, i64)]| {
+            let expect: Vec<(i64, i64)> =
+                expect.iter().map(|(from, until)| (from * NS, until * NS)).collect();
+            assert_eq!(observed(&[(100, text)]).intervals(), expect);
+        };
+        check(ok("REGISTER", "ann@H", "Expires: 60\r\n"), &[(100, 160)]);
+        // The largest of its Contacts, before Expires.
+        let contacts = "Contact: <sip:a@1>;expires=30, <sip:a@2>;expires=90\r\nExpires: 3600\r\n";
+        check(ok("REGISTER", "ann@H", contacts), &[(100, 190)]);
+        check(ok("REGISTER", "ann@H", "Contact: <sip:a@1>\r\nExpires: 7\r\n"), &[(100, 107)]);
+        check(ok("REGISTER", "ann@H", "Expires: 0\r\n"), &[]);
+        check(ok("REGISTER", "ann@H", "Expires: soon\r\n"), &[]);
+        check(ok("REGISTER", "ann@H", ""), &[]);
+        check(ok("SUBSCRIBE", "ann@H", "Expires: 60\r\n"), &[]);
+        let refused = ok("REGISTER", "ann@H", "Expires: 60\r\n").replace("200 OK", "401 No");
+        check(refused, &[]);
+    }
+
+    #[test]
+    fn a_refresh_goes_on_and_a_lapse_does_not() {
+        let grant = |user| ok("REGISTER", user, "Expires: 60\r\n");
+        let seen = observed(&[
+            (0, grant("ann@h")),
+            (50, grant("ann@H")),
+            (200, grant("ann@h")),
+            (10, grant("bob@h")),
+        ]);
+        assert_eq!(seen.user_count(), 2);
+        assert_eq!(seen.intervals(), [(0, 110 * NS), (200 * NS, 260 * NS), (10 * NS, 70 * NS)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_split_gives_the_same(
+            grants in prop::collection::vec((0u8..3, 0i64..500, 1u32..100), 0..20),
+            cut in 0usize..20,
+        ) {
+            let messages: Vec<(i64, String)> = grants
+                .iter()
+                .map(|(user, second, expires)| {
+                    let rest = format!("Expires: {expires}\r\n");
+                    (*second, ok("REGISTER", &format!("{user}@h"), &rest))
+                })
+                .collect();
+            let whole = observed(&messages);
+            let mut backwards = messages.clone();
+            backwards.reverse();
+            prop_assert_eq!(&observed(&backwards), &whole);
+            let cut = cut.min(messages.len());
+            let mut halves = observed(&messages[cut..]);
+            halves.join(observed(&messages[..cut]));
+            halves.join(whole.clone());
+            prop_assert_eq!(&halves, &whole);
+        }
+    }
+}

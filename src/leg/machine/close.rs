@@ -90,7 +90,11 @@ impl OpenCall<'_> {
     ) -> Option<CloseReason> {
         let due = self.close_until(horizon, rules).map(|(_, reason)| reason);
         // Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up
-        // after the call would name that one.
+        // after the call would name that one. In the shown run a confirmed BYE is the end all the same:
+        // the capture only stops before its timer is due.
+        if rules.mode == Mode::Shown && self.bye_confirmed {
+            return due;
+        }
         due.or_else(|| {
             // The packets show its end: in the sniffer's runs such a call has bye 3 however long it
             // was (run section 2, SIP only for 2 h).
