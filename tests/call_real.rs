@@ -4,7 +4,7 @@
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a test fails by panicking and says what it compared"
+    reason = "a test fails, or says that it had no data"
 )]
 
 mod common;
