@@ -1,8 +1,18 @@
 //! The corpus against its hand-written truth: which legs are one call, by which rule, and which only
-//! look like it. `[[call]]` lists the legs of one call, and the rule that must be among those that join
-//! it; `[[near_miss]]` two legs that a rule outside the merge set ties.
+//! look like it. In `truth.toml` and, where it is there, `calls.toml`: `[[call]]` lists the legs of one
+//! call, and the rule that must be among those that join it; `[[near_miss]]` two legs that a rule outside
+//! the merge set ties; `[[branch]]` a fork destination of a leg; `sensors` the directories of the input that are one each.
 
-use respool::call::{Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
+
+use respool::call::{
+    Branch, BranchOutcome, Grouping, LegOutline, RuleName, RuleTable, branches, group, outline_all,
+};
+use respool::leg::Leg;
 use respool::run::{ReconstructOptions, reconstruct};
 use respool::spool::WalkOptions;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +41,17 @@ struct Truth {
     call: Vec<OneCall>,
     #[serde(default)]
     near_miss: Vec<OneCall>,
+    #[serde(default)]
+    branch: Vec<OneBranch>,
+}
+
+/// One fork destination of a leg.
+#[derive(serde::Deserialize)]
+struct OneBranch {
+    leg: String,
+    to_tag: String,
+    /// `answered`, `released` (the loser of two answers), or the status of its failure.
+    outcome: String,
 }
 
 /// Legs by Call-ID, or SENSOR=CALL-ID.
@@ -47,6 +68,7 @@ fn rule_of(call: &OneCall) -> Option<RuleName> {
 struct Case {
     truth: Truth,
     names: Vec<String>,
+    legs: Vec<Leg>,
     grouping: Grouping,
 }
 
@@ -66,7 +88,8 @@ fn run(directory: &Path, truth: Truth) -> Case {
             sensor => format!("{sensor}={call_id}"),
         }
     };
-    Case { truth, names: outlines.iter().map(name).collect(), grouping }
+    let names = outlines.iter().map(name).collect();
+    Case { truth, names, legs: found.legs, grouping }
 }
 
 fn cases() -> BTreeMap<String, Case> {
@@ -74,7 +97,8 @@ fn cases() -> BTreeMap<String, Case> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(corpus).expect("the corpus is there") {
         let directory: PathBuf = entry.expect("the corpus can be read").path();
-        let Ok(text) = std::fs::read_to_string(directory.join("truth.toml")) else { continue };
+        let parts = ["truth.toml", "calls.toml"].map(|name| directory.join(name));
+        let text = parts.map(|path| std::fs::read_to_string(path).unwrap_or_default()).concat();
         let truth: Truth = toml::from_str(&text).expect("truth is TOML");
         if !truth.call.is_empty() {
             let name = directory.file_name().expect("a directory").to_string_lossy().into_owned();
@@ -114,6 +138,31 @@ impl Case {
             let by = self.rules(&miss.legs, false);
             assert!(rule_of(miss).is_some_and(|rule| by.contains(&rule)), "{case}: {by:?}");
         }
+        self.check_branches(case);
+    }
+
+    /// All branches of the legs whose branches are told.
+    fn check_branches(&self, case: &str) {
+        let told = &self.truth.branch;
+        for (name, leg) in self.names.iter().zip(&self.legs) {
+            let expect: BTreeSet<(String, String)> = told
+                .iter()
+                .filter(|branch| branch.leg == *name)
+                .map(|branch| (branch.to_tag.clone(), branch.outcome.clone()))
+                .collect();
+            let outcome = |branch: &Branch| match branch.outcome {
+                BranchOutcome::Answered => "answered".to_owned(),
+                BranchOutcome::AnsweredAndReleased => "released".to_owned(),
+                BranchOutcome::Failed(status) => status.to_string(),
+                other => format!("{other:?}"),
+            };
+            let tag = |branch: &Branch| String::from_utf8_lossy(&branch.to_tag).into_owned();
+            let found: BTreeSet<(String, String)> =
+                branches(leg).iter().map(|branch| (tag(branch), outcome(branch))).collect();
+            assert!(expect.is_empty() || found == expect, "{case}: {found:?}, not {expect:?}");
+        }
+        let is_leg = |branch: &OneBranch| self.names.contains(&branch.leg);
+        assert!(told.iter().all(is_leg), "{case}: a branch of no leg");
     }
 
     /// The rules that hold among legs, and joined them or not.

@@ -3,6 +3,12 @@
 //!
 //! 40,000 legs by default; `RESPOOL_TRUTH_LEGS=200000` for the long run. The table by rule is printed.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it compared"
+)]
+
 use respool::base::{CaptureId, FileId, RecordRef, SensorId};
 use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group};
 use respool::leg::{Leg, observe};
@@ -17,8 +23,8 @@ const MIX: &str = "transfer-blind=3,transfer-attended=3,transfer-refused=1,picku
     b2bua-header=2,b2bua-session-id=2,b2bua-icid=2,b2bua-suffix=2,b2bua-media=2,b2bua-bare=1,\
     busy=4,no-answer=7,not-found=2,auth=6,hold=3,session-timer=1,retransmission=2,tcp=2,ipv6=1,\
     call-id-reuse=1,proxied=4,no-bye=1";
-/// Legs that a script of this mix makes, for sizing: 1.36.
-const LEGS_PER_100_SCRIPTS: u64 = 136;
+/// Legs that a script of this mix makes, for sizing: 1.34 or a little less.
+const LEGS_PER_100_SCRIPTS: u64 = 133;
 const LEGS_DEFAULT: u64 = 40_000;
 
 /// Sensor and Call-ID of a leg.
@@ -213,7 +219,7 @@ fn compare_with_truth(population: &Population) {
         "one call, not joined: {}",
         show(population, missed.into_iter())
     );
-    assert_eq!(recall.len(), 10, "every tie that leaves a trace is in the mix: {recall:?}");
+    assert_eq!(recall.len(), 11, "every tie that leaves a trace is in the mix: {recall:?}");
     for (kind, (found, there)) in recall {
         assert!(there >= 50, "{kind}: {there} are too few to tell");
         assert!(found * 1_000 >= there * 999, "{kind}: {found} of {there}");

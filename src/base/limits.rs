@@ -127,6 +127,14 @@ pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
 pub const LOSSES_NAMED_MAX: usize = 100_000;
 /// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
 pub const WHAT_IF_HEADERS_MAX: usize = 16;
+/// Legs merged into one call by a merge header; more is a shared value or a flood, and every packet
+/// of the call would look at all of them.
+pub const MERGED_LEGS_PER_CALL_MAX: usize = 64;
+/// Merge headers tried as scenarios, those that name most legs first: each is a scenario under all
+/// readings.
+pub const MERGE_HEADERS_MAX: usize = 4;
+/// Registered users told apart; far above what one registrar holds.
+pub const REGISTERED_USERS_MAX: usize = 1_000_000;
 /// Messages of one ladder, repetitions counted: a slip of the hand must not fill the memory. More is
 /// an error of the ladder.
 pub const LADDER_STATEMENTS_MAX: usize = 200_000;

@@ -1,7 +1,8 @@
 //! Audit: which legs were counted apart although they are one call, what nearly joined, and what
 //! another rule would have joined. In: outlines, grouping, calls, CDRs. Out: [`Audit`].
 //!
-//! Costs are channel-nanoseconds by the packets: the sum of the CDRs less their union.
+//! Costs are channel-nanoseconds by the packets: the sum of the CDRs that count by themselves (all but
+//! those that end in 487) less the union of all.
 
 use super::evidence::{Evidence, Refusal};
 use super::group::{Grouping, group};
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct AuditedCall {
     /// Its place in [`MergedCalls::calls`].
     pub call: usize,
-    /// How many channels its CDRs were, each for its own time.
+    /// How many channels its CDRs were, each for its own time; those that end in 487 were none.
     pub channels: usize,
     /// Most of its CDRs at one moment.
     pub concurrent_max: usize,
@@ -181,9 +182,24 @@ pub fn audit(
     }
 }
 
-fn spans_of(places: &[usize], cdrs: &[Cdr]) -> Vec<(CaptureTime, CaptureTime)> {
-    let whole = places.iter().map(|place| &cdrs[*place]).filter(|cdr| !cdr.only_when_cut);
-    whole.map(|cdr| (cdr.started, cdr.ended.max(cdr.started))).collect()
+/// The final response whose legs do not count by themselves (design.md section 6, axis terminated).
+const REQUEST_TERMINATED: u16 = 487;
+
+/// The intervals of some CDRs.
+struct Spans {
+    /// Of those that count by themselves.
+    counted: Vec<(CaptureTime, CaptureTime)>,
+    /// Of all, joined: what they occupy as one call; empty when none of them counts.
+    occupied: Vec<(CaptureTime, CaptureTime)>,
+}
+
+fn spans_of(places: &[usize], cdrs: &[Cdr]) -> Spans {
+    let whole = || places.iter().map(|place| &cdrs[*place]).filter(|cdr| !cdr.only_when_cut);
+    let span = |cdr: &Cdr| (cdr.started, cdr.ended.max(cdr.started));
+    let is_counted = |cdr: &&Cdr| cdr.last_response != REQUEST_TERMINATED;
+    let counted: Vec<_> = whole().filter(is_counted).map(span).collect();
+    let occupied = if counted.is_empty() { Vec::new() } else { union(whole().map(span).collect()) };
+    Spans { counted, occupied }
 }
 
 fn audited_calls(merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<AuditedCall> {
@@ -192,13 +208,14 @@ fn audited_calls(merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<AuditedCall> {
         .iter()
         .enumerate()
         .filter_map(|(call, places)| {
-            let spans = spans_of(places, cdrs);
-            let cost_ns = length_ns(&spans).saturating_sub(length_ns(&union(spans.clone())));
-            let concurrent_max = most_at_once(&spans);
+            let Spans { counted, occupied } = spans_of(places, cdrs);
+            // A cancelled leg may lengthen a call by more than its other legs overlap.
+            let cost_ns = length_ns(&counted).saturating_sub(length_ns(&occupied)).max(0);
+            let concurrent_max = most_at_once(&counted);
             // Parts of one leg, one after the other, are no second channel.
-            (merged.calls[call].legs.len() > 1 && spans.len() > 1).then_some(AuditedCall {
+            (merged.calls[call].legs.len() > 1 && counted.len() > 1).then_some(AuditedCall {
                 call,
-                channels: spans.len(),
+                channels: counted.len(),
                 concurrent_max,
                 cost_ns,
             })
@@ -339,9 +356,9 @@ fn what_if(
     headers: &[CandidateHeader],
 ) -> Vec<WhatIf> {
     let occupied_ns = |groups: &[Vec<usize>]| {
-        groups
-            .iter()
-            .fold(0i64, |sum, places| sum.saturating_add(length_ns(&union(spans_of(places, cdrs)))))
+        groups.iter().fold(0i64, |sum, places| {
+            sum.saturating_add(length_ns(&spans_of(places, cdrs).occupied))
+        })
     };
     let now_ns = occupied_ns(&merge(outlines, grouping, cdrs).cdr_groups);
     let mut rows: Vec<WhatIf> = what_if_tables(table, headers)

@@ -8,7 +8,6 @@ use crate::base::{CaptureTime, RecordRef};
 use crate::call::{AuditFilter, Class, RuleName};
 use crate::report::audit::{Audited, audit_text};
 use crate::report::audit_json::audit_json;
-use crate::run;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -50,7 +49,7 @@ pub(super) struct AuditArguments {
 pub(super) fn run(arguments: &AuditArguments) -> Result<(), CliError> {
     let config = arguments.input.config()?;
     let filter = arguments.filter(&config.time_zone)?;
-    let calls = run::calls(&config)?;
+    let calls = arguments.input.calls(&config)?;
     let audit = calls.audit(&filter);
     let peak = calls.peak_cost(&audit);
     let place_of = |record: RecordRef| calls.place(record);

@@ -9,7 +9,7 @@ use crate::channel::ReadingPins;
 use crate::license::Outcome;
 use crate::license::Scenario;
 use crate::report::{CheckReport, TextStyle, json, text};
-use crate::run::{self, CheckConfig, InstalledLicense};
+use crate::run::{self, CheckConfig, InstalledLicense, RecordedSource};
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::{Args, ValueEnum};
@@ -24,7 +24,8 @@ pub(super) struct CheckArguments {
     #[arg(required = true, value_name = "SPOOL")]
     spools: Vec<PathBuf>,
     /// Concurrent channels that the license allows [default: what the keys of --license give]
-    #[arg(long, value_name = "N", required_unless_present = "license")]
+    // Whether there is one is looked at later: `history` needs none.
+    #[arg(long, value_name = "N")]
     limit: Option<u32>,
     /// The installed license, described in TOML: looks for causes of a lock other than the count
     #[arg(long, value_name = "FILE")]
@@ -50,7 +51,7 @@ pub(super) struct CheckArguments {
     /// Captures below PATH are those of sensor NAME; may be repeated
     #[arg(long = "sensor", value_name = "NAME=PATH")]
     sensors: Vec<String>,
-    /// Whose verdict decides the exit code: as-is, merge-header[=HEADER], merged
+    /// Whose verdict decides the exit code: as-is, merge-header[=HEADER], merged, recorded
     #[arg(long, value_name = "NAME", default_value = "as-is")]
     scenario: String,
     /// Take what could not be read as if it had held no calls
@@ -59,9 +60,15 @@ pub(super) struct CheckArguments {
     /// Fix choices of the reading, as axis=choice,...
     #[arg(long, value_name = "SPEC", default_value = "")]
     reading: String,
-    /// Compare all readings that --reading leaves open, or judge the deciding one alone
+    /// List the verdict under all readings that --reading leaves open, or under the deciding one alone
     #[arg(long, value_name = "WHICH", default_value = "documented")]
     readings: Readings,
+    /// CDRs of the database as CSV, columns as in the table cdr: what the GUI counts now
+    #[arg(long, value_name = "FILE")]
+    recorded: Option<PathBuf>,
+    /// Time zone of the dates in --recorded [default: that of the GUI]
+    #[arg(long, value_name = "ZONE", requires = "recorded")]
+    recorded_zone: Option<String>,
     /// Which rules join legs into calls, and their parameters (TOML)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -116,14 +123,34 @@ impl CheckArguments {
         if self.json {
             return json(report);
         }
-        let width = self.width.unwrap_or_else(output::width);
-        text(report, TextStyle { width, colour: output::takes_colour() })
+        text(report, TextStyle { width: self.columns(), colour: output::takes_colour() })
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.width.unwrap_or_else(output::width)
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// The validated configuration, and what the configuration file asks for in vain.
     fn config(&self, as_typed: Vec<String>) -> Result<(CheckConfig, Vec<String>), CliError> {
+        self.config_or(None, as_typed)
+    }
+
+    /// The same, with a limit for when neither flag nor license gives one.
+    pub(super) fn config_or(
+        &self,
+        limit_default: Option<u32>,
+        as_typed: Vec<String>,
+    ) -> Result<(CheckConfig, Vec<String>), CliError> {
         let license = self.license.as_deref().map(license::load).transpose()?;
-        let (limit_channels, limit_warning) = limit(self.limit, license.as_ref())?;
+        let (limit_channels, limit_warning) = limit(self.limit, license.as_ref(), limit_default)?;
         let (from, to) = (day("--from", self.from.as_ref())?, day("--to", self.to.as_ref())?);
         let as_of = day("--as-of", self.as_of.as_ref())?;
         check_days(from, to, as_of)?;
@@ -138,6 +165,11 @@ impl CheckArguments {
             conf.capture.sip_ports.clear();
         }
         self.spools.iter().try_for_each(|path| check_spool(path))?;
+        let scenario = scenario(&self.scenario, conf.capture.merge_header.as_deref())?;
+        if scenario == Scenario::Recorded && self.recorded.is_none() {
+            return Err(CliError::NothingRecorded);
+        }
+        let recorded = self.recorded(&zones.gui)?;
         let config = CheckConfig {
             spools: self.spools.clone(),
             limit_channels,
@@ -149,7 +181,7 @@ impl CheckArguments {
             time_zone_name: zones.gui_name,
             spool_zone: zones.spool,
             sensors: sensors(&self.sensors, &self.spools)?,
-            scenario: scenario(&self.scenario, conf.capture.merge_header.as_deref())?,
+            scenario,
             accept_loss: self.accept_loss,
             reading: ReadingPins::parse(&self.reading).map_err(|reason| CliError::NotAReading {
                 value: self.reading.clone(),
@@ -164,10 +196,20 @@ impl CheckArguments {
             numbers: conf.numbers,
             capture: conf.capture,
             spool: conf.spool,
+            recorded,
             arguments: as_typed,
         };
         conf.warnings.extend(limit_warning);
         Ok((config, conf.warnings))
+    }
+
+    fn recorded(&self, gui: &TimeZone) -> Result<Option<RecordedSource>, CliError> {
+        let Some(path) = &self.recorded else { return Ok(None) };
+        let zone = match &self.recorded_zone {
+            Some(name) => parse_zone("--recorded-zone", name)?,
+            None => gui.clone(),
+        };
+        Ok(Some(RecordedSource { path: path.clone(), zone }))
     }
 
     fn zones(&self, conf: &VoipmonitorConf) -> Result<Zones, CliError> {
@@ -199,9 +241,10 @@ pub(super) fn zones(
 fn limit(
     typed: Option<u32>,
     installed: Option<&InstalledLicense>,
+    default: Option<u32>,
 ) -> Result<(u32, Option<String>), CliError> {
     let of_keys = installed.and_then(InstalledLicense::limit_channels);
-    let limit = typed.or(of_keys).ok_or(CliError::NoLimit)?;
+    let limit = typed.or(of_keys).or(default).ok_or(CliError::NoLimit)?;
     if limit == 0 {
         return Err(CliError::LimitOfZero);
     }
@@ -296,6 +339,7 @@ fn scenario(typed: &str, configured: Option<&str>) -> Result<Scenario, CliError>
     match typed.split_once('=').unwrap_or((typed, "")) {
         ("as-is", "") => Ok(Scenario::AsIs),
         ("merged", "") => Ok(Scenario::Merged),
+        ("recorded", "") => Ok(Scenario::Recorded),
         ("merge-header", "") => {
             configured.map(|header| Scenario::MergeHeader(header.to_owned())).ok_or_else(wrong)
         }

@@ -32,7 +32,7 @@ pub(super) enum CliError {
     #[error("--reading {value}: {reason}")]
     NotAReading { value: String, reason: String },
     #[error(
-        "--scenario {value}: expected as-is, merged, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
+        "--scenario {value}: expected as-is, merged, recorded, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
     )]
     NotAScenario { value: String },
     #[error("{}: {source}; give the path of a spool, a directory or a capture", path.display())]
@@ -43,9 +43,15 @@ pub(super) enum CliError {
         "no captures in {paths}: {files} files were read and none is a capture or an archive of captures; see `spooldir` in voipmonitor.conf for where the spool lies"
     )]
     NoCaptures { paths: String, files: usize },
-    #[error("--license {}: {source}; give a file that describes the license, see the README", path.display())]
+    #[error(
+        "--scenario recorded needs the CDRs of the database: give them with --recorded FILE.csv"
+    )]
+    NothingRecorded,
+    #[error(transparent)]
+    Policy(PolicyError),
+    #[error("{}: {source}; give a file that describes the license, see the README", path.display())]
     NoLicenseFile { path: PathBuf, source: std::io::Error },
-    #[error("--license {}: {source}", path.display())]
+    #[error("{}: {source}", path.display())]
     NotALicense { path: PathBuf, source: PolicyError },
     #[error(
         "no limit: give --limit N, the concurrent channels that the license allows, or keys in the file of --license"

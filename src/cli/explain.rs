@@ -6,7 +6,7 @@ use super::output;
 use crate::base::RecordRef;
 use crate::report::call::leg_text;
 use crate::report::explain::{explain_json, explain_text};
-use crate::run::{self, CallRun};
+use crate::run::CallRun;
 use clap::Args;
 
 /// Say rule by rule why two legs are one call, or why they are not
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let [first, second] = arguments.legs.as_slice() else {
         return Err(CliError::NotTwoLegs { found: arguments.legs.len() });
     };
-    let calls = run::calls(&arguments.input.config()?)?;
+    let calls = arguments.input.calls(&arguments.input.config()?)?;
     let (left, right) = pair(&calls, first, second)?;
     let outcomes = calls.explain(left, right);
     let place_of = |record: RecordRef| calls.place(record);

@@ -4,7 +4,7 @@ use super::check::{check_days, check_spool, day, sensors, zones};
 use super::error::CliError;
 use super::output;
 use crate::call::RuleTable;
-use crate::run::CallsConfig;
+use crate::run::{self, CallRun, CallsConfig};
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::Args;
@@ -81,10 +81,21 @@ impl InputArguments {
             numbers: conf.numbers,
             capture: conf.capture,
         };
-        if !self.quiet {
-            conf.warnings.iter().for_each(|warning| output::warn(warning));
-        }
+        self.warn(&conf.warnings);
         Ok(config)
+    }
+
+    /// Reads and groups. What makes the calls less than the whole truth goes to standard error.
+    pub(super) fn calls(&self, config: &CallsConfig) -> Result<CallRun, CliError> {
+        let calls = run::calls(config)?;
+        self.warn(&calls.warnings());
+        Ok(calls)
+    }
+
+    fn warn(&self, warnings: &[String]) {
+        if !self.quiet {
+            warnings.iter().for_each(|warning| output::warn(warning));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod error;
 mod explain;
+mod history;
 mod input;
 mod license;
 mod output;
@@ -34,6 +35,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArguments),
+    History(history::HistoryArguments),
+    License(license::LicenseArguments),
     Audit(audit::AuditArguments),
     Explain(explain::ExplainArguments),
     Show(show::ShowArguments),
@@ -54,6 +57,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let asked = asked(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let outcome = match parsed.command {
         Command::Check(check) => check::run(&check, asked),
+        Command::History(history) => history::run(&history, asked),
+        Command::License(license) => license::run(&license),
         Command::Audit(audit) => audit::run(&audit).map(|()| 0),
         Command::Explain(explain) => explain::run(&explain).map(|()| 0),
         Command::Show(show) => show::run(&show).map(|()| 0),

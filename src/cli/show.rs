@@ -7,7 +7,6 @@ use crate::base::RecordRef;
 use crate::report::audit_json::call_json;
 use crate::report::call::call_text;
 use crate::report::ladder::{LadderStyle, ladder};
-use crate::run;
 use clap::Args;
 
 /// Messages of the ladder.
@@ -34,7 +33,7 @@ pub(super) struct ShowArguments {
 
 /// Flags in, the call printed.
 pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
-    let calls = run::calls(&arguments.input.config()?)?;
+    let calls = arguments.input.calls(&arguments.input.config()?)?;
     let place_of = |record: RecordRef| calls.place(record);
     let view = calls.view(&place_of);
     let mut numbers: Vec<usize> = Vec::new();

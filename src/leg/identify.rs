@@ -7,7 +7,7 @@ use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::lattice::Leg;
 use super::observe::text;
 use crate::base::Endpoint;
-use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
+use crate::base::limits::{FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX};
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
@@ -105,19 +105,27 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Headers of the deployment's own that may name another leg: `X-...`, except what a CDR needs no
-    /// more than once.
+    /// Headers of the deployment's own that may name another leg: `X-...`, and others whose name says
+    /// that they hold a Call-ID (`Parent-Call-ID`).
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
         for header in message.all_headers() {
-            let own = header.name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-"));
-            let least = if names_call_ids(header.name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
-            let fits = (least..=CANDIDATE_VALUE_BYTES_MAX).contains(&header.value.len());
+            let name = header.name.to_ascii_lowercase();
+            let holds_call_id = holds_call_id(&name);
+            let longest = if holds_call_id {
+                // Whole with its name, or not at all: a cut value could equal another Call-ID.
+                FACT_TEXT_BYTES_MAX.saturating_sub(name.len() + 2)
+            } else {
+                CANDIDATE_VALUE_BYTES_MAX
+            };
+            let least = if names_call_ids(&name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
+            let fits = (least..=longest).contains(&header.value.len());
+            let own = name.starts_with(b"x-") || holds_call_id;
             if !own || !fits || header.is_cut || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
                 continue;
             }
             kept += 1;
-            let mut value = header.name.to_ascii_lowercase();
+            let mut value = name;
             value.extend_from_slice(b": ");
             value.extend_from_slice(header.value);
             self.add(IdentifierKind::Header, &value);
@@ -231,10 +239,16 @@ impl Found<'_, '_> {
     }
 }
 
-/// Whether a header is named after Call-IDs (X-Call-ID, X-CID): its value may be as short as they are.
+/// Whether a header is named after Call-IDs (X-Call-ID, X-CID), in lower case: its value may be as
+/// short as they are.
 fn names_call_ids(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    [&b"call"[..], b"cid"].iter().any(|part| memchr::memmem::find(&name, part).is_some())
+    [&b"call"[..], b"cid"].iter().any(|part| memchr::memmem::find(name, part).is_some())
+}
+
+/// Whether a header's name, in lower case, says that it holds another leg's Call-ID.
+fn holds_call_id(name: &[u8]) -> bool {
+    let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    name != b"call-id" && (contains(b"call-id") || contains(b"callid") || contains(b"cid"))
 }
 
 /// `user@host`, or the host alone, lower-case host; what two URIs of one target share.

@@ -51,7 +51,7 @@ struct Cut {
 /// What one capture gave besides its datagrams.
 #[derive(Clone, Debug)]
 pub struct Dissected {
-    /// What waits for other records, for [`super::reassemble`].
+    /// What waits for other records, for [`super::reassemble()`].
     pub residue: Residue,
     /// Counters `packet.*`: `packet.records` is the sum of [`super::OUTCOME_COUNTERS`].
     pub ledger: Ledger,

@@ -39,7 +39,7 @@ pub fn channel_hours(ns: i64) -> String {
 }
 
 /// Channels with two decimals; what is there and would print as nothing says so.
-fn figure(value: Channels) -> String {
+pub(super) fn figure(value: Channels) -> String {
     let text = channels(value, u64::MAX);
     if text == "0.00" && value > Channels::ZERO { "<0.01".to_owned() } else { text }
 }

@@ -1,6 +1,6 @@
 //! An audit and its calls as JSON. In: the same as the text. Out: JSON values, whole: no row is left out.
 
-use super::audit::Audited;
+use super::audit::{Audited, figure};
 use super::call::{CallsView, event_text};
 use super::explain::{compared_json, printable, refusal_text, time_json};
 use crate::call::{Call, Evidence};
@@ -23,10 +23,11 @@ pub fn audit_json(audited: Audited<'_>) -> Value {
     })
 }
 
-/// Exact: a mean is channel-nanoseconds over the nanoseconds of its hour.
+/// Exact, as in the JSON of `check`: a mean is channel-nanoseconds over the nanoseconds of its hour.
 fn channels_json(channels: Channels) -> Value {
     json!({
-        "numerator": u64::try_from(channels.numerator).unwrap_or(u64::MAX),
+        "text": figure(channels),
+        "numerator": channels.numerator.to_string(),
         "denominator": channels.denominator,
     })
 }

@@ -1,8 +1,8 @@
 //! What `check` reports, as one plain value that the run edge fills.
 
 use crate::base::{Ledger, Notes};
-use crate::channel::Calendar;
-use crate::license::{Coverage, LicenseReport, LockCause, Outcome, ScenarioVerdict};
+use crate::channel::{Calendar, Reading};
+use crate::license::{Coverage, Judged, LicenseReport, LockCause, Outcome, ScenarioVerdict};
 use jiff::civil::Date;
 
 /// A file that was read, by [`crate::base::FileId`].
@@ -54,10 +54,20 @@ pub struct CheckReport {
     pub sensors: Vec<String>,
     /// Legs: Call-IDs by sensor.
     pub legs: u64,
+    /// Legs with packets in an encapsulation that the vendor's sniffer does not read (facts F): it
+    /// would write other CDRs for them, or none.
+    pub legs_vendor_blind: u64,
+    /// CDRs with RTP or RTCP. With 0 the spool holds no media, by loss or on purpose.
+    pub cdrs_with_media: u64,
+    /// Answered CDRs with neither a BYE nor media: they end at their last SIP message, although the
+    /// call may have gone on (run section 2).
+    pub cdrs_ended_by_signalling: u64,
     /// Calls that the legs were joined to; absent when they were not.
     pub calls: Option<u64>,
     /// The installed license, checked; absent when none was given.
     pub license: Option<LicenseReport>,
+    /// The deciding scenario under every reading, where they are to be listed; else empty.
+    pub readings: Vec<(Reading, Judged)>,
     /// What was read.
     pub input: InputReport,
 }

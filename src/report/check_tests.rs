@@ -27,8 +27,12 @@ fn report(spool: &Spool, limit_channels: u64) -> CheckReport {
         coverage: spool.coverage.clone(),
         sensors: vec![String::new()],
         legs: spool.cdrs.len() as u64,
+        legs_vendor_blind: 0,
+        cdrs_with_media: 0,
+        cdrs_ended_by_signalling: 0,
         calls: None,
         license: None,
+        readings: Vec::new(),
         input: InputReport {
             files: vec![InputFile { path: b"spool/\x1b[31ma\xff.pcap".to_vec(), bytes: 2_048 }],
             captures: 1,
@@ -84,8 +88,8 @@ Worst hour:
   Peak: 4 channels at once, first at 2026-03-02 10:00:00 UTC.
 
 Remedies:
-  scenario  verdict  peak  days over  last day  day that decides
-  as-is     stays       4     4 of 5  lockdown  1.00 above the limit
+  scenario  verdict  peak  first at          days over  last day  day that decides
+  as-is     stays       4  2026-03-02 10:00     4 of 5  lockdown  1.00 above the limit
   as-is: re-compute with the present voipmonitor.conf.
 
 Read:
@@ -244,4 +248,48 @@ Concurrent calls, last 14 days (largest mean of an hour)
     assert_eq!(json["schema"], "respool.history/1");
     assert_eq!(json["scenarios"][0]["days"][1]["mean_channels"], "3.00");
     assert_eq!(json["scenarios"][0]["peaks"][0][0], "2026-03-02 10:00:00.000");
+}
+
+#[test]
+fn recorded_cdrs_stand_beside_the_recount() {
+    let mut report = report(&spool(&[2, 4, 4, 4, 4]), 3);
+    let mut recorded = report.scenarios[0].clone();
+    assert!(!text(&report, TextStyle::default()).contains("The database counts"));
+    recorded.scenario = Scenario::Recorded;
+    recorded.days_over = 5;
+    report.scenarios.push(recorded);
+    let text = text(&report, TextStyle { width: 200, colour: false });
+    let expect = "The database counts 4.00 channels on 2026-03-05, 5 days over, state lockdown \
+                  (18 CDRs); a recompute would give 4.00 channels on 2026-03-05, 4 days over, \
+                  state lockdown (18 CDRs).";
+    assert!(text.contains(expect), "{text}");
+}
+
+#[test]
+fn every_reading_is_a_line_where_they_are_asked_for() {
+    let mut report = report(&spool(&[2, 4, 4, 4, 4]), 3);
+    let judged = report.scenarios[0].judged.clone();
+    report.readings = vec![(ReadingPins::default().reading(), judged)];
+    let text = text(&report, TextStyle::default());
+    assert!(text.contains("\nReadings:\n  stays "), "{text}");
+}
+
+#[test]
+fn a_verdict_that_holds_at_both_bounds_says_so() {
+    let sentence = "This is certain: it holds with what is missing left out";
+    let mut spool = spool(&[4, 4, 4, 4, 4]);
+    let has = |spool: &Spool| {
+        text(&report(spool, 3), TextStyle { width: 200, colour: false }).contains(sentence)
+    };
+    assert!(!has(&spool));
+    let start = spool.calendar.days()[4].started;
+    spool.coverage.losses.push(Loss {
+        when: Some((start, start)),
+        kind: LossKind::UnreadableFile,
+        file: FileId(0),
+        bytes: 1,
+        detail: "permission denied".to_owned(),
+    });
+    assert!(has(&spool));
+    assert!(!has(&lossy()));
 }

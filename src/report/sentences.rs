@@ -119,6 +119,15 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             counted(judged.run_days_at_most as u64, "day", "days")
         ));
     }
+    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
+    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    if is_uncertain && !is_accepted && judged.outcome != Outcome::CannotTell {
+        reasons.push(
+            "This is certain: it holds with what is missing left out, and with every day that it \
+             touches over the limit."
+                .to_owned(),
+        );
+    }
     if let Some(deciding) = judged.deciding {
         let row = verdict.days.get(deciding.day);
         let date = row.map_or(as_of, |row| row.date);
@@ -141,6 +150,34 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
         ));
     }
     reasons
+}
+
+/// What the database counts beside what a recompute would give; absent without recorded CDRs.
+pub(super) fn recorded_against_recount(report: &CheckReport) -> Option<String> {
+    let of = |wanted: Scenario| report.scenarios.iter().find(|v| v.scenario == wanted);
+    let (recorded, again) = (of(Scenario::Recorded)?, of(Scenario::AsIs)?);
+    let on_last_day = |verdict: &ScenarioVerdict| {
+        verdict
+            .days
+            .last()
+            .map_or_else(|| "0".to_owned(), |day| channels(day.figure, verdict.limit_channels))
+    };
+    let counted_as = |verdict: &ScenarioVerdict| {
+        format!(
+            "{} channels on {}, {} over, state {}",
+            on_last_day(verdict),
+            report.as_of,
+            counted(verdict.days_over as u64, "day", "days"),
+            verdict.state.name()
+        )
+    };
+    Some(format!(
+        "The database counts {} ({}); a recompute would give {} ({}).",
+        counted_as(recorded),
+        counted(recorded.cdr_count as u64, "CDR", "CDRs"),
+        counted_as(again),
+        counted(again.cdr_count as u64, "CDR", "CDRs"),
+    ))
 }
 
 /// That other readings of the closed rule say otherwise, and the single choices that are enough; absent

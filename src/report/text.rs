@@ -4,8 +4,10 @@
 use super::check::CheckReport;
 use super::escape::terminal;
 use super::format::{bytes, channels, counted, distance, grouped, local_hm, local_s, margin};
+use super::readings::table as readings_table;
 use super::sentences::{
-    agreeing, caveat, disagreement, headline, next_step, reasons, scenario_label,
+    agreeing, caveat, disagreement, headline, next_step, reasons, recorded_against_recount,
+    scenario_label,
 };
 use crate::channel::{Axis, Reading};
 use crate::license::{Caveat, DayRow, Outcome, ScenarioVerdict};
@@ -61,6 +63,7 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
     day_table(&mut page, report, verdict);
     worst_hour(&mut page, report, verdict);
     scenario_table(&mut page, report);
+    every_reading(&mut page, report);
     what_was_read(&mut page, report, verdict);
     what_was_lost(&mut page, report, verdict);
     for notice in report.license.iter().flat_map(|license| &license.notices) {
@@ -286,7 +289,8 @@ fn worst_hour(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) 
 
 fn scenario_table(page: &mut Page, report: &CheckReport) {
     page.heading("Remedies");
-    let head = ["scenario", "verdict", "peak", "days over", "last day", "day that decides"];
+    let head =
+        ["scenario", "verdict", "peak", "first at", "days over", "last day", "day that decides"];
     let mut rows = vec![cells(head)];
     for verdict in &report.scenarios {
         let deciding = verdict
@@ -297,15 +301,70 @@ fn scenario_table(page: &mut Page, report: &CheckReport) {
             scenario_label(&verdict.scenario),
             verdict.judged.outcome.name().to_owned(),
             grouped(verdict.history.peak_channels),
+            peak_at(report, verdict),
             format!("{} of {}", verdict.days_over, verdict.days.len()),
             verdict.state.name().to_owned(),
             deciding,
         ]);
     }
-    page.table(&rows, &[2, 3]);
+    page.table(&rows, &[2, 4]);
     for verdict in &report.scenarios {
         let how = terminal(verdict.scenario.how().as_bytes());
         page.prose("  ", &format!("{}: {how}.", scenario_label(&verdict.scenario)));
+    }
+    if let Some(sentence) = recorded_against_recount(report) {
+        page.prose("  ", &sentence);
+    }
+}
+
+/// When the peak was reached first, on the local clock.
+fn peak_at(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
+    let first = verdict.history.peak_spans.first();
+    let zone = report.calendar.zone();
+    first.map_or_else(
+        || "-".to_owned(),
+        |span| {
+            let local = local_s(span.started, zone);
+            // Seconds and zone are in the JSON.
+            local.get(..16).unwrap_or(&local).to_owned()
+        },
+    )
+}
+
+fn every_reading(page: &mut Page, report: &CheckReport) {
+    if report.readings.is_empty() {
+        return;
+    }
+    page.heading("Readings");
+    for line in readings_table(&report.readings).lines() {
+        page.line(&format!("  {line}"));
+    }
+}
+
+/// What of the captures' kind makes calls look shorter, or other, than the sniffer saw them live. Said
+/// once (design.md section 12, points 7 and 15).
+fn what_shortens_calls(page: &mut Page, report: &CheckReport) {
+    let open_ended = report.cdrs_ended_by_signalling;
+    if open_ended > 0 {
+        let media = if report.cdrs_with_media == 0 { "No RTP is in the captures. " } else { "" };
+        let cdrs = counted(open_ended, "answered CDR has", "answered CDRs have");
+        page.prose(
+            "  ",
+            &format!(
+                "{media}{cdrs} neither a BYE nor RTP and counts up to the last SIP message only; \
+                 a sniffer that hears the RTP counts longer."
+            ),
+        );
+    }
+    if report.legs_vendor_blind > 0 {
+        let legs = counted(report.legs_vendor_blind, "leg came", "legs came");
+        page.prose(
+            "  ",
+            &format!(
+                "{legs} in an encapsulation that the sniffer does not read: it would write other \
+                 CDRs there, or none."
+            ),
+        );
     }
 }
 
@@ -340,6 +399,7 @@ fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
         let zone = report.calendar.zone();
         page.prose("  ", &format!("From {} to {}.", local_s(first, zone), local_s(last, zone)));
     }
+    what_shortens_calls(page, report);
     let notes: Vec<String> = input
         .notes
         .counts()

@@ -89,6 +89,17 @@ pub(super) fn left_out_note(grouping: &Grouping) -> Option<Note> {
 }
 
 impl CallRun {
+    /// What makes the calls less than the whole truth, a line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let losses = self.found.losses.len();
+        let lost = (losses > 0).then(|| {
+            format!("{losses} parts of what was read are lost: legs may be missing; see check")
+        });
+        let left_out = left_out_note(&self.grouping).map(|note| note.detail);
+        lost.into_iter().chain(left_out).collect()
+    }
+
     /// Where a record is: path, member of an archive, number of the record as packet tools count.
     #[must_use]
     pub fn place(&self, record: RecordRef) -> String {
@@ -235,5 +246,19 @@ impl CallRun {
         let last = self.found.spans.values().map(|span| span.last).max()?;
         let date = |moment| Calendar::date_of(&self.time_zone, moment);
         Some(Calendar::new(self.time_zone.clone(), date(first), date(last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_were_not_compared_are_a_note() {
+        let grouping = |left_out| Grouping { left_out, ..Grouping::default() };
+        assert_eq!(left_out_note(&grouping(0)), None);
+        let note = left_out_note(&grouping(7)).unwrap();
+        assert_eq!(note.kind, NoteKind::Limit);
+        assert!(note.detail.starts_with("7 pairs of legs were not compared"), "{}", note.detail);
     }
 }

@@ -1,5 +1,6 @@
 //! What a run was asked to do, validated: the command line in, made by `cli`; `run` takes it as true.
 
+use super::recorded::RecordedSource;
 use crate::call::RuleTable;
 use crate::channel::ReadingPins;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
@@ -77,6 +78,8 @@ pub struct CheckConfig {
     pub capture: CaptureRules,
     /// What the configuration says about the spool.
     pub spool: SpoolSettings,
+    /// CDRs of the existing database; absent: none were given.
+    pub recorded: Option<RecordedSource>,
     /// What was asked, argument by argument, for the database; without flags that have no effect on
     /// the results.
     pub arguments: Vec<String>,

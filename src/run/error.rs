@@ -1,5 +1,6 @@
 //! Why a run could not do what was asked. Bad data is never among it: that is notes and losses.
 
+use super::recorded::RecordedError;
 use crate::license::PolicyError;
 use crate::spool::SpoolError;
 use crate::store::StoreError;
@@ -17,6 +18,9 @@ pub enum Error {
     /// Not one packet record in all that was read.
     #[error("no captures: {0}\ngive the directory that holds the dates of the spool, or a capture")]
     NoCaptures(String),
+    /// The recorded CDRs cannot be read.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
     /// The license file says something that cannot be read on the day of the verdict.
     #[error("the license file: {0}")]
     License(#[from] PolicyError),

@@ -6,7 +6,7 @@ use crate::base::{
 };
 use crate::leg::media_flow::{FlowKey, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
-use crate::leg::{CaptureRules, observe};
+use crate::leg::{CaptureRules, Registrations, observe};
 use crate::packet::{Datagram, Residue};
 use crate::sip;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +89,7 @@ pub(super) struct Gathering {
     pub(super) ledger: Ledger,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
+    pub(super) registrations: Registrations,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
     pub(super) open_losses: Vec<Loss>,
@@ -105,6 +106,7 @@ impl Gathering {
             ledger: Ledger::default(),
             notes: Notes::default(),
             losses: Vec::new(),
+            registrations: Registrations::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
@@ -166,6 +168,7 @@ impl Gathering {
         } else {
             self.ledger.add("sip.observed", 1);
             observe(self.legs.leg(sensor, call_id), datagram, &message);
+            self.registrations.observe(&message, datagram.time);
         }
         true
     }
@@ -200,6 +203,7 @@ impl Gathering {
         self.ledger += other.ledger;
         self.notes.join(other.notes);
         self.losses.extend(other.losses);
+        self.registrations.join(other.registrations);
         self.open_losses.extend(other.open_losses);
         self.files.extend(other.files);
         for (sensor, span) in other.spans {

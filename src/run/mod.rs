@@ -6,19 +6,23 @@
 pub mod calls;
 mod check;
 pub mod config;
+mod distinct;
 mod error;
 mod extract;
 mod gather;
 pub mod map;
+mod measure;
 mod progress;
 mod reconstruct;
+mod recorded;
 mod save;
 mod scenarios;
 mod streams;
 
 pub use calls::{CallRun, calls};
-pub use check::check;
+pub use check::{HistoryRun, UpAtPeak, check, history};
 pub use config::{CallsConfig, CheckConfig, InstalledLicense};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+pub use recorded::{RecordedError, RecordedSource};

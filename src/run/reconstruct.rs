@@ -6,13 +6,14 @@ use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::map::{Change, Content, OpenFile, OpenRules};
 use super::progress::Progress;
 use super::streams::read_streams;
+use crate::base::limits::REGISTERED_USERS_MAX;
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::join_flows;
 use crate::leg::table::{PARTITIONS, join_sorted};
-use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, TimingRules, finalise};
+use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{FileKind, SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,8 @@ pub struct Reconstruction {
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
+    /// Who was registered when, over all sensors.
+    pub registrations: Registrations,
     /// The files that were walked.
     pub listing: SpoolListing,
     /// What each file held.
@@ -123,6 +126,17 @@ fn finish(
     for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
         whole.notes.add(limit_note(leg));
     }
+    if whole.registrations.is_over_limit() {
+        whole.notes.add(Note {
+            capture: CaptureId::default(),
+            offset: None,
+            record: None,
+            kind: NoteKind::Limit,
+            detail: format!(
+                "more than {REGISTERED_USERS_MAX} registered users; the rest is not counted"
+            ),
+        });
+    }
     whole.notes.join(listing.notes());
     whole.losses.extend(listing.losses());
     whole.ledger.add("file.listed", listing.files.len() as u64);
@@ -136,6 +150,7 @@ fn finish(
         legs,
         cdrs,
         legs_without_invite,
+        registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
         hours,
@@ -258,7 +273,7 @@ fn make_cdrs(
 }
 
 /// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').
-fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
+pub(super) fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
     !rules.writes_nothing
         && (!rules.only_answered || cdr.connected.is_some())
         && (!rules.only_with_rtp || cdr.has_media)

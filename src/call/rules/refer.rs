@@ -91,7 +91,11 @@ fn compare_dialog(refer: &Refer, dialog: &[u8], b: &LegOutline) -> Comparison {
         Comparison::held(Class::Proof).token(&b.call_id)
     };
     outcome
-        .with("Target-Dialog or Call-ID in Refer-To", dialog, &tags_text(b))
+        .with(
+            "Target-Dialog or Call-ID in Refer-To",
+            dialog,
+            &tags_text(&DialogName::parse(dialog), b),
+        )
         .at(&[refer.sent.record, b.started.record])
 }
 
