@@ -227,9 +227,10 @@ impl PcapWalk {
             }
             _ => return Err(Progress { used: at, needed: header_bytes }),
         };
-        if !format.is_sound(&header) {
+        let is_odd = !format.is_sound(&header);
+        if is_odd {
             match self.judge(rest, &header, at_end) {
-                Odd::Record => report.odd_header(at, &format, &header),
+                Odd::Record => {}
                 Odd::Appended(appended) => {
                     report.note(NoteKind::Damaged, at, "another pcap is appended here; read on");
                     self.header = appended;
@@ -268,6 +269,10 @@ impl PcapWalk {
                     (_, Chain::No) => self.damage = Some(report.offset(at + length)),
                 }
             }
+        }
+        // Said only now: until here the record may be met again, with more bytes at hand.
+        if is_odd {
+            report.odd_header(at, &format, &header);
         }
         self.give(&header, &rest[header_bytes..length], at, report, emit);
         Ok(at + length)
