@@ -1,8 +1,8 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
 use super::gather::{FileSummary, Gathering, Origin};
-use crate::base::{CaptureId, FileId, Loss, Note};
-use crate::capture::{CaptureParser, Record};
+use crate::base::{CaptureId, FileId, Loss, Note, SensorId};
+use crate::capture::{CaptureEnd, CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
@@ -73,33 +73,50 @@ impl<'g> Extraction<'g> {
     fn close_file(self, bytes: u64) {
         self.gathering.ledger.add("file.read", 1);
         self.gathering.ledger.add("file.bytes", bytes);
-        if let Some(span) = self.summary.span {
-            let sensor = self.spool_file.sensor;
-            self.gathering.spans.entry(sensor).or_insert(span).join(span);
-        }
-        self.gathering.files.insert(self.file, self.summary);
+        self.gathering.add_summary(self.file, self.spool_file.sensor, self.summary);
     }
+}
 
-    /// The name that ties media to a Call-ID: the entry's in an archive of a spool, the file's where
-    /// the spool has one file a call; none in other captures.
-    fn entry_name(&self, name: &[u8]) -> Box<[u8]> {
-        match self.spool_file.kind {
-            FileKind::Plain => Box::default(),
-            _ if !name.is_empty() => name.into(),
-            _ => self
-                .spool_file
-                .path
-                .file_name()
-                .map(|name| name.as_bytes().into())
-                .unwrap_or_default(),
+/// Where the packets of a file come from. Their name ties media to a Call-ID: the entry's in an archive
+/// of a spool, the file's where the spool has one file a call; none in other captures.
+pub(super) fn origin_of(file: &SpoolFile, entry_name: &[u8]) -> Origin {
+    let name = match file.kind {
+        FileKind::Plain => Box::default(),
+        _ if !entry_name.is_empty() => entry_name.into(),
+        _ => file.path.file_name().map(|name| name.as_bytes().into()).unwrap_or_default(),
+    };
+    Origin { sensor: file.sensor, entry_name: name }
+}
+
+/// Enters what a capture told at its end.
+pub(super) fn finish_capture(
+    gathering: &mut Gathering,
+    summary: &mut FileSummary,
+    sensor: SensorId,
+    captured: CaptureEnd,
+    dissector: Dissector,
+) {
+    let dissected = dissector.finish();
+    match captured.format {
+        Some(_) => {
+            summary.captures += 1;
+            gathering.ledger.add("capture.read", 1);
         }
+        None => gathering.ledger.add("capture.none", 1),
     }
+    gathering.ledger.add("capture.records", captured.records);
+    gathering.ledger += dissected.ledger;
+    gathering.notes.join(captured.notes);
+    gathering.notes.join(dissected.notes);
+    gathering.losses.extend(captured.losses);
+    gathering.losses.extend(dissected.losses);
+    gathering.residues.entry(sensor).or_default().join(dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {
     fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
         let capture = CaptureId { file: self.file, member };
-        let origin = Origin { sensor: self.spool_file.sensor, entry_name: self.entry_name(name) };
+        let origin = origin_of(self.spool_file, name);
         let stream = Stream {
             origin,
             parser: CaptureParser::new(capture),
@@ -134,22 +151,8 @@ impl ContainerSink for Extraction<'_> {
             dissector: &mut stream.dissector,
         };
         let captured = stream.parser.finish(&mut |record| taker.record(&record));
-        let dissected = stream.dissector.finish();
-        let gathering = &mut *self.gathering;
-        match captured.format {
-            Some(_) => {
-                self.summary.captures += 1;
-                gathering.ledger.add("capture.read", 1);
-            }
-            None => gathering.ledger.add("capture.none", 1),
-        }
-        gathering.ledger.add("capture.records", captured.records);
-        gathering.ledger += dissected.ledger;
-        gathering.notes.join(captured.notes);
-        gathering.notes.join(dissected.notes);
-        gathering.losses.extend(captured.losses);
-        gathering.losses.extend(dissected.losses);
-        gathering.residues.entry(stream.origin.sensor).or_default().join(dissected.residue);
+        let sensor = stream.origin.sensor;
+        finish_capture(self.gathering, &mut self.summary, sensor, captured, stream.dissector);
     }
 
     fn note(&mut self, note: Note) {
