@@ -1,5 +1,7 @@
 //! A capture that several threads read in ranges gives what one thread gives that reads the whole.
 
+#![allow(clippy::expect_used, reason = "a test that fails stops")]
+
 mod common;
 
 use respool::run::map::OpenRules;
