@@ -78,6 +78,7 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
         let parties = InviteParties {
             from_user: option("caller=").unwrap_or("1001").as_bytes().into(),
             to_user: option("called=").unwrap_or("2002").as_bytes().into(),
+            is_csta: options.contains(&"csta"),
             ..InviteParties::default()
         };
         leg.add_parties(key.clone(), parties);
@@ -244,6 +245,31 @@ fn a_call_id_used_again() {
     check(&glued, &["10.000 20.030 connect=18.030 progress=0.300 last=200 bye=3 caller"]);
 }
 
+/// A branch that is refused early arms the close timer; the packets show that the other rang on.
+#[test]
+fn fork_with_an_early_refusal() {
+    let fork = "10 > INVITE \n 10.3 < 180 INVITE to=a \n 10.4 < 180 INVITE to=b
+        11.2 < 486 INVITE to=a \n 11.21 > ACK to=a \n 19 < 200 INVITE to=b \n 19.02 > ACK to=b
+        64 > BYE to=b \n 64.03 < 200 BYE to=b";
+    let expect = "10.000 54.030 connect=45.030 progress=0.300 last=200 bye=3 caller \
+                  | cut 1.210 bye=0 last=486";
+    check(fork, &[expect]);
+    // A copy of the refusal that comes late is no sign of life.
+    let late = "10 > INVITE \n 10.3 < 180 INVITE to=a \n 11.2 < 486 INVITE to=a \n 11.21 > ACK to=a
+        30 < 486 INVITE to=a";
+    check(late, &["10.000 1.210 connect=- progress=0.300 last=486 bye=0 -"]);
+}
+
+/// More than an hour of SIP alone up to a confirmed BYE is bye 3, also when the capture ends with it.
+#[test]
+fn capture_that_ends_with_the_call() {
+    let long = format!("{ANSWERED}\n 7300 > BYE to=t \n 7300.03 < 200 BYE to=t");
+    let expect = "10.000 7290.030 connect=7288.030 progress=0.300 last=200 bye=3 caller \
+                  | cut 2.020 bye=108 last=200";
+    check(&long, &[expect]);
+    check_until(&long, 7_301, &[expect]);
+}
+
 #[test]
 fn forks_and_races() {
     // CANCEL crosses the 200: the 487 sticks although the call was answered (facts C).
@@ -276,6 +302,8 @@ fn forks_and_races() {
 fn nothing_without_an_invite() {
     check("10 > BYE to=t \n 10.1 < 200 BYE to=t", &[]);
     check("10 < 200 INVITE to=t \n 11 > BYE to=t", &[]);
+    // CSTA events in an INVITE are no call (facts A.11).
+    check("10 > INVITE csta \n 10.1 < 200 INVITE to=t \n 11 > BYE to=t", &[]);
 }
 
 #[test]

@@ -247,3 +247,93 @@ fn zoo() {
     let ours = our_rows(corpora.join("zoo.pcap.zst"), &options);
     compare("zoo", ours, vendor_rows(&corpora.join("default/cdr.tsv")), &[REUSED]);
 }
+
+/// The columns of the view `cdr`: those above under the vendor's names, then these.
+const MORE_COLUMNS: [&str; 2] = ["whohanged", "id_sensor"];
+
+/// The columns of the view, as a user reads them: through the program and the database.
+fn rows_of_view(spool: &Path, conf: &str) -> BTreeMap<String, Vec<String>> {
+    let scratch = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("voipmonitor.conf"), conf).unwrap();
+    let (conf, database) = (path("voipmonitor.conf"), path("result.db"));
+    let words = ["check", spool.to_str().unwrap(), "--limit", "4", "--quiet", "--db", &database];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_respool"))
+        .args(words)
+        .args(["--conf", &conf])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{words:?}: {error}");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let columns = ["fbasename"].iter().chain(&COLUMNS[1..]).chain(&MORE_COLUMNS);
+    let columns: Vec<&str> = columns.copied().collect();
+    let query = format!("SELECT {} FROM cdr", columns.join(", "));
+    let mut statement = database.prepare(&query).unwrap();
+    let mut found = statement.query([]).unwrap();
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    while let Some(row) = found.next().unwrap() {
+        let text = |at: usize| match row.get_ref(at).unwrap() {
+            rusqlite::types::ValueRef::Null => "NULL".to_owned(),
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+            other => panic!("{} holds {other:?}", columns[at]),
+        };
+        let values: Vec<String> = (0..columns.len()).map(text).collect();
+        rows.entry(values[0].clone()).or_default().push(values.join(" "));
+    }
+    rows
+}
+
+/// The sniffer's rows with the columns of the view.
+fn vendor_rows_of_view(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let head: Vec<&str> = text.lines().next().unwrap().split('\t').collect();
+    let sensor = head.iter().position(|column| *column == "id_sensor").unwrap();
+    let mut sensors: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let call_id = fields[0].replace("\\\\", "\\");
+        sensors.entry(call_id).or_default().push(fields[sensor].to_owned());
+    }
+    let mut rows = vendor_rows(path);
+    for (call_id, rows) in &mut rows {
+        for (row, sensor) in rows.iter_mut().zip(&sensors[call_id]) {
+            row.push_str(&format!(" {sensor}"));
+        }
+    }
+    rows
+}
+
+/// Compares the view `cdr` of a database with the sniffer's table.
+fn check_view(name: &str, input: &str, table: &str, conf: &str, exceptions: &[(&str, &str)]) {
+    let Some(corpora) = corpora("voipmonitor-spools") else { return };
+    let ours = rows_of_view(&corpora.join(input), conf);
+    compare(name, ours, vendor_rows_of_view(&corpora.join(table)), exceptions);
+}
+
+/// What the sniffer of the corpora was told beyond its defaults.
+const PORTS: &str = "sipport = 5060\nsipport = 5061\n";
+
+#[test]
+fn view_of_default() {
+    check_view("view of default", "default/spool", "default/cdr.tsv", PORTS, &[REUSED]);
+}
+
+#[test]
+fn view_of_sensor() {
+    check_view("view of sensor", "sensor/spool", "sensor/cdr.tsv", PORTS, &[REUSED]);
+    let Some(corpora) = corpora("voipmonitor-spools") else { return };
+    let rows = rows_of_view(&corpora.join("sensor/spool"), PORTS);
+    assert!(rows.values().flatten().all(|row| row.ends_with(" 7")), "the sensor is number 7");
+}
+
+#[test]
+fn view_of_live_pace() {
+    check_view("view of live-pace", "live-pace/spool", "live-pace/cdr.tsv", PORTS, &[]);
+}
+
+#[test]
+fn view_of_zoo() {
+    check_view("view of zoo", "zoo.pcap.zst", "default/cdr.tsv", PORTS, &[REUSED]);
+}

@@ -44,10 +44,20 @@ pub const CAPTURE_BLOCK_BYTES_MAX: u32 = 16 << 20;
 pub const CAPTURE_SNAPLEN_MAX: u32 = 256 << 10;
 /// Plausible records in a row that prove a place to resume at after damage (crates section 5).
 pub const RESUME_CHAIN_RECORDS: usize = 6;
+/// ERF records in a row, up to the end of the data, that prove a capture without any magic; in the
+/// middle of data it takes [`RESUME_CHAIN_RECORDS`].
+pub const ERF_CHAIN_TO_END_RECORDS: usize = 3;
+/// Extension headers of one ERF record; cards write at most a handful.
+pub const ERF_EXTENSIONS_MAX: usize = 8;
 /// IP layers inside one record; the sniffer unpacks up to 19 tunnels (facts F).
 pub const TUNNEL_DEPTH_MAX: u8 = 20;
 /// VLAN tags or MPLS labels on one frame; real stacks have at most a handful.
 pub const LINK_TAGS_MAX: usize = 16;
+/// Extension headers of one IPv6 packet; a real one has three at most. More count as too deep.
+pub const IPV6_EXTENSIONS_MAX: usize = 16;
+/// Extension headers of one GTP-U packet, tagged fields of one TZSP packet: real ones have a handful.
+/// More count as too deep.
+pub const TUNNEL_OPTIONS_MAX: usize = 32;
 /// Seconds in which the fragments of one datagram must arrive; receivers wait 30 to 60 (RFC 1122
 /// section 3.3.2, RFC 8200 section 4.5).
 pub const FRAGMENT_WAIT_SECONDS: i64 = 30;
@@ -73,6 +83,11 @@ pub const TCP_JUMP_BYTES_MAX: i64 = 256 << 20;
 pub const TCP_QUIET_SECONDS: i64 = 240;
 /// The smaller jump: a window without scaling, several times.
 pub const TCP_QUIET_JUMP_BYTES_MAX: i64 = 1 << 20;
+/// Data that a capture shows before the SYN it belongs to is at most so many bytes behind it: taps
+/// reorder within a window, not more.
+pub const TCP_SYN_LATE_BYTES_MAX: i64 = 64 << 10;
+/// ... and at most so many seconds before it.
+pub const TCP_SYN_LATE_SECONDS: i64 = 3;
 /// First bytes of a run of stream bytes that decide what the stream is.
 pub const STREAM_CLASSIFY_BYTES_MAX: usize = 64 << 10;
 /// SCTP bytes kept from one capture while their messages are not whole.
@@ -112,3 +127,14 @@ pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
 pub const LOSSES_NAMED_MAX: usize = 100_000;
 /// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
 pub const WHAT_IF_HEADERS_MAX: usize = 16;
+/// Legs merged into one call by a merge header; more is a shared value or a flood, and every packet
+/// of the call would look at all of them.
+pub const MERGED_LEGS_PER_CALL_MAX: usize = 64;
+/// Merge headers tried as scenarios, those that name most legs first: each is a scenario under all
+/// readings.
+pub const MERGE_HEADERS_MAX: usize = 4;
+/// Registered users told apart; far above what one registrar holds.
+pub const REGISTERED_USERS_MAX: usize = 1_000_000;
+/// Messages of one ladder, repetitions counted: a slip of the hand must not fill the memory. More is
+/// an error of the ladder.
+pub const LADDER_STATEMENTS_MAX: usize = 200_000;

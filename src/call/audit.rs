@@ -1,11 +1,12 @@
 //! Audit: which legs were counted apart although they are one call, what nearly joined, and what
 //! another rule would have joined. In: outlines, grouping, calls, CDRs. Out: [`Audit`].
 //!
-//! Costs are channel-nanoseconds by the packets: the sum of the CDRs less their union.
+//! Costs are channel-nanoseconds by the packets: the sum of the CDRs that count by themselves (all but
+//! those that end in 487) less the union of all.
 
 use super::evidence::{Evidence, Refusal};
 use super::group::{Grouping, group};
-use super::merged::{MergedCalls, length_ns, merge, union};
+use super::merged::{Call, MergedCalls, length_ns, merge, union};
 use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
 use super::rules::header_parts;
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct AuditedCall {
     /// Its place in [`MergedCalls::calls`].
     pub call: usize,
-    /// How many channels its CDRs were, each for its own time.
+    /// How many channels its CDRs were, each for its own time; those that end in 487 were none.
     pub channels: usize,
     /// Most of its CDRs at one moment.
     pub concurrent_max: usize,
@@ -102,9 +103,35 @@ pub struct AuditFilter {
 impl AuditFilter {
     /// Whether a call is kept.
     #[must_use]
-    pub fn keeps(&self, call: &super::Call, outlines: &[LegOutline], grouping: &Grouping) -> bool {
-        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg as usize));
+    pub fn keeps(&self, call: &Call, outlines: &[LegOutline], grouping: &Grouping) -> bool {
         let evidence = || call.evidence.iter().filter_map(|place| grouping.evidence.get(*place));
+        self.is_about(call, outlines)
+            && self.rule.is_none_or(|rule| evidence().any(|found| found.rule == rule))
+            && self.class.is_none_or(|class| evidence().any(|found| found.class == class))
+    }
+
+    /// Whether two calls that did not join are kept: one of them is asked for, and the evidence is.
+    #[must_use]
+    pub fn keeps_miss(
+        &self,
+        found: &Evidence,
+        outlines: &[LegOutline],
+        grouping: &Grouping,
+        merged: &MergedCalls,
+    ) -> bool {
+        let call_of = |leg: u32| {
+            let group = grouping.group_of.get(leg as usize)?;
+            merged.calls.get(*group as usize)
+        };
+        let is_asked = |leg| call_of(leg).is_some_and(|call| self.is_about(call, outlines));
+        (is_asked(found.left) || is_asked(found.right))
+            && self.rule.is_none_or(|rule| found.rule == rule)
+            && self.class.is_none_or(|class| found.class == class)
+    }
+
+    /// Time, number and address.
+    fn is_about(&self, call: &Call, outlines: &[LegOutline]) -> bool {
+        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg as usize));
         let has_address = |leg: &LegOutline, address| {
             [leg.source, leg.destination].iter().any(|end: &Endpoint| end.address == address)
         };
@@ -114,8 +141,26 @@ impl AuditFilter {
                 legs().any(|leg| leg.caller.ends_with(number) || leg.called.ends_with(number))
             })
             && self.address.is_none_or(|address| legs().any(|leg| has_address(leg, address)))
-            && self.rule.is_none_or(|rule| evidence().any(|found| found.rule == rule))
-            && self.class.is_none_or(|class| evidence().any(|found| found.class == class))
+    }
+}
+
+impl Audit {
+    /// Leaves out the calls and near misses that the filter does not keep; the tables of the whole run stay.
+    pub fn retain(
+        &mut self,
+        filter: &AuditFilter,
+        outlines: &[LegOutline],
+        grouping: &Grouping,
+        merged: &MergedCalls,
+    ) {
+        self.calls.retain(|found| {
+            let call = merged.calls.get(found.call);
+            call.is_some_and(|call| filter.keeps(call, outlines, grouping))
+        });
+        self.near_misses.retain(|miss| {
+            let found = grouping.evidence.get(miss.evidence);
+            found.is_some_and(|found| filter.keeps_miss(found, outlines, grouping, merged))
+        });
     }
 }
 
@@ -137,9 +182,24 @@ pub fn audit(
     }
 }
 
-fn spans_of(places: &[usize], cdrs: &[Cdr]) -> Vec<(CaptureTime, CaptureTime)> {
-    let whole = places.iter().map(|place| &cdrs[*place]).filter(|cdr| !cdr.only_when_cut);
-    whole.map(|cdr| (cdr.started, cdr.ended.max(cdr.started))).collect()
+/// The final response whose legs do not count by themselves (design.md section 6, axis terminated).
+const REQUEST_TERMINATED: u16 = 487;
+
+/// The intervals of some CDRs.
+struct Spans {
+    /// Of those that count by themselves.
+    counted: Vec<(CaptureTime, CaptureTime)>,
+    /// Of all, joined: what they occupy as one call; empty when none of them counts.
+    occupied: Vec<(CaptureTime, CaptureTime)>,
+}
+
+fn spans_of(places: &[usize], cdrs: &[Cdr]) -> Spans {
+    let whole = || places.iter().map(|place| &cdrs[*place]).filter(|cdr| !cdr.only_when_cut);
+    let span = |cdr: &Cdr| (cdr.started, cdr.ended.max(cdr.started));
+    let is_counted = |cdr: &&Cdr| cdr.last_response != REQUEST_TERMINATED;
+    let counted: Vec<_> = whole().filter(is_counted).map(span).collect();
+    let occupied = if counted.is_empty() { Vec::new() } else { union(whole().map(span).collect()) };
+    Spans { counted, occupied }
 }
 
 fn audited_calls(merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<AuditedCall> {
@@ -148,13 +208,14 @@ fn audited_calls(merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<AuditedCall> {
         .iter()
         .enumerate()
         .filter_map(|(call, places)| {
-            let spans = spans_of(places, cdrs);
-            let cost_ns = length_ns(&spans).saturating_sub(length_ns(&union(spans.clone())));
-            let concurrent_max = most_at_once(&spans);
+            let Spans { counted, occupied } = spans_of(places, cdrs);
+            // A cancelled leg may lengthen a call by more than its other legs overlap.
+            let cost_ns = length_ns(&counted).saturating_sub(length_ns(&occupied)).max(0);
+            let concurrent_max = most_at_once(&counted);
             // Parts of one leg, one after the other, are no second channel.
-            (merged.calls[call].legs.len() > 1 && spans.len() > 1).then_some(AuditedCall {
+            (merged.calls[call].legs.len() > 1 && counted.len() > 1).then_some(AuditedCall {
                 call,
-                channels: spans.len(),
+                channels: counted.len(),
                 concurrent_max,
                 cost_ns,
             })
@@ -295,9 +356,9 @@ fn what_if(
     headers: &[CandidateHeader],
 ) -> Vec<WhatIf> {
     let occupied_ns = |groups: &[Vec<usize>]| {
-        groups
-            .iter()
-            .fold(0i64, |sum, places| sum.saturating_add(length_ns(&union(spans_of(places, cdrs)))))
+        groups.iter().fold(0i64, |sum, places| {
+            sum.saturating_add(length_ns(&spans_of(places, cdrs).occupied))
+        })
     };
     let now_ns = occupied_ns(&merge(outlines, grouping, cdrs).cdr_groups);
     let mut rows: Vec<WhatIf> = what_if_tables(table, headers)

@@ -54,12 +54,12 @@ pub struct Branch {
     pub outcome: BranchOutcome,
 }
 
-/// The branches of a leg by start, record, To-tag. A leg without an opening INVITE has none; one with
+/// The branches of a leg by start, To-tag, receiver. A leg without an opening INVITE has none; one with
 /// an opening INVITE has at least one.
 #[must_use]
 pub fn branches(leg: &Leg) -> Vec<Branch> {
     let mut messages: Vec<Message<'_>> = leg.messages().collect();
-    messages.sort_by_key(|(key, times)| (times.first(), times.record, *key));
+    messages.sort_by_key(|(key, times)| (times.first(), *key));
     let invites: Vec<Message<'_>> = messages
         .iter()
         .copied()
@@ -72,7 +72,15 @@ pub fn branches(leg: &Leg) -> Vec<Branch> {
     let mut found = by_to_tag(leg, &messages, &invites, from_tag);
     found.extend(without_tag(leg, &messages, &invites, &found));
     release_losers(&mut found);
-    found.sort_by(|a, b| (a.started, &a.to_tag).cmp(&(b.started, &b.to_tag)));
+    let key = |branch: &Branch| {
+        (
+            branch.started.time,
+            branch.to_tag.clone(),
+            branch.destination,
+            branch.via_branches.clone(),
+        )
+    };
+    found.sort_by_cached_key(key);
     found
 }
 

@@ -2,7 +2,7 @@
 
 use super::discriminate::Demotion;
 use super::rule::{Class, RuleName};
-use crate::base::RecordRef;
+use crate::base::{CaptureTime, RecordRef};
 
 /// Two values that a rule compared.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -38,6 +38,14 @@ pub enum Refusal {
     Conflict,
     /// More candidates than are compared share the value.
     BeyondLimit,
+}
+
+/// A moment for a person: date and time in UTC to the microsecond, as packet tools can show it.
+#[must_use]
+pub fn moment_text(moment: CaptureTime) -> String {
+    // The whole range of capture time fits.
+    let timestamp = jiff::Timestamp::from_nanosecond(i128::from(moment.ns())).unwrap_or_default();
+    timestamp.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
 /// What one rule found about two legs.
@@ -77,6 +85,12 @@ impl Comparison {
     #[must_use]
     pub fn with_text(self, what: &'static str, left: impl ToString, right: impl ToString) -> Self {
         self.with(what, left.to_string().as_bytes(), right.to_string().as_bytes())
+    }
+
+    /// Adds two moments, as [`moment_text`] writes them.
+    #[must_use]
+    pub fn with_times(self, what: &'static str, left: CaptureTime, right: CaptureTime) -> Self {
+        self.with_text(what, moment_text(left), moment_text(right))
     }
 
     /// Adds records.

@@ -8,8 +8,9 @@ use crate::sip::Method;
 /// A message: its key and when it was seen.
 pub type Message<'a> = (&'a FactKey, &'a FactTimes);
 
-/// A moment and the record that shows it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// A moment and the record that shows it. Without an order on purpose: what happened first is told by
+/// time, and at one moment by content, never by where a record lay in files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Moment {
     /// When.
     pub time: CaptureTime,
@@ -88,7 +89,7 @@ impl LegOutline {
     #[must_use]
     pub fn of(leg: &Leg) -> Self {
         let mut messages: Vec<Message<'_>> = leg.messages().collect();
-        messages.sort_by_key(|(key, times)| (times.first(), times.record, *key));
+        messages.sort_by_key(|(key, times)| (times.first(), *key));
         let opening = |key: &FactKey| {
             key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
         };

@@ -93,7 +93,7 @@ pub enum StoryKind {
 }
 
 /// One event of a call.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoryEvent {
     /// When, and the record that shows it.
     pub moment: Moment,
@@ -115,7 +115,7 @@ pub fn story(outlines: &[LegOutline], legs: &[u32], evidence: &[&Evidence]) -> V
         scene.pickups(*leg, &mut events);
     }
     scene.moved_media(&mut events);
-    events.sort();
+    events.sort_by(|a, b| (a.moment.time, a.leg, &a.kind).cmp(&(b.moment.time, b.leg, &b.kind)));
     events.dedup();
     events
 }
@@ -231,7 +231,9 @@ impl Scene<'_> {
         let Some(dialog) = refer.replaces.as_deref() else {
             let was_given_up = self.partners(RuleName::Refer, number).any(|other| {
                 let leg = self.leg(other);
-                leg.cancelled.is_some() && leg.answered.is_none() && leg.started < refer.sent
+                leg.cancelled.is_some()
+                    && leg.answered.is_none()
+                    && leg.started.time < refer.sent.time
             });
             return if was_given_up { TransferKind::SemiAttended } else { TransferKind::Blind };
         };
@@ -305,7 +307,7 @@ impl Scene<'_> {
                 continue;
             }
             let (mut kept, mut new) = (found.left, found.right);
-            if self.leg(kept).started > self.leg(new).started {
+            if self.leg(kept).started.time > self.leg(new).started.time {
                 std::mem::swap(&mut kept, &mut new);
             }
             let (stays, comes) = (self.leg(kept), self.leg(new));
@@ -317,7 +319,7 @@ impl Scene<'_> {
                 continue;
             }
             let leaves = self.legs.iter().map(|leg| self.leg(*leg)).find(|leg| {
-                leg.started < comes.started
+                leg.started.time < comes.started.time
                     && leg.hung_up.is_some_and(|hang_up| {
                         let end = hang_up.seen.time;
                         end >= comes.started.time

@@ -135,7 +135,8 @@ pub(super) fn refers(
         }
     }
     let mut refers: Vec<Refer> = found.into_values().map(|(refer, _)| refer).collect();
-    refers.sort_by_key(|refer| (refer.sent, refer.cseq));
+    // Stable: the tags of equal ones order them, as they stand in the map.
+    refers.sort_by_key(|refer| (refer.sent.time, refer.cseq));
     apply_notifications(&mut refers, leg);
     refers
 }
@@ -168,7 +169,7 @@ fn apply_notifications(refers: &mut [Refer], leg: &Leg) {
         })
         .filter(|(_, status)| *status >= 200)
         .collect();
-    told.sort_unstable();
+    told.sort_by_key(|(moment, status)| (moment.time, *status));
     for (moment, status) in told {
         let latest = refers
             .iter_mut()

@@ -1,9 +1,10 @@
-//! Bytes to packet records: pcap and pcapng.
+//! Bytes to packet records: pcap, pcapng and ERF.
 //!
 //! In: the bytes of one capture, whole or in pieces of any size. Out: its records in order, borrowed
 //! from what was pushed, and at the end what was odd and what was lost. Never fails: damage is stepped
 //! over at the next plausible record. Which records come does not depend on the pieces.
 
+mod erf;
 mod parser;
 mod pcap;
 mod pcapng;
@@ -55,4 +56,6 @@ pub enum CaptureFormat {
     Pcap,
     /// pcapng.
     PcapNg,
+    /// ERF, as Endace cards write it.
+    Erf,
 }

@@ -3,8 +3,10 @@
 //! In: a capture's bytes in pieces of any size. Out: records. A slice that holds whole records is
 //! walked in place; only a record that spans two pushes is copied.
 
+use super::erf::{self, ErfWalk};
 use super::pcap::{FILE_HEADER_BYTES, PcapHeader, PcapWalk, RecordHeader, is_pcap_magic};
 use super::pcapng::{NgWalk, SECTION_MAGIC};
+use super::resume::Chain;
 use super::{CaptureFormat, Record};
 use crate::base::limits::LOSSES_PER_CAPTURE_MAX;
 use crate::base::{CaptureId, CaptureTime, Loss, LossKind, Note, NoteKind, Notes};
@@ -25,6 +27,8 @@ pub struct CaptureEnd {
     /// What was lost. `when` spans the records around the loss: at the end of a capture it is the last
     /// record's time twice, and what was lost came at or after it.
     pub losses: Vec<Loss>,
+    /// Whether no record followed the last loss: then nothing in the capture says until when it reaches.
+    pub last_loss_is_open: bool,
 }
 
 /// How far a walk came.
@@ -176,6 +180,7 @@ enum Walk {
     Start,
     Pcap(PcapWalk),
     PcapNg(Box<NgWalk>),
+    Erf(ErfWalk),
     /// No capture; its bytes are counted.
     Unknown,
 }
@@ -251,11 +256,19 @@ impl CaptureParser {
         let format = match &self.walk {
             Walk::Pcap(_) => Some(CaptureFormat::Pcap),
             Walk::PcapNg(_) => Some(CaptureFormat::PcapNg),
+            Walk::Erf(_) => Some(CaptureFormat::Erf),
             Walk::Start | Walk::Unknown => None,
         };
-        let Report { records, first, last, notes, losses, .. } = self.report;
-        let first_last = first.zip(last);
-        CaptureEnd { format, records, bytes: self.bytes, first_last, notes, losses }
+        let Report { records, first, last, notes, losses, open_loss, .. } = self.report;
+        CaptureEnd {
+            format,
+            records,
+            bytes: self.bytes,
+            first_last: first.zip(last),
+            notes,
+            losses,
+            last_loss_is_open: open_loss,
+        }
     }
 
     /// Works on `data`, which lies at the report's base; returns how much is done with.
@@ -263,9 +276,9 @@ impl CaptureParser {
         let mut done = 0;
         if matches!(self.walk, Walk::Start) {
             match self.start(data, at_end) {
-                Some(used) => done = used,
-                None => {
-                    self.needed = FILE_HEADER_BYTES;
+                Ok(used) => done = used,
+                Err(needed) => {
+                    self.needed = needed;
                     return 0;
                 }
             }
@@ -275,6 +288,7 @@ impl CaptureParser {
         let progress = match &mut self.walk {
             Walk::Pcap(walk) => walk.run(data, at_end, &mut self.report, emit),
             Walk::PcapNg(walk) => walk.run(data, at_end, &mut self.report, emit),
+            Walk::Erf(walk) => walk.run(data, at_end, &mut self.report, emit),
             Walk::Start | Walk::Unknown => Progress { used: data.len(), needed: 0 },
         };
         self.report.base += progress.used as u64;
@@ -282,19 +296,27 @@ impl CaptureParser {
         done + progress.used
     }
 
-    /// Tells the format; returns the length of the file header, absent while more bytes are needed.
-    fn start(&mut self, data: &[u8], at_end: bool) -> Option<usize> {
+    /// Tells the format; gives the length of the file header, or how many bytes it takes to tell.
+    fn start(&mut self, data: &[u8], at_end: bool) -> Result<usize, usize> {
         if data.starts_with(&SECTION_MAGIC) {
             self.walk = Walk::PcapNg(Box::default());
-            return Some(0);
+            return Ok(0);
         }
         if let Some(header) = PcapHeader::parse(data) {
             self.walk = Walk::Pcap(PcapWalk::new(header));
-            return Some(FILE_HEADER_BYTES);
+            return Ok(FILE_HEADER_BYTES);
         }
         let may_become = is_pcap_magic(data) || data.len() < SECTION_MAGIC.len();
         if may_become && !at_end {
-            return None;
+            return Err(FILE_HEADER_BYTES);
+        }
+        match erf::chain(data, at_end) {
+            Chain::Yes => {
+                self.walk = Walk::Erf(ErfWalk::default());
+                return Ok(0);
+            }
+            Chain::Need(needed) => return Err(needed),
+            Chain::No => {}
         }
         self.walk = Walk::Unknown;
         if may_become {
@@ -304,6 +326,6 @@ impl CaptureParser {
         } else {
             self.report.note(NoteKind::NotACapture, 0, "no capture: its magic is not known");
         }
-        Some(0)
+        Ok(0)
     }
 }

@@ -13,6 +13,7 @@ mod lanes;
 pub mod number;
 #[cfg(test)]
 pub(crate) mod oracle;
+pub mod peak;
 pub mod reading;
 pub mod unit;
 
@@ -20,5 +21,6 @@ pub use calendar::{Calendar, Day, Hour};
 pub use count::{Channels, DayCount, HourCount};
 pub use history::{History, PeakSpan};
 pub use number::{NumberKey, last_six};
+pub use peak::{BusiestHour, busiest_hour, merging_saves};
 pub use reading::{Axis, CountReading, Reading, ReadingError, ReadingPins};
 pub use unit::{Groups, Units};

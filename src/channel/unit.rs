@@ -201,6 +201,7 @@ struct NumberPairs {
     count: usize,
 }
 
+/// Only looked up, never walked, so its order never leaves.
 type FastMap<K> = HashMap<K, u32, foldhash::fast::RandomState>;
 
 /// Numbers the pairs of keys that occur. The numbers never reach a result.

@@ -1,5 +1,6 @@
 //! Why a command did not do its work: what happened, where, what to do next.
 
+use crate::license::PolicyError;
 use crate::run;
 use crate::spool::ConfError;
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ pub(super) enum CliError {
     #[error("--reading {value}: {reason}")]
     NotAReading { value: String, reason: String },
     #[error(
-        "--scenario {value}: expected as-is, merged, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
+        "--scenario {value}: expected as-is, merged, recorded, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
     )]
     NotAScenario { value: String },
     #[error("{}: {source}; give the path of a spool, a directory or a capture", path.display())]
@@ -42,6 +43,30 @@ pub(super) enum CliError {
         "no captures in {paths}: {files} files were read and none is a capture or an archive of captures; see `spooldir` in voipmonitor.conf for where the spool lies"
     )]
     NoCaptures { paths: String, files: usize },
+    #[error(
+        "--scenario recorded needs the CDRs of the database: give them with --recorded FILE.csv"
+    )]
+    NothingRecorded,
+    #[error(transparent)]
+    Policy(PolicyError),
+    #[error("{}: {source}; give a file that describes the license, see the README", path.display())]
+    NoLicenseFile { path: PathBuf, source: std::io::Error },
+    #[error("{}: {source}", path.display())]
+    NotALicense { path: PathBuf, source: PolicyError },
+    #[error(
+        "no limit: give --limit N, the concurrent channels that the license allows, or keys in the file of --license"
+    )]
+    NoLimit,
+    #[error("{}: {source}; --rules takes the path of a TOML file", path.display())]
+    NoSuchFile { path: PathBuf, source: std::io::Error },
+    #[error("--rules {}: {reason}", path.display())]
+    NotRules { path: PathBuf, reason: String },
+    #[error("explain compares two legs, and {found} were named: give --leg CALL-ID twice")]
+    NotTwoLegs { found: usize },
+    #[error("--leg {typed}: both name the same leg; give the Call-IDs of two")]
+    SameLeg { typed: String },
+    #[error("--leg {typed}: the sensors {sensors} saw this Call-ID; give --leg SENSOR=CALL-ID")]
+    LegOfSensors { typed: String, sensors: String },
     #[error(transparent)]
     Conf(#[from] ConfError),
     #[error(transparent)]

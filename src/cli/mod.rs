@@ -4,9 +4,15 @@
 //! its work; 1 the lock stays; 3 it cannot be told; 2 the usage was wrong or the work failed. Only
 //! this room writes to the terminal.
 
+mod audit;
 mod check;
 mod error;
+mod explain;
+mod history;
+mod input;
+mod license;
 mod output;
+mod show;
 pub mod synth;
 mod zone;
 
@@ -29,6 +35,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArguments),
+    History(history::HistoryArguments),
+    License(license::LicenseArguments),
+    Audit(audit::AuditArguments),
+    Explain(explain::ExplainArguments),
+    Show(show::ShowArguments),
     Synth(synth::SynthArguments),
 }
 
@@ -46,6 +57,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let asked = asked(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let outcome = match parsed.command {
         Command::Check(check) => check::run(&check, asked),
+        Command::History(history) => history::run(&history, asked),
+        Command::License(license) => license::run(&license),
+        Command::Audit(audit) => audit::run(&audit).map(|()| 0),
+        Command::Explain(explain) => explain::run(&explain).map(|()| 0),
+        Command::Show(show) => show::run(&show).map(|()| 0),
         Command::Synth(synth) => synth::run(&synth).map(|()| 0).map_err(error::CliError::Synth),
     };
     match outcome {

@@ -108,6 +108,8 @@ fn plausible_first_block(prefix: &[u8]) -> Option<bool> {
 /// Whether an archive entry that starts with `head` can stand alone: it starts with the magic of a
 /// capture or of a codec. `None` while more bytes are needed.
 pub(super) fn starts_known(head: &[u8], at_end: bool) -> Option<bool> {
+    // No more than these, so that a tar is never one, in whatever pieces its header comes.
+    let head = &head[..head.len().min(STARTS_KNOWN_BYTES)];
     match sniff(head, at_end || head.len() >= STARTS_KNOWN_BYTES) {
         Some(Format::Plain) => Some(MAGICS.iter().any(|(magic, _)| head.starts_with(magic))),
         Some(_) => Some(true),
@@ -140,5 +142,10 @@ mod tests {
         check(&[1; 512], 512, Format::Plain);
         assert_eq!(sniff(b"LZO", true), Some(Format::Blocks(BlockCodec::Lzo)));
         assert_eq!(sniff(b"", true), Some(Format::Plain));
+        let tar = [&b"name"[..], &[0; 253], b"ustar", &[0; 300]].concat();
+        assert_eq!(
+            (sniff(&tar, false), starts_known(&tar, false)),
+            (Some(Format::Tar), Some(false))
+        );
     }
 }

@@ -97,6 +97,9 @@ pub struct InviteParties {
     pub preferred_user: Box<[u8]>,
     /// User of Remote-Party-ID.
     pub remote_party_user: Box<[u8]>,
+    /// Whether the body is application/csta+xml: the sniffer makes no call of such an INVITE (facts
+    /// A.11).
+    pub is_csta: bool,
 }
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub enum IdentifierKind {
     Tag,
     /// Contact of the party: `user@host`.
     Contact,
-    /// A recording session (RFC 7866) says it records a call: value of the metadata's session or Call-ID.
+    /// A recording session (RFC 7866) says what it records: a UUID of the metadata's sipSessionID, lower-case
+    /// hex; `rs-metadata` where they name none.
     Recording,
     /// Reason header (RFC 3326): `protocol;cause=n`.
     Reason,

@@ -7,14 +7,15 @@ use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::lattice::Leg;
 use super::observe::text;
 use crate::base::Endpoint;
-use crate::base::limits::HEADER_CANDIDATES_PER_INVITE_MAX;
+use crate::base::limits::{FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX};
 use crate::packet::Datagram;
 use crate::sip::{
-    HeaderName, Message, Method, NameAddr, Uri, icid_value, name_addrs, parse_replaces,
-    parse_session_id, percent_decode, recording_metadata, sdp, sdp_body, sipfrag_status,
+    HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
+    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sdp_body,
+    sipfrag_status,
 };
 
-/// Candidate headers shorter than this identify nothing.
+/// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 /// Candidate headers longer than this are payload, not identifiers.
 const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
@@ -44,6 +45,9 @@ pub(super) fn identify(
         found.media(message, key);
     }
 }
+
+/// Recording metadata that name no session.
+const RECORDING_UNNAMED: &[u8] = b"rs-metadata";
 
 struct Found<'f, 'd> {
     leg: &'f mut Leg,
@@ -80,25 +84,48 @@ impl Found<'_, '_> {
         if let crate::sip::StartLine::Request { uri, .. } = message.start() {
             self.add(IdentifierKind::RequestUri, &user_host(&Uri::new(uri)));
         }
-        if recording_metadata(message).is_some() {
-            self.add(IdentifierKind::Recording, b"rs-metadata");
-        }
+        self.recording(message);
         self.candidates(message);
     }
 
-    /// Headers of the deployment's own that may name another leg: `X-...`, except what a CDR needs no
-    /// more than once.
+    /// What a recording session records; that it is one, where its metadata name no session.
+    fn recording(&mut self, message: &Message<'_>) {
+        let Some(metadata) = recording_metadata(message) else { return };
+        let mut is_named = false;
+        for session in recorded_sessions(metadata) {
+            for uuid in [session.local, session.remote] {
+                if SessionId::is_uuid(uuid) {
+                    self.add(IdentifierKind::Recording, &uuid.to_ascii_lowercase());
+                    is_named = true;
+                }
+            }
+        }
+        if !is_named {
+            self.add(IdentifierKind::Recording, RECORDING_UNNAMED);
+        }
+    }
+
+    /// Headers of the deployment's own that may name another leg: `X-...`, and others whose name says
+    /// that they hold a Call-ID (`Parent-Call-ID`).
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
         for header in message.all_headers() {
-            let own = header.name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"x-"));
-            let fits = (CANDIDATE_VALUE_BYTES_MIN..=CANDIDATE_VALUE_BYTES_MAX)
-                .contains(&header.value.len());
+            let name = header.name.to_ascii_lowercase();
+            let holds_call_id = holds_call_id(&name);
+            let longest = if holds_call_id {
+                // Whole with its name, or not at all: a cut value could equal another Call-ID.
+                FACT_TEXT_BYTES_MAX.saturating_sub(name.len() + 2)
+            } else {
+                CANDIDATE_VALUE_BYTES_MAX
+            };
+            let least = if names_call_ids(&name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
+            let fits = (least..=longest).contains(&header.value.len());
+            let own = name.starts_with(b"x-") || holds_call_id;
             if !own || !fits || header.is_cut || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
                 continue;
             }
             kept += 1;
-            let mut value = header.name.to_ascii_lowercase();
+            let mut value = name;
             value.extend_from_slice(b": ");
             value.extend_from_slice(header.value);
             self.add(IdentifierKind::Header, &value);
@@ -210,6 +237,18 @@ impl Found<'_, '_> {
     fn media_address(&mut self, endpoint: Endpoint) {
         self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
     }
+}
+
+/// Whether a header is named after Call-IDs (X-Call-ID, X-CID), in lower case: its value may be as
+/// short as they are.
+fn names_call_ids(name: &[u8]) -> bool {
+    [&b"call"[..], b"cid"].iter().any(|part| memchr::memmem::find(name, part).is_some())
+}
+
+/// Whether a header's name, in lower case, says that it holds another leg's Call-ID.
+fn holds_call_id(name: &[u8]) -> bool {
+    let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    name != b"call-id" && (contains(b"call-id") || contains(b"callid") || contains(b"cid"))
 }
 
 /// `user@host`, or the host alone, lower-case host; what two URIs of one target share.

@@ -13,6 +13,7 @@ pub mod media;
 pub mod media_flow;
 pub mod numbers;
 mod observe;
+pub mod registration;
 pub mod rules;
 pub mod table;
 
@@ -20,7 +21,8 @@ pub use cdr::{Bye, Cdr, Side, VendorCut};
 pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
 pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use lattice::Leg;
-pub use machine::finalise;
+pub use machine::{FamilyCdrs, FamilyLeg, finalise, finalise_family};
 pub use media::MediaActivity;
 pub use observe::observe;
+pub use registration::Registrations;
 pub use rules::{CaptureRules, NumberRules, TimingRules};

@@ -1,7 +1,7 @@
 //! Legs by key, split in partitions: what a worker fills and a reducer joins.
 //!
 //! Partitions are chosen by a hash of the key that is the same in every run, so the partition of a leg
-//! depends on its key alone; the order inside a partition never leaves: [`LegTable::into_partitions`]
+//! depends on its key alone. Inside a partition the order never leaves: [`LegTable::into_partitions`]
 //! sorts.
 
 use super::lattice::Leg;

@@ -20,7 +20,7 @@ pub use installed::{
 };
 pub use judge::{Evidence, judge, judge_reading, judge_readings};
 pub use lock::{DayLock, LockState, judge_days, lifts};
-pub use policy::{Policy, PolicyError};
+pub use policy::{Policy, PolicyError, UnitKind};
 pub use verdict::{
     Agreement, Caveat, DayRow, Deciding, Flip, Judged, Margin, Nearest, Outcome, Question,
     Scenario, ScenarioVerdict,

@@ -1,6 +1,6 @@
 //! Fragments of one key to whole datagrams, as a function of their set.
 //!
-//! The fragments are sorted by time and record and then taken as a receiver would: what arrived first
+//! The fragments are sorted by time and content and then taken as a receiver would: what arrived first
 //! keeps its place where fragments overlap; the same bytes again change nothing; other bytes at a
 //! place that is already filled, from a fragment of the same extent, mean that the identification was
 //! used again. (RFC 5722 would drop an IPv6 datagram with overlaps; a capture that sees a packet twice

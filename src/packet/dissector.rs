@@ -51,7 +51,7 @@ struct Cut {
 /// What one capture gave besides its datagrams.
 #[derive(Clone, Debug)]
 pub struct Dissected {
-    /// What waits for other records, for [`super::reassemble`].
+    /// What waits for other records, for [`super::reassemble()`].
     pub residue: Residue,
     /// Counters `packet.*`: `packet.records` is the sum of [`super::OUTCOME_COUNTERS`].
     pub ledger: Ledger,
@@ -166,6 +166,16 @@ impl Dissector {
             });
         }
         let mut held = self.held;
+        if let Some(first) = held.hep_over_limit {
+            notes.add(Note {
+                capture: first.capture,
+                offset: None,
+                record: Some(first.index),
+                kind: NoteKind::Limit,
+                detail: "compressed HEP payloads are longer than what is kept; first one here"
+                    .to_owned(),
+            });
+        }
         let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
         for (what, when) in [
             ("IP fragments", held.fragments.dropped),

@@ -21,11 +21,11 @@ pub(super) struct FragmentKey {
     pub(super) vlan: u32,
 }
 
-/// One fragment with its own bytes. Ordered by time, then record.
+/// One fragment with its own bytes. Ordered by time, then content; the record comes last, because
+/// where a fragment lay in files must not decide which of two at one moment counts.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Fragment {
     pub(super) time: CaptureTime,
-    pub(super) record: RecordRef,
     pub(super) offset: u32,
     /// Whether another fragment follows.
     pub(super) more: bool,
@@ -36,6 +36,7 @@ pub(super) struct Fragment {
     pub(super) depth: u8,
     pub(super) vendor_blind: bool,
     pub(super) bytes: Box<[u8]>,
+    pub(super) record: RecordRef,
 }
 
 impl Fragment {
@@ -71,7 +72,7 @@ struct Kept {
     is_media: bool,
 }
 
-/// Fragments of one capture.
+/// Fragments of one capture. The map's order never leaves: [`FragmentStore::into_sorted`] sorts by key.
 #[derive(Debug, Default)]
 pub(super) struct FragmentStore {
     by_key: HashMap<FragmentKey, Kept, foldhash::quality::RandomState>,

@@ -102,6 +102,7 @@ impl Framer {
         };
         let packet = rest.get(..length)?;
         if let Some(message) = hep::message(packet, piece.time) {
+            self.too_long += u64::from(message.over_limit);
             sink(Datagram {
                 time: message.time,
                 record: piece.record,

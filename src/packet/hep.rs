@@ -19,6 +19,8 @@ pub(super) struct HepMessage<'a> {
     pub(super) payload: Cow<'a, [u8]>,
     /// Whether the packet ends before its own length.
     pub(super) cut: bool,
+    /// Whether a compressed payload goes on behind [`HEP_PAYLOAD_BYTES_MAX`].
+    pub(super) over_limit: bool,
 }
 
 /// The message in a HEP packet; absent when the bytes are no HEP.
@@ -46,6 +48,7 @@ struct Chunks<'a> {
     seconds: Option<u32>,
     micros: u32,
     payload: Option<Cow<'a, [u8]>>,
+    over_limit: bool,
 }
 
 fn version_3(bytes: &[u8], time: CaptureTime) -> Option<HepMessage<'_>> {
@@ -68,14 +71,14 @@ fn version_3(bytes: &[u8], time: CaptureTime) -> Option<HepMessage<'_>> {
         }
         rest = rest.get(length..).unwrap_or_default();
     }
-    let Chunks { source, destination, source_port, destination_port, seconds, micros, payload } =
-        chunks;
+    let Chunks { source, destination, source_port, destination_port, seconds, micros, .. } = chunks;
     Some(HepMessage {
         time: seconds.map_or(time, |seconds| moment(seconds, micros)),
         source: Endpoint::new(source?, source_port),
         destination: Endpoint::new(destination?, destination_port),
-        payload: payload?,
-        cut,
+        payload: chunks.payload?,
+        cut: cut || chunks.over_limit,
+        over_limit: chunks.over_limit,
     })
 }
 
@@ -91,22 +94,30 @@ impl<'a> Chunks<'a> {
             9 => self.seconds = word(),
             10 => self.micros = word().unwrap_or(0),
             15 => self.payload = Some(Cow::Borrowed(value)),
-            16 => self.payload = Some(Cow::Owned(inflate(value))),
+            16 => {
+                let plain;
+                (plain, self.over_limit) = inflate(value);
+                self.payload = Some(Cow::Owned(plain));
+            }
             _ => {}
         }
     }
 }
 
-/// The beginning of what a zlib or gzip stream holds, as far as it can be read.
-fn inflate(value: &[u8]) -> Vec<u8> {
+/// The beginning of what a zlib or gzip stream holds, as far as it can be read; true when it holds more
+/// than [`HEP_PAYLOAD_BYTES_MAX`].
+fn inflate(value: &[u8]) -> (Vec<u8>, bool) {
     let mut plain = Vec::new();
+    let most = HEP_PAYLOAD_BYTES_MAX + 1;
     // A damaged or cut stream still gives what was decoded before the error.
     let _ = if value.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::GzDecoder::new(value).take(HEP_PAYLOAD_BYTES_MAX).read_to_end(&mut plain)
+        flate2::read::GzDecoder::new(value).take(most).read_to_end(&mut plain)
     } else {
-        flate2::read::ZlibDecoder::new(value).take(HEP_PAYLOAD_BYTES_MAX).read_to_end(&mut plain)
+        flate2::read::ZlibDecoder::new(value).take(most).read_to_end(&mut plain)
     };
-    plain
+    let over_limit = plain.len() as u64 > HEP_PAYLOAD_BYTES_MAX;
+    plain.truncate(usize::try_from(HEP_PAYLOAD_BYTES_MAX).unwrap_or(usize::MAX));
+    (plain, over_limit)
 }
 
 fn address(value: &[u8]) -> Option<IpAddr> {
@@ -153,6 +164,7 @@ fn version_1_or_2(bytes: &[u8], time: CaptureTime) -> Option<HepMessage<'_>> {
         ),
         payload: Cow::Borrowed(payload),
         cut: false,
+        over_limit: false,
     })
 }
 

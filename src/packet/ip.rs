@@ -4,13 +4,11 @@ use super::counters::Outcome;
 use super::fragment::{Added, Fragment, FragmentKey};
 use super::frame::{Addresses, Frame};
 use super::walk::{Walk, short};
+use crate::base::limits::IPV6_EXTENSIONS_MAX;
 use etherparse::{
     IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
     LaxIpv4Slice,
 };
-
-/// Extension headers of one IPv6 packet; a real one has three at most.
-const EXTENSIONS_MAX: usize = 16;
 
 impl Walk<'_> {
     /// A packet that begins with an IP header.
@@ -96,7 +94,7 @@ impl Walk<'_> {
         bytes: &[u8],
     ) -> Outcome {
         let (mut next, mut rest) = (next, bytes);
-        for _ in 0..EXTENSIONS_MAX {
+        for _ in 0..IPV6_EXTENSIONS_MAX {
             let length = match next {
                 // Hop-by-hop options, routing, destination options, mobility.
                 0 | 43 | 60 | 135 => match Ipv6RawExtHeaderSlice::from_slice(rest) {

@@ -2,7 +2,7 @@
 //!
 //! In: the records of one capture, one [`Dissector`] each. Out: a [`Datagram`] for every payload that
 //! one record holds, at once; what needs other records (fragments, TCP segments, fragmented SCTP
-//! messages) as a [`Residue`], which [`reassemble`] turns into datagrams and ordered streams over all
+//! messages) as a [`Residue`], which [`reassemble()`] turns into datagrams and ordered streams over all
 //! captures of a run. The residue is sorted by time before anything is built from it, so that the
 //! output depends on the set of records and not on which file they came from, nor in which order.
 

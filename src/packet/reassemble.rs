@@ -214,7 +214,7 @@ impl Pass<'_> {
         if let (Some(record), Some(when)) = (place, connection.span())
             && unread > 0
         {
-            let detail = format!("{unread} compressed or too long messages were not read");
+            let detail = format!("{unread} compressed or too long messages were not read whole");
             self.gap(NoteKind::Unsupported, record, when, 0, detail);
         }
     }

@@ -7,7 +7,7 @@ use super::segment::FlowSegments;
 use std::collections::BTreeMap;
 
 /// Fragments, TCP segments and SCTP parts that need others, with owned bytes. Joining residues is
-/// commutative and associative up to the order inside, which [`super::reassemble`] sorts by time.
+/// commutative and associative up to the order inside, which [`super::reassemble()`] sorts by time.
 #[derive(Clone, Debug, Default)]
 pub struct Residue {
     pub(super) fragments: BTreeMap<FragmentKey, Vec<Fragment>>,

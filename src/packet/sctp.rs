@@ -20,11 +20,10 @@ pub(super) struct SctpKey {
     pub(super) tag: u32,
 }
 
-/// One data chunk that is not a whole message. Ordered by time, then record.
+/// One data chunk that is not a whole message. Ordered by time, then content, then record.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct SctpPart {
     pub(super) time: CaptureTime,
-    pub(super) record: RecordRef,
     /// Transmission sequence number.
     pub(super) tsn: u32,
     pub(super) stream: u16,
@@ -34,6 +33,7 @@ pub(super) struct SctpPart {
     /// Bytes that the snaplen cut off this chunk.
     pub(super) missing: u32,
     pub(super) bytes: Box<[u8]>,
+    pub(super) record: RecordRef,
 }
 
 /// Parts of messages of one capture.

@@ -15,11 +15,11 @@ use hashbrown::HashMap;
 use memchr::memmem;
 use std::collections::BTreeMap;
 
-/// One segment with its payload. Ordered by time, then record.
+/// One segment with its payload. Ordered by time, then content; the record comes last, because where
+/// a segment lay in files must not decide which of two at one moment counts.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Segment {
     pub(super) time: CaptureTime,
-    pub(super) record: RecordRef,
     /// Sequence number of the first payload byte.
     pub(super) sequence: u32,
     /// Whether a connection begins here.
@@ -28,6 +28,7 @@ pub(super) struct Segment {
     /// Bytes that the snaplen cut off.
     pub(super) missing: u32,
     pub(super) bytes: Box<[u8]>,
+    pub(super) record: RecordRef,
 }
 
 /// Moments and bytes of something that was not kept.
@@ -120,7 +121,7 @@ enum Sign {
     Nothing,
 }
 
-/// Segments of one capture.
+/// Segments of one capture. The map's order never leaves: [`Self::into_sorted`] sorts by flow.
 #[derive(Debug, Default)]
 pub(super) struct SegmentStore {
     flows: HashMap<Flow, FlowSegments, foldhash::quality::RandomState>,

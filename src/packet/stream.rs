@@ -1,19 +1,17 @@
 //! TCP segments of one flow direction to connections, and each to its bytes in order.
 //!
-//! A function of the set of segments: they are sorted by time and record, cut into connections, laid
+//! A function of the set of segments: they are sorted by time and content, cut into connections, laid
 //! out by sequence number (each byte from the segment that brought it first) and read from start to
 //! end. The time of a piece is the latest among the pieces up to it since the start or the last gap:
 //! the moment from which it could be consumed in order.
 
 use super::segment::Segment;
-use crate::base::limits::{TCP_JUMP_BYTES_MAX, TCP_QUIET_JUMP_BYTES_MAX, TCP_QUIET_SECONDS};
+use crate::base::limits::{
+    TCP_JUMP_BYTES_MAX, TCP_QUIET_JUMP_BYTES_MAX, TCP_QUIET_SECONDS, TCP_SYN_LATE_BYTES_MAX,
+    TCP_SYN_LATE_SECONDS,
+};
 use crate::base::{CaptureTime, NS_PER_S, RecordRef};
 use std::collections::BTreeMap;
-
-/// Data that a capture shows before the SYN it belongs to is at most this far from it, in bytes and
-/// in seconds: taps reorder within a window, not more.
-const SYN_LATE_BYTES_MAX: i64 = 64 << 10;
-const SYN_LATE_SECONDS: i64 = 3;
 
 /// What comes next in a stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,8 +81,8 @@ impl Connection {
             let lowest = self.segments.iter().map(|(place, _)| *place).min()?;
             let first = self.segments.first().map(|(_, segment)| segment.time)?;
             let late = self.start.is_none()
-                && (0..=SYN_LATE_BYTES_MAX).contains(&(lowest - place))
-                && segment.time.since_ns(first) <= SYN_LATE_SECONDS * NS_PER_S;
+                && (0..=TCP_SYN_LATE_BYTES_MAX).contains(&(lowest - place))
+                && segment.time.since_ns(first) <= TCP_SYN_LATE_SECONDS * NS_PER_S;
             return late.then_some(place);
         }
         Some(place)

@@ -6,9 +6,7 @@
 use super::counters::Outcome;
 use super::frame::{Frame, be16};
 use super::walk::Walk;
-
-/// Extension headers of GTP-U, options of TZSP: a real packet has a handful.
-const OPTIONS_MAX: usize = 32;
+use crate::base::limits::TUNNEL_OPTIONS_MAX;
 
 impl Walk<'_> {
     /// The payload of a UDP datagram on a port of an encapsulation.
@@ -77,9 +75,11 @@ impl Walk<'_> {
         if flags & 7 != 0 {
             let mut next = payload.get(11).copied().unwrap_or(0);
             at = 12;
-            for _ in 0..OPTIONS_MAX {
-                if flags & 4 == 0 || next == 0 {
-                    break;
+            let mut extensions = 0;
+            while flags & 4 != 0 && next != 0 {
+                extensions += 1;
+                if extensions > TUNNEL_OPTIONS_MAX {
+                    return Outcome::TooDeep;
                 }
                 let words = usize::from(payload.get(at).copied().unwrap_or(0));
                 if words == 0 {
@@ -129,7 +129,7 @@ impl Walk<'_> {
             return Outcome::Malformed;
         };
         let mut at = 4;
-        for _ in 0..OPTIONS_MAX {
+        for _ in 0..TUNNEL_OPTIONS_MAX {
             match payload.get(at) {
                 Some(0) => at += 1,
                 Some(1) => {
@@ -141,10 +141,10 @@ impl Walk<'_> {
                     };
                 }
                 Some(_) => at += 2 + usize::from(payload.get(at + 1).copied().unwrap_or(0)),
-                None => break,
+                None => return Outcome::Malformed,
             }
         }
-        Outcome::Malformed
+        Outcome::TooDeep
     }
 
     /// RFC 4380 section 5.1.1: optional authentication and origin indications, then IPv6.

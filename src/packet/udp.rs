@@ -39,6 +39,9 @@ impl Walk<'_> {
                 missing: if message.cut { frame.missing.max(1) } else { 0 },
                 ..frame.blind()
             };
+            if message.over_limit {
+                self.held.hep_over_limit.get_or_insert(frame.record);
+            }
             let ends = (message.source, message.destination);
             return self.deliver(frame, ends, Transport::Hep, &message.payload);
         }

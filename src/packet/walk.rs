@@ -10,7 +10,7 @@ use super::frame::{Addresses, Frame};
 use super::sctp::SctpStore;
 use super::segment::SegmentStore;
 use super::{Datagram, Residue, Transport};
-use crate::base::{CaptureTime, Endpoint, Ledger};
+use crate::base::{CaptureTime, Endpoint, Ledger, RecordRef};
 use std::collections::BTreeMap;
 
 /// Records of one link type or encapsulation that is not read.
@@ -29,6 +29,8 @@ pub(super) struct Held {
     pub(super) fragments: FragmentStore,
     pub(super) segments: SegmentStore,
     pub(super) sctp: SctpStore,
+    /// The first record with a compressed HEP payload that is longer than what is kept.
+    pub(super) hep_over_limit: Option<RecordRef>,
     /// By link type.
     pub(super) unread_links: BTreeMap<u16, Unread>,
 }

@@ -1,25 +1,34 @@
-//! An audit as text and as JSON. In: the audit and what it is about. Out: text for a terminal, a JSON
-//! value. The story of a call in words is here too.
+//! An audit as text. In: the audit, the calls it is about, what they cost at the peak. Out: text for a
+//! terminal: calls worst first, near misses, what another rule would save, candidate headers.
 
-use super::explain::{compared_json, printable, refusal_text, seconds, time_json};
-use crate::call::{
-    Audit, AuditedCall, Call, Evidence, Grouping, LegOutline, MergedCalls, StoryEvent, StoryKind,
-    Transfer, TransferOutcome,
-};
-use serde_json::{Value, json};
-use std::fmt::Write;
+use super::call::{CallsView, call_heading, evidence_text, legs_text, line, pair_text, story_text};
+use super::explain::printable;
+use super::format::{channels, counted, local_hm, local_s};
+use crate::call::{Audit, AuditedCall};
+use crate::channel::{BusiestHour, Channels};
 
 /// What an audit is about.
 #[derive(Clone, Copy)]
 pub struct Audited<'a> {
     /// The audit.
     pub audit: &'a Audit,
-    /// The legs by number.
-    pub outlines: &'a [LegOutline],
-    /// How they were joined.
-    pub grouping: &'a Grouping,
     /// The calls.
-    pub merged: &'a MergedCalls,
+    pub view: CallsView<'a>,
+    /// What the calls cost at the peak; absent when there never was a channel.
+    pub peak: Option<&'a PeakCost>,
+}
+
+/// What the audit means at the peak, under the documented reading.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeakCost {
+    /// The busiest hour with every leg for itself.
+    pub as_is: BusiestHour,
+    /// The figure of the busiest hour with merged calls, which may be another hour.
+    pub merged: Channels,
+    /// For each of [`Audit::calls`] the channels that its extra legs were in the hour of `as_is`.
+    pub of_calls: Vec<Channels>,
+    /// For each of [`Audit::what_if`] the figure of its busiest hour.
+    pub what_if: Vec<Channels>,
 }
 
 /// Channel-hours with three decimals, rounded down.
@@ -29,266 +38,167 @@ pub fn channel_hours(ns: i64) -> String {
     format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
 }
 
-/// An event in words.
+/// Channels with two decimals; what is there and would print as nothing says so.
+pub(super) fn figure(value: Channels) -> String {
+    let text = channels(value, u64::MAX);
+    if text == "0.00" && value > Channels::ZERO { "<0.01".to_owned() } else { text }
+}
+
+/// How much smaller `then` is. The two may be of hours of different length.
 #[must_use]
-pub fn event_text(event: &StoryEvent) -> String {
-    match &event.kind {
-        StoryKind::Invited(from, to) => format!("{} calls {}", party(from), party(to)),
-        StoryKind::Redirected(to, Some(leg)) => format!("sent on to {} (leg {leg})", party(to)),
-        StoryKind::Redirected(to, None) => format!("sent on to {}", party(to)),
-        StoryKind::PickedUp(by, leg) => format!("{} takes over leg {leg}", party(by)),
-        StoryKind::Answered(by) => format!("{} answers", party(by)),
-        StoryKind::Transferred(transfer) => transfer_text(transfer),
-        StoryKind::Cancelled => "cancelled".to_owned(),
-        StoryKind::Failed(status) => format!("failed with {status}"),
-        StoryKind::HungUp(by) => format!("{} hangs up", party(by)),
+pub fn saved(now: Channels, then: Channels) -> Channels {
+    let scaled = |of: Channels, by: u64| of.numerator.saturating_mul(u128::from(by));
+    if now.denominator == then.denominator {
+        let numerator = now.numerator.saturating_sub(then.numerator);
+        return Channels { numerator, denominator: now.denominator };
     }
-}
-
-fn party(number: &[u8]) -> String {
-    if number.is_empty() { "(no number)".to_owned() } else { printable(number) }
-}
-
-fn transfer_text(transfer: &Transfer) -> String {
-    let outcome = match transfer.outcome {
-        TransferOutcome::Completed => "done".to_owned(),
-        TransferOutcome::Refused(status) => format!("refused with {status}"),
-        TransferOutcome::Failed(status) => format!("failed with {status}"),
-        TransferOutcome::Unknown => "outcome not seen".to_owned(),
-    };
-    let leg = transfer.new_leg.map(|leg| format!(", leg {leg}")).unwrap_or_default();
-    format!(
-        "{} transfers {} to {} ({}, {outcome}{leg})",
-        party(&transfer.transferor),
-        party(&transfer.transferee),
-        party(&transfer.target),
-        transfer.kind.name(),
-    )
+    // Only zones whose clock moves by parts of an hour, and empty histories, come here.
+    let common = now.denominator.saturating_mul(then.denominator);
+    let numerator = scaled(now, then.denominator).saturating_sub(scaled(then, now.denominator));
+    Channels { numerator, denominator: common.max(1) }
 }
 
 /// The audit as text; at most `rows` of each table.
 #[must_use]
 pub fn audit_text(audited: Audited<'_>, rows: usize) -> String {
-    let Audited { audit, .. } = audited;
     let mut text = String::new();
-    line(&mut text, &format!("calls counted as more than one channel: {}", audit.calls.len()));
-    for found in audit.calls.iter().take(rows) {
-        call_text(&mut text, audited, found);
+    summary(&mut text, audited);
+    for (place, found) in audited.audit.calls.iter().enumerate().take(rows) {
+        one_call(&mut text, audited, place, found);
     }
-    line(&mut text, "");
-    line(&mut text, &format!("near misses: {}", audit.near_misses.len()));
+    left_out(&mut text, audited.audit.calls.len(), rows);
+    near_misses(&mut text, audited, rows);
+    demoted(&mut text, audited, rows);
+    what_if(&mut text, audited, rows);
+    headers(&mut text, audited, rows);
+    text
+}
+
+fn left_out(text: &mut String, all: usize, rows: usize) {
+    if all > rows {
+        line(text, &format!("  ... and {} more; --rows shows them, --json all", all - rows));
+    }
+}
+
+fn summary(text: &mut String, audited: Audited<'_>) {
+    let Audited { audit, view, .. } = audited;
+    let cost_ns = audit.calls.iter().fold(0i64, |sum, found| sum.saturating_add(found.cost_ns));
+    let calls = counted(audit.calls.len() as u64, "call was", "calls were");
+    line(
+        text,
+        &format!(
+            "{calls} counted as more than one channel: {} channel-hours too much",
+            channel_hours(cost_ns)
+        ),
+    );
+    let legs = counted(view.outlines.len() as u64, "leg", "legs");
+    let all = counted(view.merged.calls.len() as u64, "call", "calls");
+    line(text, &format!("read: {legs}, which are {all}"));
+    let Some(peak) = audited.peak else { return };
+    let hour = peak.as_is.hour;
+    line(
+        text,
+        &format!(
+            "the busiest hour is {} to {}: {} channels by leg; by call the busiest hour has {}: {} fewer",
+            local_s(hour.started, view.zone),
+            local_hm(hour.ended, view.zone),
+            figure(peak.as_is.figure),
+            figure(peak.merged),
+            figure(saved(peak.as_is.figure, peak.merged)),
+        ),
+    );
+}
+
+fn one_call(text: &mut String, audited: Audited<'_>, place: usize, found: &AuditedCall) {
+    let view = audited.view;
+    let Some(call) = view.merged.calls.get(found.call) else {
+        return;
+    };
+    line(text, "");
+    line(text, &format!("call {}: {}", place + 1, call_heading(view, call)));
+    let at_peak = match audited.peak.and_then(|peak| peak.of_calls.get(place)) {
+        Some(none) if *none == Channels::ZERO => ", none in the busiest hour".to_owned(),
+        Some(channels) => format!(", {} channels in the busiest hour", figure(*channels)),
+        None => String::new(),
+    };
+    line(
+        text,
+        &format!(
+            "  {} channels for one call, {} of them at once: {} channel-hours too much{at_peak}",
+            found.channels,
+            found.concurrent_max,
+            channel_hours(found.cost_ns),
+        ),
+    );
+    text.push_str(&legs_text(view, call));
+    text.push_str(&evidence_text(view, call));
+    text.push_str(&story_text(view, call));
+}
+
+fn near_misses(text: &mut String, audited: Audited<'_>, rows: usize) {
+    let Audited { audit, view, .. } = audited;
+    line(text, "");
+    line(
+        text,
+        &format!("Near misses (pairs of calls that did not join): {}", audit.near_misses.len()),
+    );
     for miss in audit.near_misses.iter().take(rows) {
-        if let Some(found) = audited.grouping.evidence.get(miss.evidence) {
+        if let Some(found) = view.grouping.evidence.get(miss.evidence) {
             let hours = channel_hours(miss.cost_ns);
-            line(&mut text, &format!("  {hours} channel-hours: {}", evidence_text(audited, found)));
+            line(text, &format!("  {hours} channel-hours: {}", pair_text(view, found)));
         }
     }
-    line(&mut text, "");
-    let demoted = &audited.grouping.demoted;
-    line(&mut text, &format!("values that do not discriminate: {}", demoted.len()));
+    left_out(text, audit.near_misses.len(), rows);
+}
+
+fn demoted(text: &mut String, audited: Audited<'_>, rows: usize) {
+    let demoted = &audited.view.grouping.demoted;
+    if demoted.is_empty() {
+        return;
+    }
+    line(text, "");
+    line(text, &format!("Values too common to tell calls apart: {}", demoted.len()));
     for value in demoted.iter().take(rows) {
         let (shown, why) = (printable(&value.value), value.demotion.reason.text());
         let legs = value.demotion.legs;
-        line(&mut text, &format!("  {}: {shown}: {why} ({legs} legs)", value.rule));
+        line(text, &format!("  {}: {shown}: {why} ({legs} legs)", value.rule));
     }
-    line(&mut text, "");
-    line(&mut text, "what if this were on:");
-    for row in audit.what_if.iter().take(rows) {
-        let saved = channel_hours(row.saved_ns);
+    left_out(text, demoted.len(), rows);
+}
+
+fn what_if(text: &mut String, audited: Audited<'_>, rows: usize) {
+    let audit = audited.audit;
+    line(text, "");
+    line(text, "What if a rule that does not join now did (--rules FILE switches it on)");
+    for (place, row) in audit.what_if.iter().enumerate().take(rows) {
+        let hours = channel_hours(row.saved_ns);
         let name = printable(row.name.as_bytes());
-        line(
-            &mut text,
-            &format!(
-                "  {name}: {saved} channel-hours less, {} joins, {} conflicts",
-                row.joins, row.conflicts
-            ),
-        );
+        let at_peak = audited
+            .peak
+            .and_then(|peak| Some(saved(peak.merged, *peak.what_if.get(place)?)))
+            .map_or_else(String::new, |less| format!(", {} channels at the peak", figure(less)));
+        let joins = counted(row.joins as u64, "join", "joins");
+        let conflicts = counted(row.conflicts as u64, "conflict", "conflicts");
+        line(text, &format!("  {name}: {hours} channel-hours less{at_peak}; {joins}, {conflicts}"));
     }
-    line(&mut text, "");
-    line(&mut text, &format!("headers that may link legs: {}", audit.headers.len()));
+}
+
+fn headers(text: &mut String, audited: Audited<'_>, rows: usize) {
+    let audit = audited.audit;
+    line(text, "");
+    line(text, &format!("Headers in the captures that may link legs: {}", audit.headers.len()));
     for header in audit.headers.iter().take(rows) {
         line(
-            &mut text,
+            text,
             &format!(
-                "  {}: in {} legs, names a Call-ID in {}, {} shared values, at most {} legs a value",
+                "  {}: in {}, names another leg's Call-ID in {}, {}, at most {} legs share one",
                 printable(header.name.as_bytes()),
-                header.legs,
+                counted(header.legs as u64, "leg", "legs"),
                 header.names_call_id,
-                header.shared_values,
+                counted(header.shared_values as u64, "shared value", "shared values"),
                 header.legs_per_value_max
             ),
         );
     }
-    text
-}
-
-fn line(text: &mut String, content: &str) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{content}");
-}
-
-fn call_id(outlines: &[LegOutline], leg: u32) -> String {
-    outlines.get(leg as usize).map(|outline| printable(&outline.call_id)).unwrap_or_default()
-}
-
-fn evidence_text(audited: Audited<'_>, found: &Evidence) -> String {
-    let ids = [found.left, found.right].map(|leg| call_id(audited.outlines, leg));
-    let why = found.joined.as_ref().err().map(refusal_text);
-    let tail = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("{} {}: {} and {}{tail}", found.rule, found.class, ids[0], ids[1])
-}
-
-fn call_text(text: &mut String, audited: Audited<'_>, found: &AuditedCall) {
-    let Some(call) = audited.merged.calls.get(found.call) else {
-        return;
-    };
-    let hours = channel_hours(found.cost_ns);
-    line(text, "");
-    line(
-        text,
-        &format!(
-            "call {}: {} channels for one, {} at once, {hours} channel-hours too much",
-            call.id, found.channels, found.concurrent_max
-        ),
-    );
-    for leg in &call.legs {
-        line(text, &format!("  leg {leg} {}", call_id(audited.outlines, *leg)));
-    }
-    for evidence in call.evidence.iter().filter_map(|place| audited.grouping.evidence.get(*place)) {
-        line(text, &format!("  by {}", evidence_text(audited, evidence)));
-    }
-    for event in &call.story {
-        let after = seconds(event.moment.time.since_ns(call.started));
-        line(text, &format!("  {after} leg {}: {}", event.leg, event_text(event)));
-    }
-}
-
-/// The audit as JSON, whole.
-#[must_use]
-pub fn audit_json(audited: Audited<'_>) -> Value {
-    let Audited { audit, grouping, merged, .. } = audited;
-    let calls: Vec<Value> = audit
-        .calls
-        .iter()
-        .filter_map(|found| {
-            let call = merged.calls.get(found.call)?;
-            let mut value = call_json(audited, call);
-            value["channels"] = json!(found.channels);
-            value["concurrent_max"] = json!(found.concurrent_max);
-            value["cost_channel_ns"] = json!(found.cost_ns);
-            Some(value)
-        })
-        .collect();
-    let misses: Vec<Value> = audit
-        .near_misses
-        .iter()
-        .filter_map(|miss| {
-            let mut value = evidence_json(audited, grouping.evidence.get(miss.evidence)?);
-            value["cost_channel_ns"] = json!(miss.cost_ns);
-            Some(value)
-        })
-        .collect();
-    let what_if: Vec<Value> = audit
-        .what_if
-        .iter()
-        .map(|row| {
-            json!({
-                "name": printable(row.name.as_bytes()),
-                "calls": row.calls,
-                "joins": row.joins,
-                "conflicts": row.conflicts,
-                "saved_channel_ns": row.saved_ns,
-            })
-        })
-        .collect();
-    let headers: Vec<Value> = audit
-        .headers
-        .iter()
-        .map(|header| {
-            json!({
-                "name": printable(header.name.as_bytes()),
-                "legs": header.legs,
-                "names_call_id": header.names_call_id,
-                "shared_values": header.shared_values,
-                "legs_per_value_max": header.legs_per_value_max,
-            })
-        })
-        .collect();
-    let demoted: Vec<Value> = grouping
-        .demoted
-        .iter()
-        .map(|value| {
-            json!({
-                "rule": value.rule.name(),
-                "value": printable(&value.value),
-                "why": value.demotion.reason.text(),
-                "legs": value.demotion.legs,
-            })
-        })
-        .collect();
-    json!({
-        "calls": calls,
-        "near_misses": misses,
-        "demoted": demoted,
-        "what_if": what_if,
-        "headers": headers,
-    })
-}
-
-/// One call as JSON.
-#[must_use]
-pub fn call_json(audited: Audited<'_>, call: &Call) -> Value {
-    let evidence: Vec<Value> = call
-        .evidence
-        .iter()
-        .filter_map(|place| audited.grouping.evidence.get(*place))
-        .map(|found| evidence_json(audited, found))
-        .collect();
-    let story: Vec<Value> = call
-        .story
-        .iter()
-        .map(|event| {
-            json!({
-                "time_ns": time_json(event.moment.time),
-                "leg": event.leg,
-                "event": event_text(event),
-            })
-        })
-        .collect();
-    let parties: Vec<Value> = call
-        .parties
-        .iter()
-        .map(|span| {
-            json!({
-                "party": printable(&span.party),
-                "from_ns": time_json(span.from),
-                "until_ns": time_json(span.until),
-            })
-        })
-        .collect();
-    json!({
-        "id": call.id,
-        "legs": call.legs.iter().map(|leg| call_id(audited.outlines, *leg)).collect::<Vec<_>>(),
-        "started_ns": time_json(call.started),
-        "ended_ns": time_json(call.ended),
-        "connected_ns": call.connected.map(time_json),
-        "connected_duration_ns": call.connected_ns,
-        "answered": call.result.is_answered,
-        "last_response": call.result.last_response,
-        "parties": parties,
-        "story": story,
-        "evidence": evidence,
-    })
-}
-
-fn evidence_json(audited: Audited<'_>, found: &Evidence) -> Value {
-    json!({
-        "rule": found.rule.name(),
-        "class": found.class.name(),
-        "left": call_id(audited.outlines, found.left),
-        "right": call_id(audited.outlines, found.right),
-        "joined": found.is_joined(),
-        "why": found.joined.as_ref().err().map(refusal_text),
-        "compared": found.compared.iter().map(compared_json).collect::<Vec<_>>(),
-    })
+    left_out(text, audit.headers.len(), rows);
 }

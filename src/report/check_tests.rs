@@ -29,6 +29,7 @@ fn report(spool: &Spool, limit_channels: u64) -> CheckReport {
         legs: spool.cdrs.len() as u64,
         calls: None,
         license: None,
+        readings: Vec::new(),
         input: InputReport {
             files: vec![InputFile { path: b"spool/\x1b[31ma\xff.pcap".to_vec(), bytes: 2_048 }],
             captures: 1,
@@ -59,21 +60,20 @@ fn the_text_of_a_lockdown() {
     let expect = "\
 STAYS: re-computing the CDRs from this spool would not help: the lockdown would
 go on.
-  ! Only 5 days can be seen, fewer than a lock needs; what the days before did
+  ! Only 5 days can be seen, a lock needs more than 14; what the days before did
     is not known.
 
 2026-03-02 to 2026-03-05 are 4 days in a row over the limit of 3 channels.
-Up to 3 such days are free, from day 4 the lockdown goes on, after 14 the GUI
-locks.
+Up to 3 days over in a row are free, from day 4 on a lockdown is in progress,
+after 14 the GUI is locked.
 Of the last 4 days the lowest decides: 2026-03-02 with 4.00 channels, 1.00 above
 the limit.
-The vendor's rule is closed. This is the documented reading of it; of 3,072
-readings compared, 3,072 agree.
-Of those that agree, nearest to the other verdict: the documented one, 1.00
+This is the documented reading of the GUI's rule; all 3,072 readings agree.
+Of those that agree the nearest to another verdict (the documented one): 1.00
 above the limit.
 
 Days (UTC, limit 3 channels):
-  date        channels  peak  over by  run  state     captures
+  date        channels  peak  over by  run  state     captured
   2026-03-01      2.00     2        -    -  within    24 of 24 h
   2026-03-02      4.00     4     1.00    1  grace     24 of 24 h
   2026-03-03      4.00     4     1.00    2  grace     24 of 24 h
@@ -85,13 +85,13 @@ Worst hour:
   Peak: 4 channels at once, first at 2026-03-02 10:00:00 UTC.
 
 Remedies:
-  scenario  verdict  peak  days over  last day  deciding figure
-  as-is     stays       4     4 of 5  lockdown  1.00 above the limit
+  scenario  verdict  peak  first at          days over  last day  day that decides
+  as-is     stays       4  2026-03-02 10:00     4 of 5  lockdown  1.00 above the limit
   as-is: re-compute with the present voipmonitor.conf.
 
 Read:
   1 file (2.0 KiB), 1 capture, 1,234 records, 1,000 SIP messages.
-  18 legs that make 18 CDRs; 1 sensor.
+  Sensors: 1, legs: 18, CDRs: 18.
   From 2026-03-01 00:00:00 UTC to 2026-03-05 23:59:59 UTC.
 
 Lost:
@@ -115,6 +115,29 @@ fn a_loss_that_decides_is_in_the_first_sentence_and_its_path_is_harmless() {
     assert!(text.contains(">=2.00"));
     assert!(text.contains("partly lost"));
     assert!(!text.contains('\u{1b}'));
+}
+
+/// What would sound surer than it is: a spool that shows no lock lifts none, and says how little it shows.
+#[test]
+fn a_spool_that_shows_no_lock_says_so_and_how_little_it_shows() {
+    let report = report(&spool(&[4, 2]), 3);
+    let text = text(&report, TextStyle::default());
+    assert!(text.starts_with("NO LOCK SEEN: in what this spool shows, "), "{text}");
+    let first = text.split("\n\n").next().unwrap();
+    assert!(first.contains("Only 2 days can be seen. A lock begins with 4 days over"), "{first}");
+    assert!(first.contains("unlock=whole-window (stays)"), "{first}");
+    assert!(text.contains("none, too few days"));
+    assert!(text.contains("--license FILE"));
+}
+
+/// A day without any capture is a loss, although no file is to blame.
+#[test]
+fn a_day_without_capture_is_listed_as_lost() {
+    let mut holed = spool(&[vec![4; 12], vec![0], vec![4; 3]].concat());
+    let day = holed.calendar.days()[12].clone();
+    holed.coverage.spans.retain(|span| span.1 < day.started || span.0 >= day.ended);
+    let text = text(&report(&holed, 3), TextStyle::default());
+    assert!(text.contains("\nLost:\n  A day without any capture: 2026-03-13.\n"), "{text}");
 }
 
 #[test]
@@ -222,4 +245,48 @@ Concurrent calls, last 14 days (largest mean of an hour)
     assert_eq!(json["schema"], "respool.history/1");
     assert_eq!(json["scenarios"][0]["days"][1]["mean_channels"], "3.00");
     assert_eq!(json["scenarios"][0]["peaks"][0][0], "2026-03-02 10:00:00.000");
+}
+
+#[test]
+fn recorded_cdrs_stand_beside_the_recount() {
+    let mut report = report(&spool(&[2, 4, 4, 4, 4]), 3);
+    let mut recorded = report.scenarios[0].clone();
+    assert!(!text(&report, TextStyle::default()).contains("The database counts"));
+    recorded.scenario = Scenario::Recorded;
+    recorded.days_over = 5;
+    report.scenarios.push(recorded);
+    let text = text(&report, TextStyle { width: 200, colour: false });
+    let expect = "The database counts 4.00 channels on 2026-03-05, 5 days over, state lockdown \
+                  (18 CDRs); a recompute would give 4.00 channels on 2026-03-05, 4 days over, \
+                  state lockdown (18 CDRs).";
+    assert!(text.contains(expect), "{text}");
+}
+
+#[test]
+fn every_reading_is_a_line_where_they_are_asked_for() {
+    let mut report = report(&spool(&[2, 4, 4, 4, 4]), 3);
+    let judged = report.scenarios[0].judged.clone();
+    report.readings = vec![(ReadingPins::default().reading(), judged)];
+    let text = text(&report, TextStyle::default());
+    assert!(text.contains("\nReadings:\n  stays "), "{text}");
+}
+
+#[test]
+fn a_verdict_that_holds_at_both_bounds_says_so() {
+    let sentence = "This is certain: it holds with what is missing left out";
+    let mut spool = spool(&[4, 4, 4, 4, 4]);
+    let has = |spool: &Spool| {
+        text(&report(spool, 3), TextStyle { width: 200, colour: false }).contains(sentence)
+    };
+    assert!(!has(&spool));
+    let start = spool.calendar.days()[4].started;
+    spool.coverage.losses.push(Loss {
+        when: Some((start, start)),
+        kind: LossKind::UnreadableFile,
+        file: FileId(0),
+        bytes: 1,
+        detail: "permission denied".to_owned(),
+    });
+    assert!(has(&spool));
+    assert!(!has(&lossy()));
 }

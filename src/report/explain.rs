@@ -119,18 +119,26 @@ pub const fn refusal_name(refusal: &Refusal) -> &'static str {
 /// Where a record is, as the edge knows it: path, member and number; the plain reference otherwise.
 pub type PlaceOf<'a> = &'a dyn Fn(RecordRef) -> String;
 
-/// The explanation of two legs as text. `names` are their Call-IDs.
+/// The explanation of two legs as text. `names` are what they are called, escaped; `is_one_call`
+/// whether the run put them into one call, by these rules or by way of other legs.
 #[must_use]
-pub fn explain_text(names: [&[u8]; 2], outcomes: &[RuleOutcome], place_of: PlaceOf<'_>) -> String {
+pub fn explain_text(
+    names: [&str; 2],
+    is_one_call: bool,
+    outcomes: &[RuleOutcome],
+    place_of: PlaceOf<'_>,
+) -> String {
     let mut text = String::new();
     let joined: Vec<&str> =
         outcomes.iter().filter(|o| o.joined.is_ok()).map(|o| o.rule.name()).collect();
-    line(&mut text, &format!("left   {}", printable(names[0])));
-    line(&mut text, &format!("right  {}", printable(names[1])));
-    let verdict = if joined.is_empty() {
-        "no rule joins these two legs".to_owned()
-    } else {
-        format!("joined by {}", joined.join(", "))
+    line(&mut text, &format!("left   {}", names[0]));
+    line(&mut text, &format!("right  {}", names[1]));
+    let verdict = match (joined.is_empty(), is_one_call) {
+        (false, _) => format!("one call: joined by {}", joined.join(", ")),
+        (true, true) => {
+            "one call, by way of other legs: no rule joins these two (show tells how)".to_owned()
+        }
+        (true, false) => "not one call: no rule joins these two legs".to_owned(),
     };
     line(&mut text, &verdict);
     for outcome in outcomes {
@@ -165,7 +173,12 @@ fn shown(value: &[u8]) -> String {
 
 /// The explanation of two legs as JSON.
 #[must_use]
-pub fn explain_json(names: [&[u8]; 2], outcomes: &[RuleOutcome], place_of: PlaceOf<'_>) -> Value {
+pub fn explain_json(
+    names: [&str; 2],
+    is_one_call: bool,
+    outcomes: &[RuleOutcome],
+    place_of: PlaceOf<'_>,
+) -> Value {
     let rules: Vec<Value> = outcomes
         .iter()
         .map(|outcome| {
@@ -184,9 +197,11 @@ pub fn explain_json(names: [&[u8]; 2], outcomes: &[RuleOutcome], place_of: Place
         .collect();
     let is_joined = outcomes.iter().any(|outcome| outcome.joined.is_ok());
     json!({
-        "left": printable(names[0]),
-        "right": printable(names[1]),
+        "schema": "respool explain 1",
+        "left": names[0],
+        "right": names[1],
         "joined": is_joined,
+        "one_call": is_one_call,
         "rules": rules,
     })
 }
@@ -238,9 +253,11 @@ mod tests {
         let legs = [b"x\x07", b"y\x07"].map(|id| Leg::new(crate::base::SensorId(0), id));
         let outcomes = explain_pair(&legs[0], &legs[1], &RuleTable::default());
         let place_of = |record: RecordRef| record.to_string();
-        let text = explain_text([b"x\x07", b"y\x07"], &outcomes, &place_of);
-        assert!(text.starts_with("left   x\\x07\nright  y\\x07\nno rule joins these two legs\n"));
-        let json = explain_json([b"x\x07", b"y\x07"], &outcomes, &place_of);
+        let names = ["x\\x07", "y\\x07"];
+        let text = explain_text(names, false, &outcomes, &place_of);
+        let head = "left   x\\x07\nright  y\\x07\nnot one call: no rule joins these two legs\n";
+        assert!(text.starts_with(head));
+        let json = explain_json(names, false, &outcomes, &place_of);
         for (rule, told) in
             crate::call::RuleName::ALL.into_iter().zip(json["rules"].as_array().unwrap())
         {

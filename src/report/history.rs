@@ -1,10 +1,14 @@
 //! The history as text with a bar chart, CSV and JSON; the 14-day table as the GUI shows it.
 
-use super::format::{channels, grouped, local_s, utc_ms};
+use super::escape::terminal;
+use super::format::{channels, counted, grouped, local_s, utc_ms};
 use super::sentences::scenario_label;
+use crate::base::CaptureTime;
 use crate::channel::{Calendar, Channels, DayCount, History, HourCount};
+use crate::leg::Cdr;
 use crate::license::Scenario;
 use crate::license::lock::WINDOW_DAYS;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 /// The schema's name and number.
@@ -227,6 +231,46 @@ impl HistoryReport<'_> {
                 .collect(),
         }
     }
+}
+
+/// Channels listed at a peak; the rest is counted.
+const CHANNELS_AT_PEAK_MAX: usize = 50;
+
+/// The legs that were up at a moment of the peak: a line for each CDR, those of one channel together.
+#[must_use]
+pub fn legs_at_peak(
+    scenario: &Scenario,
+    moment: CaptureTime,
+    channels: &[Vec<Cdr>],
+    sensors: &[String],
+    zone: &TimeZone,
+) -> String {
+    let mut text = format!(
+        "Up at the peak of {} ({}): {}\n",
+        scenario_label(scenario),
+        local_s(moment, zone),
+        counted(channels.len() as u64, "channel", "channels")
+    );
+    for (number, cdrs) in channels.iter().take(CHANNELS_AT_PEAK_MAX).enumerate() {
+        for (place, cdr) in cdrs.iter().enumerate() {
+            let number = if place == 0 { (number + 1).to_string() } else { String::new() };
+            let sensor = sensors.get(usize::from(cdr.sensor.0)).map_or("", String::as_str);
+            text.push_str(&format!(
+                "{number:>4}  {} to {}  {} -> {}  {} {}\n",
+                local_s(cdr.started, zone),
+                local_s(cdr.ended, zone),
+                terminal(&cdr.caller),
+                terminal(&cdr.called),
+                terminal(&cdr.call_id),
+                terminal(sensor.as_bytes()),
+            ));
+        }
+    }
+    if channels.len() > CHANNELS_AT_PEAK_MAX {
+        let more = (channels.len() - CHANNELS_AT_PEAK_MAX) as u64;
+        text.push_str(&format!("      and {} more\n", grouped(more)));
+    }
+    text
 }
 
 /// An offset from UTC as `+05:45`.

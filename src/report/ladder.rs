@@ -2,7 +2,7 @@
 //! a column per address, a row per message, by time. Everything from the wire is escaped.
 
 use super::explain::{printable, printable_ascii};
-use crate::base::{CaptureTime, Endpoint, RecordRef};
+use crate::base::{CaptureTime, Endpoint};
 use crate::leg::{FactKey, Leg, MessageKind};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,6 @@ impl Default for LadderStyle {
 /// One message with the leg it is of, as the number of the leg in the ladder from 1.
 struct Row<'a> {
     time: CaptureTime,
-    record: RecordRef,
     leg: usize,
     key: &'a FactKey,
 }
@@ -59,14 +58,9 @@ pub fn ladder(legs: &[&Leg], style: LadderStyle) -> String {
     legs.sort_by_key(|leg| (leg.first_seen(), leg.sensor(), leg.call_id()));
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (leg, messages) in (1usize..).zip(legs.iter().map(|leg| leg.messages())) {
-        rows.extend(messages.map(|(key, times)| Row {
-            time: times.first(),
-            record: times.record,
-            leg,
-            key,
-        }));
+        rows.extend(messages.map(|(key, times)| Row { time: times.first(), leg, key }));
     }
-    rows.sort_by_key(|row| (row.time, row.record, row.leg, row.key));
+    rows.sort_by_key(|row| (row.time, row.leg, row.key));
     let columns = columns_of(&rows);
     let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, COLUMNS_MAX))
         .clamp(COLUMN_MIN, COLUMN_MAX);
@@ -172,7 +166,7 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{CaptureId, SensorId};
+    use crate::base::{CaptureId, RecordRef, SensorId};
     use crate::sip::Method;
 
     fn leg(call_id: &[u8], base: u32) -> Leg {

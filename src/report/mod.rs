@@ -1,6 +1,8 @@
 //! Values to bytes: text, JSON, CSV, ladders. No I/O, no clock; the same value gives the same bytes.
 
 pub mod audit;
+pub mod audit_json;
+pub mod call;
 pub mod check;
 #[cfg(test)]
 mod check_tests;

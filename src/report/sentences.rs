@@ -18,6 +18,10 @@ pub(super) fn scenario_label(scenario: &Scenario) -> String {
     )
 }
 
+fn limit(verdict: &ScenarioVerdict) -> String {
+    counted(verdict.limit_channels, "channel", "channels")
+}
+
 /// What was done to the count, as the subject of the verdict.
 fn remedy(scenario: &Scenario) -> String {
     match scenario {
@@ -45,9 +49,9 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
     let condition = if accepted { ", if nothing that was lost matters" } else { "" };
     match verdict.judged.outcome {
         Outcome::Lifts if verdict.never_locked => format!(
-            "{remedy} would leave nothing to lock{condition}: no run of days over the limit of {} \
-             channels is longer than the {GRACE_DAYS} free days.",
-            grouped(verdict.limit_channels)
+            "in what this spool shows, no more than {GRACE_DAYS} days in a row are over the limit \
+             of {}; {remedy} would leave nothing to lock{condition}.",
+            limit(verdict)
         ),
         Outcome::Lifts => format!("{remedy} would lift the license lock{condition}."),
         Outcome::Stays if verdict.state == LockState::Lockdown => {
@@ -63,8 +67,7 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
                 .map(|day| day.date.to_string())
                 .collect();
             format!(
-                "whether {remedy} would lift the license lock hangs on data that could not be read, \
-                 of {}.",
+                "whether {remedy} would lift the license lock hangs on what is missing of {}.",
                 list(&days)
             )
         }
@@ -88,23 +91,21 @@ pub fn why(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
 /// Why: the run of days, and the day that decides.
 pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let judged = &verdict.judged;
-    let limit = grouped(verdict.limit_channels);
+    let limit = limit(verdict);
     let as_of = report.as_of;
     let mut reasons = vec![match judged.run_days {
-        0 => format!("{as_of} is not over the limit of {limit} channels."),
-        1 => format!("{as_of} is over the limit of {limit} channels, the day before is not."),
+        0 => format!("{as_of} is not over the limit of {limit}."),
+        1 => format!("{as_of} is over the limit of {limit}, the day before is not."),
         run => {
             let first = verdict.days.len().saturating_sub(run);
             let first = verdict.days.get(first).map_or(as_of, |row| row.date);
-            format!(
-                "{first} to {as_of} are {run} days in a row over the limit of {limit} channels."
-            )
+            format!("{first} to {as_of} are {run} days in a row over the limit of {limit}.")
         }
     }];
     reasons.push(match verdict.reading.unlock {
         Unlock::RunWithinGrace => format!(
-            "Up to {GRACE_DAYS} such days are free, from day {} the lockdown goes on, after \
-             {LOCK_DAYS} the GUI locks.",
+            "Up to {GRACE_DAYS} days over in a row are free, from day {} on a lockdown is in \
+             progress, after {LOCK_DAYS} the GUI is locked.",
             GRACE_DAYS + 1
         ),
         Unlock::LastDay => "Under this reading only the last day counts.".to_owned(),
@@ -118,20 +119,90 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             counted(judged.run_days_at_most as u64, "day", "days")
         ));
     }
+    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
+    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    if is_uncertain && !is_accepted && judged.outcome != Outcome::CannotTell {
+        reasons.push(
+            "This is certain: it holds with what is missing left out, and with every day that it \
+             touches over the limit."
+                .to_owned(),
+        );
+    }
     if let Some(deciding) = judged.deciding {
-        let date = verdict.days.get(deciding.day).map_or(as_of, |row| row.date);
+        let row = verdict.days.get(deciding.day);
+        let date = row.map_or(as_of, |row| row.date);
+        let at_least =
+            if row.is_some_and(|row| row.coverage.is_lower_bound()) { "at least " } else { "" };
         let which = match verdict.reading.unlock {
             Unlock::RunWithinGrace => format!("Of the last {} days the lowest", GRACE_DAYS + 1),
             Unlock::LastDay => "The last day".to_owned(),
             Unlock::WholeWindow => format!("Of the last {WINDOW_DAYS} days the highest"),
         };
         reasons.push(format!(
-            "{which} decides: {date} with {} channels, {}.",
+            "{which} decides: {date} with {at_least}{} channels, {}.",
             channels(deciding.figure, verdict.limit_channels),
             margin(deciding.margin)
         ));
+    } else {
+        reasons.push(format!(
+            "Fewer than {} days are seen, so that no run can pass the free days.",
+            GRACE_DAYS + 1
+        ));
     }
     reasons
+}
+
+/// What the database counts beside what a recompute would give; absent without recorded CDRs.
+pub(super) fn recorded_against_recount(report: &CheckReport) -> Option<String> {
+    let of = |wanted: Scenario| report.scenarios.iter().find(|v| v.scenario == wanted);
+    let (recorded, again) = (of(Scenario::Recorded)?, of(Scenario::AsIs)?);
+    let on_last_day = |verdict: &ScenarioVerdict| {
+        verdict
+            .days
+            .last()
+            .map_or_else(|| "0".to_owned(), |day| channels(day.figure, verdict.limit_channels))
+    };
+    let counted_as = |verdict: &ScenarioVerdict| {
+        format!(
+            "{} channels on {}, {} over, state {}",
+            on_last_day(verdict),
+            report.as_of,
+            counted(verdict.days_over as u64, "day", "days"),
+            verdict.state.name()
+        )
+    };
+    Some(format!(
+        "The database counts {} ({}); a recompute would give {} ({}).",
+        counted_as(recorded),
+        counted(recorded.cdr_count as u64, "CDR", "CDRs"),
+        counted_as(again),
+        counted(again.cdr_count as u64, "CDR", "CDRs"),
+    ))
+}
+
+/// That other readings of the closed rule say otherwise, and the single choices that are enough; absent
+/// when all agree.
+pub(super) fn disagreement(verdict: &ScenarioVerdict) -> Option<String> {
+    let agreement = &verdict.agreement;
+    let otherwise = agreement.readings.saturating_sub(agreement.agreeing);
+    if otherwise == 0 {
+        return None;
+    }
+    let flips: Vec<String> = agreement
+        .flips
+        .iter()
+        .map(|flip| format!("{}={} ({})", flip.axis.name(), flip.choice, flip.outcome.name()))
+        .collect();
+    let enough = match flips.len() {
+        0 => "no single other choice is enough".to_owned(),
+        1 => format!("one other choice is enough: {}", flips[0]),
+        _ => format!("each of these choices alone is enough: {}", flips.join(", ")),
+    };
+    Some(format!(
+        "{} of {} of the GUI's rule, which is not public, say otherwise; {enough}.",
+        grouped(otherwise as u64),
+        counted(agreement.readings as u64, "reading", "readings"),
+    ))
 }
 
 /// A caveat in one sentence.
@@ -156,10 +227,22 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
              timeouts (axis cut) it is: {}.",
             otherwise.name()
         ),
-        Caveat::StateBeforeUnseen { days_seen } => format!(
-            "Only {} can be seen, fewer than a lock needs; what the days before did is not known.",
-            counted(*days_seen as u64, "day", "days")
-        ),
+        Caveat::StateBeforeUnseen { days_seen } => {
+            let seen = counted(*days_seen as u64, "day", "days");
+            let unlock = report.deciding().map(|verdict| verdict.reading.unlock);
+            if *days_seen <= GRACE_DAYS && unlock == Some(Unlock::RunWithinGrace) {
+                return format!(
+                    "Only {seen} can be seen. A lock begins with {} days over in a row: with so \
+                     few days the verdict by the count is the same whatever is counted. What the days before \
+                     did is not known.",
+                    GRACE_DAYS + 1
+                );
+            }
+            format!(
+                "Only {seen} can be seen, a lock needs more than {LOCK_DAYS}; what the days before \
+                 did is not known."
+            )
+        }
         Caveat::RestsOnFirstDay { otherwise } => format!(
             "Calls that already ran at the first packet are not seen. If they put the first day \
              over the limit: {}.",
@@ -180,6 +263,16 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
     }
 }
 
+/// How many readings share a verdict.
+pub(super) fn agreeing(verdict: &ScenarioVerdict) -> String {
+    let agreement = &verdict.agreement;
+    let all = counted(agreement.readings as u64, "reading", "readings");
+    if agreement.agreeing == agreement.readings && agreement.readings > 1 {
+        return format!("all {all} agree");
+    }
+    format!("{} of {all} agree", grouped(agreement.agreeing as u64))
+}
+
 /// What to do now.
 pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<String> {
     let mut steps = Vec::new();
@@ -189,7 +282,17 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
     }
     match verdict.judged.outcome {
         Outcome::Lifts => {
-            steps.push("Keep a copy of the database before anything is re-computed.".to_owned());
+            if report.license.is_none() {
+                steps.push(
+                    "Make sure that the count is the cause of the lock: an expired license, other \
+                     hardware or no contact with the license server are only looked for with \
+                     --license FILE."
+                        .to_owned(),
+                );
+            }
+            steps.push(
+                "Keep a copy of the database: re-computing empties its tables first.".to_owned(),
+            );
             if let Scenario::MergeHeader(header) = &verdict.scenario {
                 let header = terminal(header.as_bytes());
                 steps.push(format!("In voipmonitor.conf: callidmerge_header = {header}"));
@@ -201,18 +304,20 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
             let others = report.scenarios.iter().filter(|other| {
                 other.judged.outcome == Outcome::Lifts && other.scenario != Scenario::Recorded
             });
-            let others: Vec<String> = others.map(|other| scenario_label(&other.scenario)).collect();
+            let others: Vec<String> = others
+                .map(|other| format!("{} ({})", scenario_label(&other.scenario), agreeing(other)))
+                .collect();
             steps.push(if others.is_empty() {
                 "No remedy here lifts the lock: fewer channels, a larger license or the vendor's \
                  support are left."
                     .to_owned()
             } else {
-                format!("Would lift: {}.", others.join(", "))
+                format!("Would lift the lock by the count: {}.", others.join(", "))
             });
         }
         Outcome::CannotTell => steps.push(
-            "Bring back or repair what is listed as lost and check again; --accept-loss judges \
-             without it."
+            "Bring back or repair what is listed under 'Lost' and check again; --accept-loss \
+             judges as if it had held no calls."
                 .to_owned(),
         ),
     }

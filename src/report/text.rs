@@ -4,9 +4,13 @@
 use super::check::CheckReport;
 use super::escape::terminal;
 use super::format::{bytes, channels, counted, distance, grouped, local_hm, local_s, margin};
-use super::sentences::{caveat, headline, next_step, reasons, scenario_label};
+use super::readings::table as readings_table;
+use super::sentences::{
+    agreeing, caveat, disagreement, headline, next_step, reasons, recorded_against_recount,
+    scenario_label,
+};
 use crate::channel::{Axis, Reading};
-use crate::license::{DayRow, Outcome, ScenarioVerdict};
+use crate::license::{Caveat, DayRow, Outcome, ScenarioVerdict};
 
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +44,15 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
         return page.text;
     };
     let outcome = report.outcome().unwrap_or(verdict.judged.outcome);
-    page.verdict_line(outcome, &headline(report, verdict));
+    page.verdict_line(outcome, verdict.never_locked, &headline(report, verdict));
     for cause in report.other_causes() {
         let sentence = terminal(cause.sentence.as_bytes());
         page.prose("  ! ", &format!("{} ({}).", sentence, cause.kind.name()));
     }
-    for item in &verdict.caveats {
+    if let Some(sentence) = disagreement(verdict) {
+        page.prose("  ! ", &sentence);
+    }
+    for item in verdict.caveats.iter().filter(|item| is_for(item, outcome)) {
         page.prose("  ! ", &caveat(report, item));
     }
     page.blank();
@@ -56,8 +63,9 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
     day_table(&mut page, report, verdict);
     worst_hour(&mut page, report, verdict);
     scenario_table(&mut page, report);
+    every_reading(&mut page, report);
     what_was_read(&mut page, report, verdict);
-    what_was_lost(&mut page, report);
+    what_was_lost(&mut page, report, verdict);
     for notice in report.license.iter().flat_map(|license| &license.notices) {
         page.prose("  License: ", &terminal(notice.as_bytes()));
     }
@@ -66,6 +74,11 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
         page.prose("  ", &step);
     }
     page.text
+}
+
+/// A day that can still rise weakens no verdict that more channels would only confirm.
+const fn is_for(caveat: &Caveat, outcome: Outcome) -> bool {
+    !(matches!(caveat, Caveat::LastDayPartial { .. }) && matches!(outcome, Outcome::Stays))
 }
 
 struct Page {
@@ -95,8 +108,10 @@ impl Page {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    fn verdict_line(&mut self, outcome: Outcome, sentence: &str) {
+    fn verdict_line(&mut self, outcome: Outcome, never_locked: bool, sentence: &str) {
         let (word, code) = match outcome {
+            // It would sound as if there had been a lock to lift.
+            Outcome::Lifts if never_locked => ("NO LOCK SEEN", "1;32"),
             Outcome::Lifts => ("LIFTS", "1;32"),
             Outcome::Stays => ("STAYS", "1;31"),
             Outcome::CannotTell => ("CANNOT TELL", "1;33"),
@@ -159,11 +174,8 @@ fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
 fn readings(page: &mut Page, verdict: &ScenarioVerdict) {
     let agreement = &verdict.agreement;
     let whose = if verdict.reading == Reading::documented() { "documented" } else { "chosen" };
-    let mut sentence = format!(
-        "The vendor's rule is closed. This is the {whose} reading of it; of {} compared, {} agree",
-        counted(agreement.readings as u64, "reading", "readings"),
-        grouped(agreement.agreeing as u64),
-    );
+    let mut sentence =
+        format!("This is the {whose} reading of the GUI's rule; {}", agreeing(verdict));
     if agreement.agreeing < agreement.readings {
         sentence.push_str(&format!(
             " ({} lift, {} stay, {} cannot tell)",
@@ -174,19 +186,13 @@ fn readings(page: &mut Page, verdict: &ScenarioVerdict) {
     }
     sentence.push('.');
     page.prose("", &sentence);
-    if !agreement.flips.is_empty() {
-        let flips: Vec<String> = agreement
-            .flips
-            .iter()
-            .map(|flip| format!("{}={} ({})", flip.axis.name(), flip.choice, flip.outcome.name()))
-            .collect();
-        page.prose("", &format!("Alone would change the verdict: {}.", flips.join(", ")));
-    }
-    if let Some(nearest) = &agreement.nearest {
+    // What cannot be told has no distance from being told.
+    let is_told = verdict.judged.outcome != Outcome::CannotTell;
+    if let Some(nearest) = agreement.nearest.as_ref().filter(|_| is_told) {
         page.prose(
             "",
             &format!(
-                "Of those that agree, nearest to the other verdict: {}, {}.",
+                "Of those that agree the nearest to another verdict ({}): {}.",
                 reading_difference(nearest.reading),
                 margin(nearest.margin)
             ),
@@ -201,14 +207,14 @@ fn reading_difference(reading: Reading) -> String {
         .filter(|axis| reading.choice(*axis) != 0)
         .map(|axis| format!("{}={}", axis.name(), axis.choices()[reading.choice(axis)]))
         .collect();
-    if other.is_empty() { "the documented one".to_owned() } else { other.join(",") }
+    if other.is_empty() { "the documented one".to_owned() } else { other.join(", ") }
 }
 
 fn day_table(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
     page.heading(&format!(
-        "Days ({}, limit {} channels)",
+        "Days ({}, limit {})",
         terminal(report.time_zone.as_bytes()),
-        grouped(verdict.limit_channels)
+        counted(verdict.limit_channels, "channel", "channels")
     ));
     let hidden = verdict.days.len().saturating_sub(DAYS_SHOWN_MAX);
     if hidden > 0 {
@@ -217,7 +223,7 @@ fn day_table(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
             counted(hidden as u64, "earlier day", "earlier days")
         ));
     }
-    let head = ["date", "channels", "peak", "over by", "run", "state", "captures"];
+    let head = ["date", "channels", "peak", "over by", "run", "state", "captured"];
     let mut rows = vec![cells(head)];
     rows.extend(verdict.days[hidden..].iter().map(|row| day_row(row, verdict.limit_channels)));
     page.table(&rows, &[1, 2, 3, 4]);
@@ -283,23 +289,55 @@ fn worst_hour(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) 
 
 fn scenario_table(page: &mut Page, report: &CheckReport) {
     page.heading("Remedies");
-    let head = ["scenario", "verdict", "peak", "days over", "last day", "deciding figure"];
+    let head =
+        ["scenario", "verdict", "peak", "first at", "days over", "last day", "day that decides"];
     let mut rows = vec![cells(head)];
     for verdict in &report.scenarios {
-        let deciding = verdict.judged.deciding.map_or_else(|| "-".to_owned(), |d| margin(d.margin));
+        let deciding = verdict
+            .judged
+            .deciding
+            .map_or_else(|| "none, too few days".to_owned(), |deciding| margin(deciding.margin));
         rows.push(vec![
             scenario_label(&verdict.scenario),
             verdict.judged.outcome.name().to_owned(),
             grouped(verdict.history.peak_channels),
+            peak_at(report, verdict),
             format!("{} of {}", verdict.days_over, verdict.days.len()),
             verdict.state.name().to_owned(),
             deciding,
         ]);
     }
-    page.table(&rows, &[2, 3]);
+    page.table(&rows, &[2, 4]);
     for verdict in &report.scenarios {
         let how = terminal(verdict.scenario.how().as_bytes());
         page.prose("  ", &format!("{}: {how}.", scenario_label(&verdict.scenario)));
+    }
+    if let Some(sentence) = recorded_against_recount(report) {
+        page.prose("  ", &sentence);
+    }
+}
+
+/// When the peak was reached first, on the local clock.
+fn peak_at(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
+    let first = verdict.history.peak_spans.first();
+    let zone = report.calendar.zone();
+    first.map_or_else(
+        || "-".to_owned(),
+        |span| {
+            let local = local_s(span.started, zone);
+            // Seconds and zone are in the JSON.
+            local.get(..16).unwrap_or(&local).to_owned()
+        },
+    )
+}
+
+fn every_reading(page: &mut Page, report: &CheckReport) {
+    if report.readings.is_empty() {
+        return;
+    }
+    page.heading("Readings");
+    for line in readings_table(&report.readings).lines() {
+        page.line(&format!("  {line}"));
     }
 }
 
@@ -318,16 +356,16 @@ fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
             counted(input.sip_messages, "SIP message", "SIP messages"),
         ),
     );
-    let calls = report.calls.map_or_else(String::new, |calls| {
-        format!(", joined to {}", counted(calls, "call", "calls"))
-    });
+    let calls = report
+        .calls
+        .map_or_else(String::new, |calls| format!(", calls joined of them: {}", grouped(calls)));
     page.prose(
         "  ",
         &format!(
-            "{} that make {}{calls}; {}.",
-            counted(report.legs, "leg", "legs"),
-            counted(verdict.cdr_count as u64, "CDR", "CDRs"),
-            counted(report.sensors.len() as u64, "sensor", "sensors"),
+            "Sensors: {}, legs: {}, CDRs: {}{calls}.",
+            grouped(report.sensors.len() as u64),
+            grouped(report.legs),
+            grouped(verdict.cdr_count as u64),
         ),
     );
     if let Some((first, last)) = report.coverage.bounds() {
@@ -344,27 +382,41 @@ fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
     }
 }
 
-fn what_was_lost(page: &mut Page, report: &CheckReport) {
+fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
     page.heading("Lost");
     let losses = &report.coverage.losses;
-    if losses.is_empty() {
+    let empty = verdict.days.iter().filter(|row| row.coverage.is_without_capture());
+    let empty: Vec<String> = empty.map(|row| row.date.to_string()).collect();
+    if losses.is_empty() && empty.is_empty() {
         page.prose("  ", "Nothing that is known of.");
+    }
+    if !empty.is_empty() {
+        let what = if empty.len() == 1 { "A day" } else { "Days" };
+        page.prose("  ", &format!("{what} without any capture: {}.", named(&empty)));
     }
     for loss in losses.iter().take(LINES_SHOWN_MAX) {
         let file = report.input.files.get(loss.file.0 as usize);
         let path = file.map_or_else(|| "unknown file".to_owned(), |file| terminal(&file.path));
-        let when = loss.when.map_or_else(
-            || "at an unknown time".to_owned(),
-            |(first, last)| {
-                let zone = report.calendar.zone();
-                format!("{} to {}", local_s(first, zone), local_s(last, zone))
-            },
-        );
+        let zone = report.calendar.zone();
+        let when = match loss.when {
+            None => "at an unknown time".to_owned(),
+            Some((first, last)) if first == last => format!("at {}", local_s(first, zone)),
+            Some((first, last)) => format!("{} to {}", local_s(first, zone), local_s(last, zone)),
+        };
         let detail = terminal(loss.detail.as_bytes());
-        page.prose("  ", &format!("{}: {path}, {when}. {detail}", loss.kind.name()));
+        page.prose("  ", &format!("{}: {path}", loss.kind.name()));
+        page.prose("    ", &format!("{when}: {detail}"));
     }
     if losses.len() > LINES_SHOWN_MAX {
         let more = (losses.len() - LINES_SHOWN_MAX) as u64;
         page.prose("  ", &format!("and {} more.", grouped(more)));
     }
+}
+
+/// The first of many, and how many more.
+fn named(days: &[String]) -> String {
+    let shown = days.len().min(LINES_SHOWN_MAX);
+    let more = days.len() - shown;
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", days[..shown].join(", "))
 }

@@ -1,18 +1,25 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
-use super::config::CheckConfig;
+use super::calls::left_out_note;
+use super::config::{CheckConfig, InstalledLicense};
+use super::distinct::LinkedLegs;
 use super::error::Error;
+use super::measure::measure;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+use super::recorded::read_recorded;
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
 use crate::base::{CaptureTime, NS_PER_S};
-use crate::channel::evident::SameHop;
-use crate::channel::{Calendar, Units};
-use crate::license::{Coverage, Evidence, Question, ScenarioVerdict, judge};
+use crate::channel::{Calendar, Reading, Units};
+use crate::leg::Cdr;
+use crate::license::{
+    Coverage, Evidence, Judged, LicenseReport, Question, ScenarioVerdict, judge, judge_readings,
+};
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
 use crate::spool::WalkOptions;
 use crate::store::Database;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::os::unix::ffi::OsStrExt;
@@ -26,7 +33,61 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 /// When the paths cannot be walked, hold no capture with a record, or the database cannot be written.
 /// Bad data is never an error: it is notes, losses, and a verdict that knows.
 pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
-    // Before any work: a path that cannot be written must not cost an hour.
+    judged(config, |_, _| ()).map(|(report, ())| report)
+}
+
+/// The legs that were up at the first moment of a scenario's peak.
+#[derive(Clone, Debug)]
+pub struct UpAtPeak {
+    /// The scenario, by its place in the report.
+    pub scenario: usize,
+    /// The moment.
+    pub moment: CaptureTime,
+    /// The channels up then, each with its CDRs.
+    pub channels: Vec<Vec<Cdr>>,
+}
+
+/// What `history` prints: the report, and who was up at each peak.
+#[derive(Clone, Debug)]
+pub struct HistoryRun {
+    /// As `check` makes it.
+    pub report: CheckReport,
+    /// One for each scenario that ever had a channel.
+    pub up_at_peak: Vec<UpAtPeak>,
+}
+
+/// Reads the spools and counts every scenario, with the legs at its peak.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
+    let (report, up_at_peak) = judged(config, |units, verdicts| {
+        let peaks = units.iter().zip(verdicts).enumerate();
+        peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
+    })?;
+    Ok(HistoryRun { report, up_at_peak })
+}
+
+fn up_at_peak(
+    scenario: usize,
+    unit: &ScenarioUnits<'_>,
+    verdict: &ScenarioVerdict,
+) -> Option<UpAtPeak> {
+    let moment = verdict.history.peak_spans.first()?.started;
+    let up = Units::new(&unit.cdrs, &unit.groups).up_at(verdict.reading.count, moment);
+    let cdrs = |channel: Vec<usize>| {
+        channel.into_iter().filter_map(|at| unit.cdrs.get(at).cloned()).collect()
+    };
+    Some(UpAtPeak { scenario, moment, channels: up.into_iter().map(cdrs).collect() })
+}
+
+fn judged<T>(
+    config: &CheckConfig,
+    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict]) -> T,
+) -> Result<(CheckReport, T), Error> {
+    // Before any work: what cannot be read or written must not cost an hour.
+    let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
     let database = config.database.as_deref().map(Database::create).transpose()?;
     let found = reconstruct(&config.spools, &options(config))?;
     let Some(days) = days(config, &found) else {
@@ -34,15 +95,47 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let coverage = coverage(&found);
-    let units = scenario_units(config, &found);
+    let units = scenario_units(config, &found, recorded);
+    let linked = LinkedLegs::new(&units);
     let question = question(config);
     let verdicts: Vec<ScenarioVerdict> =
-        units.iter().map(|unit| verdict(unit, &calendar, &coverage, &question)).collect();
-    let report = report(config, &found, calendar, coverage, &units, verdicts);
+        units.iter().map(|unit| verdict(unit, &linked, &calendar, &coverage, &question)).collect();
+    let looked = look(&units, &verdicts);
+    let readings = decided_by(config, &units)
+        .filter(|_| config.all_readings)
+        .map(|unit| every_reading(unit, &linked, &calendar, &coverage, &question));
+    let mut report = report(config, &found, calendar, coverage, &units, verdicts);
+    report.readings = readings.unwrap_or_default();
+    report.license = license(config, &found, &report)?;
+    let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
+    for note in groupings.filter_map(left_out_note) {
+        report.input.notes.add(note);
+    }
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
     }
-    Ok(report)
+    Ok((report, looked))
+}
+
+/// The scenario whose verdict decides.
+fn decided_by<'u, 'f>(
+    config: &CheckConfig,
+    units: &'u [ScenarioUnits<'f>],
+) -> Option<&'u ScenarioUnits<'f>> {
+    units.iter().find(|unit| unit.scenario == config.scenario).or(units.first())
+}
+
+/// The installed license on the day of the verdict, with what the captures show of its unit.
+fn license(
+    config: &CheckConfig,
+    found: &Reconstruction,
+    report: &CheckReport,
+) -> Result<Option<LicenseReport>, Error> {
+    let Some(InstalledLicense { license, policy }) = &config.license else { return Ok(None) };
+    let end = report.calendar.days().last().map(|day| day.ended.plus_ns(-1)).unwrap_or_default();
+    let at = Timestamp::from_nanosecond(i128::from(end.ns())).unwrap_or(Timestamp::UNIX_EPOCH);
+    let measured = measure(policy, found, report);
+    Ok(Some(license.check(policy, at, measured)?))
 }
 
 fn options(config: &CheckConfig) -> ReconstructOptions {
@@ -65,7 +158,7 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
     }
 }
 
-fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
     let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
     i64::try_from(moment).ok().map(CaptureTime::from_ns)
 }
@@ -108,14 +201,29 @@ fn question(config: &CheckConfig) -> Question {
 
 fn verdict(
     unit: &ScenarioUnits<'_>,
+    linked: &LinkedLegs<'_>,
     calendar: &Calendar,
     coverage: &Coverage,
     question: &Question,
 ) -> ScenarioVerdict {
-    let units = Units::new(unit.cdrs, &unit.groups);
-    let distinct = SameHop(unit.cdrs);
+    let units = Units::new(&unit.cdrs, &unit.groups);
+    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
+    let coverage = unit.coverage.as_ref().unwrap_or(coverage);
     let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct };
     judge(unit.scenario.clone(), evidence, question)
+}
+
+fn every_reading(
+    unit: &ScenarioUnits<'_>,
+    linked: &LinkedLegs<'_>,
+    calendar: &Calendar,
+    coverage: &Coverage,
+    question: &Question,
+) -> Vec<(Reading, Judged)> {
+    let units = Units::new(&unit.cdrs, &unit.groups);
+    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
+    let coverage = unit.coverage.as_ref().unwrap_or(coverage);
+    judge_readings(Evidence { units: &units, calendar, coverage, distinct: &distinct }, question)
 }
 
 fn report(
@@ -144,6 +252,7 @@ fn report(
             .find_map(|unit| unit.calls.as_ref())
             .map(|calls| calls.calls.len() as u64),
         license: None,
+        readings: Vec::new(),
         input: input(found),
     }
 }

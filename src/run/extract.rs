@@ -1,7 +1,7 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
 use super::gather::{FileSummary, Gathering, Origin};
-use crate::base::{CaptureId, FileId, Loss, Note, SensorId};
+use crate::base::{CaptureId, FileId, Loss, LossKind, Note};
 use crate::capture::{CaptureEnd, CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
@@ -71,7 +71,6 @@ impl<'g> Extraction<'g> {
     }
 
     fn close_file(self, bytes: u64) {
-        self.gathering.ledger.add("file.read", 1);
         self.gathering.ledger.add("file.bytes", bytes);
         self.gathering.add_summary(self.file, self.spool_file.sensor, self.summary);
     }
@@ -88,12 +87,12 @@ pub(super) fn origin_of(file: &SpoolFile, entry_name: &[u8]) -> Origin {
     Origin { sensor: file.sensor, entry_name: name }
 }
 
-/// Enters what a capture told at its end.
+/// Enters what a capture of a file told at its end.
 pub(super) fn finish_capture(
     gathering: &mut Gathering,
     summary: &mut FileSummary,
-    sensor: SensorId,
-    captured: CaptureEnd,
+    (id, file): (FileId, &SpoolFile),
+    mut captured: CaptureEnd,
     dissector: Dissector,
 ) {
     let dissected = dissector.finish();
@@ -102,19 +101,28 @@ pub(super) fn finish_capture(
             summary.captures += 1;
             gathering.ledger.add("capture.read", 1);
         }
-        None => gathering.ledger.add("capture.none", 1),
+        None => {
+            gathering.ledger.add("capture.none", 1);
+            if captured.losses.is_empty() && captured.bytes > 0 && is_signalling(file) {
+                gathering.losses.push(unknown_format(id, captured.bytes));
+            }
+        }
     }
     gathering.ledger.add("capture.records", captured.records);
     gathering.ledger += dissected.ledger;
     gathering.notes.join(captured.notes);
     gathering.notes.join(dissected.notes);
+    if captured.last_loss_is_open {
+        gathering.open_losses.extend(captured.losses.pop());
+    }
     gathering.losses.extend(captured.losses);
     gathering.losses.extend(dissected.losses);
-    gathering.residues.entry(sensor).or_default().join(dissected.residue);
+    gathering.residues.entry(file.sensor).or_default().join(dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {
     fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
+        self.gathering.ledger.add("capture.opened", 1);
         let capture = CaptureId { file: self.file, member };
         let origin = origin_of(self.spool_file, name);
         let stream = Stream {
@@ -151,8 +159,13 @@ impl ContainerSink for Extraction<'_> {
             dissector: &mut stream.dissector,
         };
         let captured = stream.parser.finish(&mut |record| taker.record(&record));
-        let sensor = stream.origin.sensor;
-        finish_capture(self.gathering, &mut self.summary, sensor, captured, stream.dissector);
+        finish_capture(
+            self.gathering,
+            &mut self.summary,
+            (self.file, self.spool_file),
+            captured,
+            stream.dissector,
+        );
     }
 
     fn note(&mut self, note: Note) {
@@ -162,6 +175,16 @@ impl ContainerSink for Extraction<'_> {
     fn loss(&mut self, loss: Loss) {
         self.gathering.losses.push(loss);
     }
+}
+
+/// Whether a file lies where a spool keeps signalling: then it was a capture once.
+fn is_signalling(file: &SpoolFile) -> bool {
+    file.placement.is_some() && file.kind.may_hold_sip()
+}
+
+fn unknown_format(file: FileId, bytes: u64) -> Loss {
+    let detail = "no capture, where the spool keeps signalling".to_owned();
+    Loss { when: None, kind: LossKind::UnknownFormat, file, bytes, detail }
 }
 
 /// Takes the records of one stream.

@@ -6,7 +6,7 @@ use crate::base::{
 };
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
-use crate::leg::{CaptureRules, observe};
+use crate::leg::{CaptureRules, Registrations, observe};
 use crate::packet::{Datagram, Residue};
 use crate::sip;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +112,10 @@ pub(super) struct Gathering {
     counts: Counts,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
+    pub(super) registrations: Registrations,
+    /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
+    /// run knows.
+    pub(super) open_losses: Vec<Loss>,
     pub(super) files: BTreeMap<FileId, FileSummary>,
     pub(super) spans: BTreeMap<SensorId, TimeSpan>,
 }
@@ -126,6 +130,8 @@ impl Gathering {
             counts: Counts::default(),
             notes: Notes::default(),
             losses: Vec::new(),
+            registrations: Registrations::default(),
+            open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
         }
@@ -169,13 +175,17 @@ impl Gathering {
         self.flows.packet(flow, kind, datagram.time);
     }
 
-    /// One SIP message with its addresses; what follows it in the same datagram is read as well.
+    /// One SIP message with its addresses. What follows it in the same datagram is discarded (RFC 3261
+    /// section 18.3), as the vendor's sniffer does.
     fn sip(&mut self, sensor: SensorId, datagram: &Datagram<'_>, rules: &CaptureRules) -> bool {
         let Some(message) = sip::scan(datagram.payload) else {
             self.counts.other += 1;
             return false;
         };
         self.counts.messages += 1;
+        if sip::looks_like_sip(message.trailing()) {
+            self.ledger.add("sip.trailing_discarded", 1);
+        }
         if !reads(rules, datagram) {
             self.ledger.add("sip.excluded_by_conf", 1);
             return true;
@@ -190,6 +200,7 @@ impl Gathering {
         } else {
             self.counts.observed += 1;
             observe(self.legs.leg(sensor, call_id), datagram, &message);
+            self.registrations.observe(&message, datagram.time);
         }
         true
     }
@@ -237,6 +248,8 @@ impl Gathering {
         for (file, summary) in other.files {
             self.files.entry(file).or_default().join(summary);
         }
+        self.registrations.join(other.registrations);
+        self.open_losses.extend(other.open_losses);
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
         }

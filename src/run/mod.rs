@@ -3,22 +3,28 @@
 //! Each thread reads file after file into a gathering of its own; gatherings join partition by
 //! partition in a fixed order, so that the result does not depend on who read what.
 
+pub mod calls;
 mod check;
 pub mod config;
+mod distinct;
 mod error;
 mod extract;
 mod gather;
 pub mod map;
+mod measure;
 mod progress;
 mod ranges;
 mod reconstruct;
+mod recorded;
 mod save;
 mod scenarios;
 mod streams;
 
-pub use check::check;
-pub use config::CheckConfig;
+pub use calls::{CallRun, calls};
+pub use check::{HistoryRun, UpAtPeak, check, history};
+pub use config::{CallsConfig, CheckConfig, InstalledLicense};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use ranges::RangeRules;
 pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+pub use recorded::{RecordedError, RecordedSource};

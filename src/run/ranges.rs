@@ -261,8 +261,8 @@ impl<'f> RangedFile<'f> {
         let captured = self.read_last(&last, order, gathering, rules, summary);
         let capture = CaptureId { file: self.id, member: 0 };
         let dissector = std::mem::replace(&mut order.dissector, Dissector::new(capture));
-        finish_capture(gathering, summary, self.file.sensor, captured, dissector);
-        gathering.ledger.add("file.read", 1);
+        gathering.ledger.add("capture.opened", 1);
+        finish_capture(gathering, summary, (self.id, self.file), captured, dissector);
         gathering.ledger.add("file.bytes", self.bytes().len() as u64);
         true
     }

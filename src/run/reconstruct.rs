@@ -7,13 +7,14 @@ use super::map::{Change, Content, OpenFile, OpenRules};
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::streams::read_streams;
+use crate::base::limits::REGISTERED_USERS_MAX;
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::join_flows;
 use crate::leg::table::{PARTITIONS, join_sorted};
-use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, TimingRules, finalise};
+use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub struct Reconstruction {
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
+    /// Who was registered when, over all sensors.
+    pub registrations: Registrations,
     /// The files that were walked.
     pub listing: SpoolListing,
     /// What each file held.
@@ -126,15 +129,31 @@ fn finish(
     for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
         whole.notes.add(limit_note(leg));
     }
+    if whole.registrations.is_over_limit() {
+        whole.notes.add(Note {
+            capture: CaptureId::default(),
+            offset: None,
+            record: None,
+            kind: NoteKind::Limit,
+            detail: format!(
+                "more than {REGISTERED_USERS_MAX} registered users; the rest is not counted"
+            ),
+        });
+    }
     whole.notes.join(listing.notes());
     whole.losses.extend(listing.losses());
-    place_losses(&mut whole.losses, &listing, &whole.files);
+    whole.ledger.add("file.listed", listing.files.len() as u64);
+    whole.ledger.add("file.path_unreadable", listing.unreadable.len() as u64);
+    let skipped = listing.skipped.values().map(|count| count.entries).sum();
+    whole.ledger.add("file.not_listed", skipped);
+    place_losses(&mut whole, &listing);
     whole.losses.sort();
     let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
     Reconstruction {
         legs,
         cdrs,
         legs_without_invite,
+        registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
         hours,
@@ -176,6 +195,8 @@ fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher)
             if has_packets(file.kind) {
                 let outcome = read_bytes(&mut gathering, options, id(*at), file);
                 complain(&mut gathering, id(*at), file, outcome);
+            } else {
+                gathering.ledger.add("file.skipped", 1);
             }
             progress.advance(file.size);
         }
@@ -186,8 +207,9 @@ fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher)
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A file that could not be read is a note and a loss.
+/// Counts a file; one that could not be read is a note and a loss.
 fn complain(gathering: &mut Gathering, id: FileId, file: &SpoolFile, outcome: std::io::Result<()>) {
+    gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
     if let Err(error) = outcome {
         gathering.ledger.add("file.unreadable", 1);
         gathering.notes.add(Note {
@@ -274,7 +296,7 @@ fn make_cdrs(
 }
 
 /// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').
-fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
+pub(super) fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
     !rules.writes_nothing
         && (!rules.only_answered || cdr.connected.is_some())
         && (!rules.only_with_rtp || cdr.has_media)
@@ -295,15 +317,24 @@ fn limit_note(leg: &Leg) -> Note {
     }
 }
 
-/// Losses that carry no time get that of their file: by its path, else by its records.
-fn place_losses(
-    losses: &mut [Loss],
-    listing: &SpoolListing,
-    files: &BTreeMap<FileId, FileSummary>,
-) {
-    for loss in losses.iter_mut().filter(|loss| loss.when.is_none()) {
-        let by_path = listing.files.get(loss.file.0 as usize).and_then(SpoolFile::reach);
-        let by_records = files.get(&loss.file).and_then(|file| file.span);
-        loss.when = by_path.or(by_records.map(|span| (span.first, span.last)));
+/// Losses that carry no time get that of their file: by its path, else from its first record on. What
+/// is lost at the end of a capture reaches as far as its file may, else as far as the sensor's captures:
+/// nothing says when its last packet was.
+fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
+    let sensor_last = |file: &SpoolFile| whole.spans.get(&file.sensor).map(|span| span.last);
+    for mut loss in std::mem::take(&mut whole.open_losses) {
+        let file = listing.files.get(loss.file.0 as usize);
+        let by_path = file.and_then(SpoolFile::reach).map(|(_, end)| end);
+        let end = by_path.or(file.and_then(sensor_last));
+        loss.when = loss.when.map(|(first, last)| (first, end.map_or(last, |end| end.max(last))));
+        whole.losses.push(loss);
+    }
+    for loss in whole.losses.iter_mut().filter(|loss| loss.when.is_none()) {
+        let file = listing.files.get(loss.file.0 as usize);
+        let by_records = whole.files.get(&loss.file).and_then(|file| file.span).map(|span| {
+            let last = file.and_then(sensor_last).unwrap_or(span.last);
+            (span.first, last.max(span.last))
+        });
+        loss.when = file.and_then(SpoolFile::reach).or(by_records);
     }
 }

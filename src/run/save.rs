@@ -40,7 +40,7 @@ pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
         write_history(&database, saved.report, verdict)?;
     }
     write_verdicts(&database, saved.report)?;
-    database.write_notes(&saved.found.notes)?;
+    database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
     database.commit()?;

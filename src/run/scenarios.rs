@@ -1,11 +1,18 @@
 //! Scenarios: which CDRs, grouped how, each remedy would leave (design.md section 7).
 
 use super::config::CheckConfig;
-use super::reconstruct::Reconstruction;
-use crate::call::{Grouping, MergedCalls, RuleTable, group, merge, outline_all};
+use super::reconstruct::{Reconstruction, is_written};
+use crate::base::limits::MERGE_HEADERS_MAX;
+use crate::base::{CaptureTime, SensorId};
+use crate::call::{
+    Grouping, LegOutline, MergeRules, MergedCalls, RuleTable, group, merge, merge_by_header,
+    merge_headers, outline_all,
+};
 use crate::channel::Groups;
 use crate::leg::Cdr;
-use crate::license::Scenario;
+use crate::license::{Coverage, Scenario};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// One scenario, ready to be counted.
 #[derive(Debug)]
@@ -13,31 +20,80 @@ pub(super) struct ScenarioUnits<'f> {
     /// Which.
     pub(super) scenario: Scenario,
     /// Its CDRs.
-    pub(super) cdrs: &'f [Cdr],
+    pub(super) cdrs: Cow<'f, [Cdr]>,
     /// What makes one unit of counting.
     pub(super) groups: Groups,
+    /// What it covers, where that is not what the captures cover.
+    pub(super) coverage: Option<Coverage>,
     /// The calls, where the scenario merges.
     pub(super) calls: Option<MergedCalls>,
     /// Why legs were joined or not; with `calls`.
     pub(super) grouping: Option<Grouping>,
+    /// What the rules read of the legs; with `calls`.
+    pub(super) outlines: Vec<LegOutline>,
 }
 
-/// Every scenario that the captures allow, `as-is` first.
-pub(super) fn scenario_units<'f>(
-    _config: &CheckConfig,
-    found: &'f Reconstruction,
-) -> Vec<ScenarioUnits<'f>> {
-    vec![as_is(found), merged(found, &RuleTable::default())]
-}
-
-fn as_is(found: &Reconstruction) -> ScenarioUnits<'_> {
-    ScenarioUnits {
-        scenario: Scenario::AsIs,
-        cdrs: &found.cdrs,
-        groups: Groups::singles(found.cdrs.len()),
-        calls: None,
-        grouping: None,
+impl<'f> ScenarioUnits<'f> {
+    fn single(scenario: Scenario, cdrs: Cow<'f, [Cdr]>) -> Self {
+        Self {
+            scenario,
+            groups: Groups::singles(cdrs.len()),
+            cdrs,
+            coverage: None,
+            calls: None,
+            grouping: None,
+            outlines: Vec::new(),
+        }
     }
+}
+
+/// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given.
+pub(super) fn scenario_units<'f>(
+    config: &CheckConfig,
+    found: &'f Reconstruction,
+    recorded: Option<Vec<Cdr>>,
+) -> Vec<ScenarioUnits<'f>> {
+    let mut units = vec![as_is(config, found)];
+    for header in headers(config, found) {
+        let cdrs = with_header(config, found, &header);
+        units.push(ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs)));
+    }
+    units.push(merged(found, &config.rules));
+    units.extend(recorded.map(as_recorded));
+    units
+}
+
+/// What the sniffer writes with its present configuration, `callidmerge_header` included.
+fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'f> {
+    let cdrs = config.capture.merge_header.as_deref().map_or_else(
+        || Cow::Borrowed(found.cdrs.as_slice()),
+        |header| Cow::Owned(with_header(config, found, header)),
+    );
+    ScenarioUnits::single(Scenario::AsIs, cdrs)
+}
+
+/// The headers to try: the one that the user names, then those of the captures that name most legs.
+/// The one that is configured already is no remedy.
+fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
+    let configured = config.capture.merge_header.as_deref().unwrap_or_default();
+    let mut headers: Vec<String> =
+        config.scenario.header().map(str::to_owned).into_iter().collect();
+    for candidate in merge_headers(&found.legs).into_iter().take(MERGE_HEADERS_MAX) {
+        let is_known = |known: &str| known.eq_ignore_ascii_case(&candidate.name);
+        if !is_known(configured) && !headers.iter().any(|header| is_known(header)) {
+            headers.push(candidate.name);
+        }
+    }
+    headers
+}
+
+fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Vec<Cdr> {
+    let horizons: BTreeMap<SensorId, CaptureTime> =
+        found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
+    let rules =
+        MergeRules { timing: &config.timing, numbers: &config.numbers, horizons: &horizons };
+    let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
+    merge_by_header(&found.legs, &found.cdrs, header, rules, keep).cdrs
 }
 
 fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
@@ -45,10 +101,19 @@ fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f>
     let grouping = group(&outlines, table);
     let calls = merge(&outlines, &grouping, &found.cdrs);
     ScenarioUnits {
-        scenario: Scenario::Merged,
-        cdrs: &found.cdrs,
         groups: Groups::of(&calls.cdr_groups, found.cdrs.len()),
         calls: Some(calls),
         grouping: Some(grouping),
+        outlines,
+        ..ScenarioUnits::single(Scenario::Merged, Cow::Borrowed(&found.cdrs))
     }
+}
+
+/// What the database counts. It says nothing about days before its first and after its last CDR.
+fn as_recorded<'f>(cdrs: Vec<Cdr>) -> ScenarioUnits<'f> {
+    let first = cdrs.iter().map(|cdr| cdr.started).min();
+    let last = cdrs.iter().map(|cdr| cdr.ended).max();
+    let spans = first.zip(last).into_iter().collect();
+    let coverage = Some(Coverage { spans, losses: Vec::new() });
+    ScenarioUnits { coverage, ..ScenarioUnits::single(Scenario::Recorded, Cow::Owned(cdrs)) }
 }

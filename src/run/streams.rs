@@ -1,12 +1,12 @@
 //! SIP over streams: what the pass over all captures puts together, framed into messages.
 
 use super::gather::{Gathering, Origin};
-use crate::base::SensorId;
+use crate::base::{CaptureTime, Loss, LossKind, Note, NoteKind, RecordRef, SensorId};
 use crate::leg::CaptureRules;
 use crate::packet::{
     Datagram, Flow, Residue, Settings, StreamEvent, StreamSink, Transport, reassemble,
 };
-use crate::sip::{FramedMessage, Framer};
+use crate::sip::{FrameEnd, FramedMessage, Framer, FramingTally};
 
 /// Reads the residues of one sensor into the gathering.
 pub(super) fn read_streams(
@@ -16,11 +16,20 @@ pub(super) fn read_streams(
     residue: Residue,
 ) {
     let origin = Origin { sensor, entry_name: Box::default() };
-    let mut streams = Streams { gathering, rules, origin, framer: None };
-    let reassembled = reassemble(vec![residue], &Settings::default(), &mut streams);
+    let mut streams = Streams { gathering, rules, origin, open: None };
+    let reassembled = reassemble(vec![residue], &settings(rules), &mut streams);
     gathering.ledger += reassembled.ledger;
     gathering.notes.join(reassembled.notes);
     gathering.losses.extend(reassembled.losses);
+}
+
+/// TLS on a port that the user or the configuration calls one of SIP is SIP that cannot be read.
+fn settings(rules: &CaptureRules) -> Settings {
+    let mut settings = Settings::default();
+    let named = || rules.sip_ports.iter().flat_map(|(low, high)| *low..=*high);
+    settings.tls_sip_ports.extend(named());
+    settings.sip_ports.extend(named());
+    settings
 }
 
 struct Streams<'g> {
@@ -28,7 +37,16 @@ struct Streams<'g> {
     rules: &'g CaptureRules,
     origin: Origin,
     /// The connection that is being read; directions never interleave.
-    framer: Option<(Flow, Framer, bool)>,
+    open: Option<Open>,
+}
+
+/// One direction of a connection.
+struct Open {
+    flow: Flow,
+    framer: Framer,
+    vendor_blind: bool,
+    /// Of its first bytes.
+    first: Option<RecordRef>,
 }
 
 impl StreamSink for Streams<'_> {
@@ -37,29 +55,51 @@ impl StreamSink for Streams<'_> {
     }
 
     fn stream(&mut self, event: StreamEvent<'_>) {
+        if let StreamEvent::Start(flow) = event {
+            let framer = Framer::new();
+            self.open = Some(Open { flow, framer, vendor_blind: false, first: None });
+            return;
+        }
+        let Some(open) = &mut self.open else { return };
+        if let StreamEvent::Chunk(chunk) = event {
+            open.vendor_blind |= chunk.vendor_blind;
+            open.first.get_or_insert(chunk.record);
+        }
+        let (flow, vendor_blind) = (open.flow, open.vendor_blind);
+        let (gathering, origin, rules) = (&mut *self.gathering, &self.origin, self.rules);
+        let sink = |message: FramedMessage<'_>| {
+            take(gathering, origin, rules, flow, vendor_blind, &message);
+        };
         match event {
-            StreamEvent::Start(flow) => self.framer = Some((flow, Framer::new(), false)),
+            StreamEvent::Start(_) => {}
             StreamEvent::Chunk(chunk) => {
-                let Some((flow, framer, blind)) = &mut self.framer else { return };
-                *blind |= chunk.vendor_blind;
-                let (flow, blind) = (*flow, *blind);
-                let (gathering, origin, rules) = (&mut *self.gathering, &self.origin, self.rules);
-                framer.chunk(chunk.bytes, chunk.time, chunk.record, |message| {
-                    take(gathering, origin, rules, flow, blind, &message);
-                });
+                open.framer.chunk(chunk.bytes, chunk.time, chunk.record, sink);
             }
-            StreamEvent::Gap(_) => {
-                let Some((flow, framer, blind)) = &mut self.framer else { return };
-                let (flow, blind) = (*flow, *blind);
-                let (gathering, origin, rules) = (&mut *self.gathering, &self.origin, self.rules);
-                framer.gap(|message| take(gathering, origin, rules, flow, blind, &message));
-            }
+            StreamEvent::Gap(_) => open.framer.gap(sink),
             StreamEvent::End(_) => {
-                let Some((flow, mut framer, blind)) = self.framer.take() else { return };
-                let (gathering, origin, rules) = (&mut *self.gathering, &self.origin, self.rules);
-                framer.finish(|message| take(gathering, origin, rules, flow, blind, &message));
+                open.framer.finish(sink);
+                let (tally, first) = (open.framer.tally(), open.first);
+                self.open = None;
+                tell(self.gathering, flow, first, tally);
             }
         }
+    }
+}
+
+/// What a direction of a connection held, into the ledger and the notes.
+fn tell(gathering: &mut Gathering, flow: Flow, first: Option<RecordRef>, tally: FramingTally) {
+    let ledger = &mut gathering.ledger;
+    ledger.add("sip.framed_cut", tally.cut_messages);
+    ledger.add("sip.framed_limit", tally.limit_hits);
+    ledger.add("sip.framed_bytes_discarded", tally.discarded_bytes);
+    if tally.discarded_bytes > 0
+        && let Some(record) = first
+    {
+        let detail = format!(
+            "{} to {}: {} bytes of the stream belong to no message",
+            flow.source, flow.destination, tally.discarded_bytes
+        );
+        note(gathering, record, NoteKind::MalformedSip, detail);
     }
 }
 
@@ -71,6 +111,19 @@ fn take(
     vendor_blind: bool,
     message: &FramedMessage<'_>,
 ) {
+    let whole = match message.end {
+        FrameEnd::Complete | FrameEnd::WithoutLength => true,
+        FrameEnd::Cut => {
+            let what = "a message that is not whole";
+            lost(gathering, flow, message, (NoteKind::StreamGap, LossKind::Gap), what);
+            false
+        }
+        FrameEnd::Limit => {
+            let what = "a message longer than the cap, kept up to it";
+            lost(gathering, flow, message, (NoteKind::Limit, LossKind::Limit), what);
+            false
+        }
+    };
     let datagram = Datagram {
         time: message.time,
         record: message.record,
@@ -78,9 +131,29 @@ fn take(
         destination: flow.destination,
         transport: Transport::Tcp,
         payload: message.bytes,
-        cut: false,
+        cut: !whole,
         vendor_blind,
     };
     gathering.ledger.add("sip.framed", 1);
     gathering.datagram(origin, &datagram, rules);
+}
+
+/// A note and a loss about one message.
+fn lost(
+    gathering: &mut Gathering,
+    flow: Flow,
+    message: &FramedMessage<'_>,
+    (note_kind, kind): (NoteKind, LossKind),
+    what: &str,
+) {
+    let detail = format!("{} to {}: {what}", flow.source, flow.destination);
+    let when: Option<(CaptureTime, CaptureTime)> = Some((message.time, message.time));
+    let file = message.record.capture.file;
+    gathering.losses.push(Loss { when, kind, file, bytes: 0, detail: detail.clone() });
+    note(gathering, message.record, note_kind, detail);
+}
+
+fn note(gathering: &mut Gathering, record: RecordRef, kind: NoteKind, detail: String) {
+    let RecordRef { capture, index } = record;
+    gathering.notes.add(Note { capture, offset: None, record: Some(index), kind, detail });
 }

@@ -121,6 +121,21 @@ pub fn call_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',' || is_space(*byte)).filter(|call_id| !call_id.is_empty())
 }
 
+/// The sessions that recording metadata names (RFC 7865 section 6.3.1): the text of every
+/// `sipSessionID`, whose form is that of a Session-ID header. Nothing else of the XML is read.
+pub fn recorded_sessions(metadata: &[u8]) -> impl Iterator<Item = SessionId<'_>> {
+    const NAME: &[u8] = b"sipSessionID";
+    memchr::memmem::find_iter(metadata, NAME).filter_map(|at| {
+        // Behind a prefix this may be a closing tag: no text follows that.
+        let is_opening = matches!(metadata.get(at.checked_sub(1)?)?, b'<' | b':');
+        let rest = metadata.get(at + NAME.len()..)?;
+        let text = rest.get(rest.iter().position(|byte| *byte == b'>')? + 1..)?;
+        let end = text.iter().position(|byte| *byte == b'<').unwrap_or(text.len());
+        let session = parse_session_id(trim(&text[..end]));
+        (is_opening && !session.local.is_empty()).then_some(session)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +190,29 @@ mod tests {
         assert!(!SessionId::is_uuid(&[b'0'; 32]));
         assert!(!SessionId::is_uuid(b"ab"));
         assert_eq!(parse_session_id(b"ab").remote, b"");
+    }
+
+    #[test]
+    fn recorded() {
+        let check = |metadata: &str, expect: &[(&str, &str)]| {
+            let found: Vec<_> =
+                recorded_sessions(metadata.as_bytes()).map(|id| (id.local, id.remote)).collect();
+            let expect: Vec<_> =
+                expect.iter().map(|(one, two)| (one.as_bytes(), two.as_bytes())).collect();
+            assert_eq!(found, expect, "{metadata}");
+        };
+        check(
+            "<session session_id=\"x\"> <sipSessionID>ab30;remote=4775</sipSessionID></session>",
+            &[("ab30", "4775")],
+        );
+        check(
+            "<r:sipSessionID a=\"b\">\n a1 ;remote=b2\n</r:sipSessionID><sipSessionID>c3</sipSessionID>",
+            &[("a1", "b2"), ("c3", "")],
+        );
+        check("<sipSessionID>cut", &[("cut", "")]);
+        for nothing in ["", "sipSessionID", "<sipSessionID", "<sipSessionID></sipSessionID>"] {
+            check(nothing, &[]);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use anomaly::{Anomalies, Anomaly};
 pub use body::{Part, parts, recording_metadata, sdp_body, sipfrag_status};
 pub use correlation::{
     Reason, Replaces, SessionId, TargetDialog, icid_value, parse_reason, parse_replaces,
-    parse_session_id, parse_target_dialog,
+    parse_session_id, parse_target_dialog, recorded_sessions,
 };
 pub use framing::{FrameEnd, FramedMessage, Framer, FramingTally};
 pub use header_name::HeaderName;

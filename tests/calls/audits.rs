@@ -4,7 +4,9 @@ use super::support::*;
 use respool::base::{CaptureTime, NS_PER_S, SensorId};
 use respool::call::{Audit, AuditFilter, Class, MergedCalls, RuleName, RuleTable, audit, merge};
 use respool::leg::{Bye, Cdr, IdentifierKind::*};
-use respool::report::audit::{Audited, audit_json, audit_text, channel_hours};
+use respool::report::audit::{Audited, audit_text, channel_hours};
+use respool::report::audit_json::audit_json;
+use respool::report::call::CallsView;
 
 /// One CDR per leg, from its outline.
 fn cdrs(run: &Run) -> Vec<Cdr> {
@@ -115,23 +117,45 @@ fn filters() {
 }
 
 #[test]
+fn a_filter_keeps_calls_and_near_misses() {
+    let (run, _, merged, found) = world();
+    let kept = |filter: AuditFilter| {
+        let mut audit = found.clone();
+        audit.retain(&filter, &run.outlines, &run.grouping, &merged);
+        (audit.calls.len(), audit.near_misses.len())
+    };
+    let all = AuditFilter::default;
+    assert_eq!(kept(all()), (1, found.near_misses.len()));
+    assert_eq!(kept(AuditFilter { rule: Some(RuleName::Header), ..all() }).0, 1);
+    assert_eq!(kept(AuditFilter { rule: Some(RuleName::Icid), ..all() }), (0, 0));
+    assert_eq!(kept(AuditFilter { until: Some(CaptureTime::MIN), ..all() }), (0, 0));
+    let weak = kept(AuditFilter { class: Some(Class::Weak), ..all() });
+    assert_eq!(weak.0, 0);
+    assert!(weak.1 >= 1, "the pair that only numbers would join");
+}
+
+#[test]
 fn text_and_json_say_the_same_and_escape() {
     let (run, _, merged, found) = world();
-    let audited = Audited {
-        audit: &found,
+    let zone = jiff::tz::TimeZone::UTC;
+    let place_of = |record: respool::base::RecordRef| format!("x.pcap, record {}", record.index);
+    let view = CallsView {
         outlines: &run.outlines,
         grouping: &run.grouping,
         merged: &merged,
+        sensors: &[String::new()],
+        zone: &zone,
+        place_of: &place_of,
     };
+    let audited = Audited { audit: &found, view, peak: None };
     let text = audit_text(audited, 10);
     let json = audit_json(audited);
     for line in [
-        "calls counted as more than one channel: 1",
-        "call 0: 2 channels for one, 2 at once, 0.016 channel-hours too much",
-        "  by header strong: a1 and a2",
-        "  2.000 s leg 0: 700 answers",
-        "  0.015 channel-hours: numbers weak: b1 and b2 (holds, but its class is not in the merge set)",
-        "  header x-asterisk-linkedid: 0.008 channel-hours less, 1 joins, 0 conflicts",
+        "1 call was counted as more than one channel: 0.016 channel-hours too much",
+        "  2 channels for one call, 2 of them at once: 0.016 channel-hours too much",
+        "  2.000 s leg 1: 700 answers",
+        "  0.015 channel-hours: b1 and b2 by numbers (weak): holds, but its class is not in the merge set",
+        "  header x-asterisk-linkedid: 0.008 channel-hours less; 1 join, 0 conflicts",
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} not in\n{text}");
     }

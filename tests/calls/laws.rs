@@ -205,8 +205,8 @@ fn a_pair_that_did_not_join_names_every_rule() {
     assert_eq!(rules, RuleName::ALL);
     let numbers = told.last().expect("the last rule");
     assert_eq!(numbers.joined, Err(Refusal::OutsideWindow("the starts", 30_000_000_000)));
-    assert_eq!(numbers.compared[2].left, at(0.0).to_string().into_bytes());
-    assert_eq!(numbers.compared[2].right, at(30.0).to_string().into_bytes());
+    assert_eq!(numbers.compared[2].left, b"2024-01-01T00:00:00.000000Z");
+    assert_eq!(numbers.compared[2].right, b"2024-01-01T00:00:30.000000Z");
 }
 
 fn cdr(leg: u32, started: f64, connected: Option<f64>, ended: f64, last_response: u16) -> Cdr {

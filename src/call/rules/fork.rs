@@ -5,7 +5,7 @@
 
 use super::Keys;
 use crate::base::CaptureTime;
-use crate::call::evidence::{Comparison, Evidence, Refusal};
+use crate::call::evidence::{Comparison, Evidence, Refusal, moment_text};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
 use crate::call::rule::Class;
@@ -50,11 +50,12 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
 fn show(comparison: Comparison, a: &LegOutline, b: &LegOutline) -> Comparison {
     let settled_text = |leg: &LegOutline| {
         let word = if leg.answered.is_some() { "answered" } else { "cancelled" };
-        settled(leg).map_or_else(|| "neither".to_owned(), |time| format!("{word} {time}"))
+        settled(leg)
+            .map_or_else(|| "neither".to_owned(), |time| format!("{word} {}", moment_text(time)))
     };
     comparison
         .with("caller", &a.caller, &b.caller)
-        .with_text("start", a.started.time, b.started.time)
+        .with_times("start", a.started.time, b.started.time)
         .with_text("outcome", settled_text(a), settled_text(b))
         .at(&[a.started.record, b.started.record])
 }

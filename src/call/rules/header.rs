@@ -116,7 +116,7 @@ fn names(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
     let mut best = Comparison::refused(Refusal::Absent("header with a Call-ID"));
     for (what, call_id, record) in named(a, table) {
         let outcome = if call_id == &*b.call_id {
-            in_time(a, b, call_id).with_text("legs end, start", a.ended, b.started.time)
+            in_time(a, b, call_id).with_times("legs end, start", a.ended, b.started.time)
         } else {
             Comparison::refused(Refusal::Differs("Call-ID"))
         };

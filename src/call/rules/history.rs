@@ -55,7 +55,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
         let outcome = outcome
             .with("diverted from, called", &identifier.value, &b.called)
             .with("caller", &a.caller, &b.caller)
-            .with_text("start", a.started.time, b.started.time)
+            .with_times("start", a.started.time, b.started.time)
             .at(&[sighting.record, b.started.record]);
         best = best.or_better(outcome);
     }

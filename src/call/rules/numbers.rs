@@ -39,6 +39,6 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
     outcome
         .with("caller", &a.caller, &b.caller)
         .with("called", &a.called, &b.called)
-        .with_text("start", a.started.time, b.started.time)
+        .with_times("start", a.started.time, b.started.time)
         .at(&[a.started.record, b.started.record])
 }

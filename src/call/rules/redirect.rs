@@ -45,7 +45,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
         };
         let outcome = outcome
             .with("Contact and the INVITE's target", &contact.value, &asked)
-            .with_text("3xx, INVITE sent", sighting.first, b.started.time)
+            .with_times("3xx, INVITE sent", sighting.first, b.started.time)
             .with("caller", &a.caller, &b.caller)
             .with_text("caller's address", a.source, b.source)
             .at(&[sighting.record, b.started.record]);

@@ -91,7 +91,11 @@ fn compare_dialog(refer: &Refer, dialog: &[u8], b: &LegOutline) -> Comparison {
         Comparison::held(Class::Proof).token(&b.call_id)
     };
     outcome
-        .with("Target-Dialog or Call-ID in Refer-To", dialog, &tags_text(b))
+        .with(
+            "Target-Dialog or Call-ID in Refer-To",
+            dialog,
+            &tags_text(&DialogName::parse(dialog), b),
+        )
         .at(&[refer.sent.record, b.started.record])
 }
 
@@ -104,7 +108,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
     let show = |comparison: Comparison| {
         comparison
             .with("Refer-To and the INVITE's target", target, &asked)
-            .with_text("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
+            .with_times("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
             .at(&[refer.sent.record, b.started.record])
     };
     if found.is_none() || !b.has_invite {
@@ -123,7 +127,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
         _ => outcome,
     };
     let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|(value, _)| &*value.value);
-    show(outcome.token(&token_of(a, refer.sent)))
+    show(outcome.token(&token_of(a, refer.sent.time, refer.sender)))
         .with(
             "Referred-By",
             refer.referred_by.as_deref().unwrap_or_default(),
@@ -161,19 +165,21 @@ fn compare_consultation(
     {
         Comparison::refused(Refusal::Differs("transferor"))
     } else {
-        let token = [&token_of(a, refer.sent)[..], b" after consultation"].concat();
+        let token =
+            [&token_of(a, refer.sent.time, refer.sender)[..], b" after consultation"].concat();
         Comparison::held(Class::Strong).token(&token)
     };
     outcome
         .with("Refer-To and the consultation's target", target, &asked)
-        .with_text("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
+        .with_times("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
         .with("transferor", &party, &b.caller)
         .with_text("transferor's address", refer.sender, b.source)
         .at(&[refer.sent.record, cancel.record])
 }
 
-fn token_of(leg: &LegOutline, sent: Moment) -> Vec<u8> {
-    [&*leg.call_id, format!(" transfer at {} {}", sent.time, sent.record).as_bytes()].concat()
+/// Tells a transfer from the others of its leg: when it was asked for, and by whom.
+fn token_of(leg: &LegOutline, sent: CaptureTime, by: Endpoint) -> Vec<u8> {
+    [&*leg.call_id, format!(" transfer at {sent} by {by}").as_bytes()].concat()
 }
 
 /// Proof by Referred-By, or by the dialog to replace; strong by the transferee's number and address.
@@ -267,11 +273,11 @@ fn compare_also(
     } else if let Some(status) = b.refused_with() {
         Comparison::refused(Refusal::Failed("INVITE", status))
     } else {
-        Comparison::held(Class::Strong).token(&token_of(a, sent))
+        Comparison::held(Class::Strong).token(&token_of(a, sent.time, sender))
     };
     outcome
         .with("Also and the INVITE's target", also, &asked)
-        .with_text("Also sent, INVITE sent", sent.time, b.started.time)
+        .with_times("Also sent, INVITE sent", sent.time, b.started.time)
         .with("transferee", &party, &b.caller)
         .with_text("transferee's address", receiver, b.source)
         .at(&[sent.record, b.started.record])
@@ -279,7 +285,7 @@ fn compare_also(
 
 /// One transfer causes one INVITE: without Referred-By, the first that fits is believed.
 pub(super) fn resolve(outlines: &[LegOutline], evidence: &mut [Evidence]) {
-    let start = |leg: u32| outlines[leg as usize].started;
+    let start = |leg: u32| outlines[leg as usize].started.time;
     let caused = |found: &Evidence| {
         if start(found.left) > start(found.right) { found.left } else { found.right }
     };

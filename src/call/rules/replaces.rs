@@ -63,14 +63,16 @@ pub(super) enum Found {
     Other,
 }
 
-/// All tags of a leg, for a person; the first few dialogs are enough to see the difference.
-pub(super) fn tags_text(leg: &LegOutline) -> Vec<u8> {
-    let pairs: Vec<Vec<u8>> = leg
-        .dialogs
-        .iter()
-        .take(4)
-        .map(|dialog| [&*dialog.tags.0, &dialog.tags.1].join(&b';'))
-        .collect();
+/// All tags of a leg, for a person; the first few dialogs are enough to see the difference. They stand
+/// in the order in which `named` has them, so that equal ones look equal.
+pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline) -> Vec<u8> {
+    let ordered = |low: &[u8], high: &[u8]| match named.tags {
+        Some((to, from)) if to == high || from == low => [high, low].join(&b';'),
+        _ => [low, high].join(&b';'),
+    };
+    let dialogs = leg.dialogs.iter().take(4);
+    let pairs: Vec<Vec<u8>> =
+        dialogs.map(|dialog| ordered(&dialog.tags.0, &dialog.tags.1)).collect();
     [&*leg.call_id, &pairs.join(&b' ')].join(&b';')
 }
 
@@ -118,7 +120,7 @@ fn judge(
     let name = DialogName::parse(named.value);
     let show = |comparison: Comparison| {
         comparison
-            .with(what, named.value, &tags_text(target))
+            .with(what, named.value, &tags_text(&name, target))
             .at(&[named.record, target.started.record])
     };
     if name.call_id != &*target.call_id {
@@ -151,8 +153,8 @@ fn judge(
     });
     let outcome =
         refusal.map_or_else(|| Comparison::held(class).token(&target.call_id), Comparison::refused);
-    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_text(
-        "time",
+    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_times(
+        "Replaces said, dialog began",
         at,
         target.started.time,
     )

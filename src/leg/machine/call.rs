@@ -9,6 +9,7 @@ use super::addresses::Addresses;
 use super::close::CloseReason;
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
+use std::collections::BTreeMap;
 
 /// CSeq number and method: what the sniffer compares to tie a response to its request.
 pub(super) type CSeq = (u32, Method);
@@ -71,6 +72,11 @@ pub(super) struct OpenCall<'l> {
     /// The earlier of `destroy_call_at_bye` and `destroy_call_at_bye_confirmed`.
     pub(super) bye_stop_at_s: Option<i64>,
     pub(super) bye_confirmed_stop_at_s: Option<i64>,
+    /// `mergecalls`: legs that a merge header joined, by their place in the family, each with the
+    /// moment its BYE was confirmed.
+    pub(super) merged_legs: BTreeMap<usize, Option<CaptureTime>>,
+    /// The merged leg whose packet is looked at; absent for a packet of the call's own Call-ID.
+    pub(super) merged_now: Option<usize>,
 }
 
 impl<'l> OpenCall<'l> {
@@ -112,6 +118,24 @@ impl<'l> OpenCall<'l> {
             close_at_s: None,
             bye_stop_at_s: None,
             bye_confirmed_stop_at_s: None,
+            merged_legs: BTreeMap::new(),
+            merged_now: None,
+        }
+    }
+
+    /// Once a leg was merged, only packets of merged legs arm or disarm the close timer
+    /// (`has_second_merged_leg` in `is_enable_set_destroy_call_at_for_call`, facts A.7).
+    pub(super) fn may_arm_timer(&self) -> bool {
+        self.merged_legs.is_empty() || self.merged_now.is_some()
+    }
+
+    /// The BYE of the merged leg that is looked at was confirmed at `time`, or is no more: a new
+    /// INVITE of it takes that back. Nothing for a packet of the call's own Call-ID.
+    pub(super) fn merged_bye_confirmed(&mut self, time: Option<CaptureTime>) {
+        if let Some(leg) = self.merged_now
+            && let Some(confirmed) = self.merged_legs.get_mut(&leg)
+        {
+            *confirmed = time.and(confirmed.or(time));
         }
     }
 
@@ -120,9 +144,19 @@ impl<'l> OpenCall<'l> {
         self.last_media.map_or(self.last_signal, |media| media.max(self.last_signal))
     }
 
+    /// `getSeenByeAndOkTimeUS`: with merged legs the last of their confirmed BYEs, where all have one;
+    /// the call's own does not count then.
+    fn all_byes_confirmed_at(&self) -> Option<CaptureTime> {
+        if self.merged_legs.is_empty() {
+            return self.bye_confirmed_at;
+        }
+        let all = self.merged_legs.values().copied().collect::<Option<Vec<CaptureTime>>>()?;
+        all.into_iter().max()
+    }
+
     /// `get_last_time_us`: the 200 to the BYE, or the last packet.
     fn ended(&self, rules: Rules<'_>) -> CaptureTime {
-        match self.bye_confirmed_at {
+        match self.all_byes_confirmed_at() {
             Some(at) if rules.timing.ignore_duration_after_bye_confirmed && at > self.started => at,
             _ => self.last_packet(),
         }

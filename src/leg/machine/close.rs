@@ -90,8 +90,17 @@ impl OpenCall<'_> {
     ) -> Option<CloseReason> {
         let due = self.close_until(horizon, rules).map(|(_, reason)| reason);
         // Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up
-        // after the call would name that one.
+        // after the call would name that one. In the shown run a confirmed BYE is the end all the same:
+        // the capture only stops before its timer is due.
+        if rules.mode == Mode::Shown && self.bye_confirmed {
+            return due;
+        }
         due.or_else(|| {
+            // The packets show its end: in the sniffer's runs such a call has bye 3 however long it
+            // was (run section 2, SIP only for 2 h).
+            if self.bye_confirmed {
+                return None;
+            }
             let horizon_s = horizon.floor_seconds();
             let overdue = |timer: &(Option<i64>, CloseReason)| {
                 timer.0.is_some_and(|due_s| due_s <= horizon_s)
@@ -101,7 +110,11 @@ impl OpenCall<'_> {
     }
 
     /// Plays the media that goes on, then looks for the first timer due by `now`.
-    fn close_until(&mut self, now: CaptureTime, rules: Rules<'_>) -> Option<(i64, CloseReason)> {
+    pub(super) fn close_until(
+        &mut self,
+        now: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Option<(i64, CloseReason)> {
         let now_s = now.floor_seconds();
         if let Some(until) = self.media_until {
             // No pause longer than a span's gap lies in there: only timers that packets do not
@@ -140,7 +153,9 @@ impl OpenCall<'_> {
 
     /// Whether the packets show that the call went on although a timer was due.
     ///
-    /// A confirmed BYE or a final failure ends a call. Otherwise the sniffer's own cut is no end that
+    /// A confirmed BYE ends a call, and so does a final failure, unless another branch of the fork
+    /// rings on or answers: the timer that the first failure armed cuts such a call in the live
+    /// sniffer alone (facts N.1). Otherwise the sniffer's own cut is no end that
     /// the packets show, unless what follows opens another dialog: an INVITE without To-tag and with a
     /// From-tag of its own.
     fn goes_on_with(&self, event: &Event<'_>, reason: CloseReason) -> bool {
@@ -156,8 +171,17 @@ impl OpenCall<'_> {
         if opens_another {
             return false;
         }
+        let branch_is_up = match event.happening {
+            Happening::Message(key) => {
+                matches!(key.kind, MessageKind::Response(101..300))
+                    && key.cseq_method == Method::Invite
+                    && self.from_tags.contains(&key.from_tag.as_ref())
+            }
+            Happening::Rtp(_) | Happening::Rtcp(_) => false,
+        };
         match reason {
-            CloseReason::Timer | CloseReason::ByeTimeout => dialog_is_up,
+            CloseReason::Timer => dialog_is_up || (branch_is_up && !self.seen_bye),
+            CloseReason::ByeTimeout => dialog_is_up,
             _ => !self.bye_confirmed,
         }
     }

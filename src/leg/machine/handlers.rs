@@ -112,6 +112,7 @@ impl<'l> OpenCall<'l> {
         self.seen_bye = false;
         self.bye_confirmed = false;
         self.bye_confirmed_at = None;
+        self.merged_bye_confirmed(None);
         self.close_at_s = None;
         self.bye_stop_at_s = None;
         self.bye_confirmed_stop_at_s = None;
@@ -163,8 +164,10 @@ impl<'l> OpenCall<'l> {
         rules: Rules<'_>,
     ) {
         let now_s = time.floor_seconds();
-        self.close_at_s = Some(now_s + CLOSE_AFTER_BYE_S);
-        self.bye_stop_at_s = Some(now_s + rules.timing.bye_timeout_ns / NS_PER_S);
+        if self.may_arm_timer() {
+            self.close_at_s = Some(now_s + CLOSE_AFTER_BYE_S);
+            self.bye_stop_at_s = Some(now_s + rules.timing.bye_timeout_ns / NS_PER_S);
+        }
         let cseq = cseq(key);
         if !self.bye_cseqs.contains(&cseq) {
             self.bye_cseqs.push(cseq);
@@ -180,7 +183,8 @@ impl<'l> OpenCall<'l> {
         if forks && let Some(called) = self.called_of_branch(key) {
             self.addresses.cancel_branch(key.source, called, &key.branch);
         }
-        if !forks || self.addresses.all_branches_cancelled() {
+        let is_over = !forks || self.addresses.all_branches_cancelled();
+        if is_over && self.may_arm_timer() {
             self.close_at_s = Some(time.floor_seconds() + CLOSE_AFTER_CANCEL_S);
         }
         self.cancel_cseq = Some(cseq(key));
@@ -256,6 +260,7 @@ impl<'l> OpenCall<'l> {
         self.bye_confirmed = true;
         self.bye_confirmed_once = true;
         self.bye_confirmed_at.get_or_insert(time);
+        self.merged_bye_confirmed(Some(time));
         // The one who confirms did not hang up.
         let hung_up_by = match sender {
             Some(Side::Caller) => Some(Side::Callee),
@@ -310,7 +315,7 @@ impl<'l> OpenCall<'l> {
 
     /// A failed re-INVITE does not close the call (`is_enable_set_destroy_call_at_for_call`).
     fn timer_applies(&self, cseq: super::call::CSeq) -> bool {
-        !self.invite_cseqs_in_dialog.contains(&cseq)
+        !self.invite_cseqs_in_dialog.contains(&cseq) && self.may_arm_timer()
     }
 
     /// RTP began.

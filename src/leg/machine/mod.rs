@@ -9,6 +9,7 @@
 mod addresses;
 mod call;
 mod close;
+mod family;
 mod handlers;
 mod response;
 
@@ -20,6 +21,7 @@ use super::rules::{NumberRules, TimingRules};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
+pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
 use std::collections::BTreeSet;
 
 /// Whether the live timeouts close calls.
@@ -73,7 +75,7 @@ fn run(leg: &Leg, events: &[Event<'_>], rules: Rules<'_>, horizon: CaptureTime) 
             }
             (Some(call), Happening::Rtp(span)) => call.rtp(span, rules),
             (Some(call), Happening::Rtcp(span)) => call.rtcp(span, rules),
-            (None, Happening::Message(key)) if creates_call(key) => {
+            (None, Happening::Message(key)) if creates_call(leg, key) => {
                 let mut call = OpenCall::new(leg, key, event.time, rules);
                 call.message(leg, key, event.time, rules);
                 open = Some(call);
@@ -88,9 +90,10 @@ fn run(leg: &Leg, events: &[Event<'_>], rules: Rules<'_>, horizon: CaptureTime) 
     parts
 }
 
-/// Only an INVITE creates a call (facts A.2).
-fn creates_call(key: &FactKey) -> bool {
+/// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
+fn creates_call(leg: &Leg, key: &FactKey) -> bool {
     key.kind == MessageKind::Request(Method::Invite)
+        && leg.invite_parties(key).is_none_or(|parties| !parties.is_csta)
 }
 
 /// One CDR for each part the packets show, with the live end beside it; then the parts that exist

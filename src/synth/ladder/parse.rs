@@ -1,11 +1,9 @@
 //! Ladder text to statements.
 
+use crate::base::limits::LADDER_STATEMENTS_MAX;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// Messages of one ladder, repetitions counted: a slip of the hand must not fill the memory.
-const STATEMENTS_MAX: usize = 200_000;
 
 /// What is wrong with a ladder, and where.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -171,7 +169,7 @@ fn unrolled(text: &str) -> Result<Vec<RawLine>, LadderError> {
                             words: words(*number, &line)?,
                             shift_ns,
                         });
-                        if lines.len() > STATEMENTS_MAX {
+                        if lines.len() > LADDER_STATEMENTS_MAX {
                             return error(*number, "more lines than a ladder may have");
                         }
                     }

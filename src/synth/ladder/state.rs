@@ -252,6 +252,7 @@ fn content_type(keys: &Keys) -> &'static str {
     match keys.value("type") {
         Some("sipfrag") => "message/sipfrag",
         Some("sdp") => "application/sdp",
+        Some("rs-metadata") => "application/rs-metadata+xml",
         _ => "text/plain",
     }
 }

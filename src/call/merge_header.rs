@@ -1,0 +1,178 @@
+//! What `callidmerge_header` would do: which headers name other legs, and the CDRs with one of them
+//! set. In: the run's legs and CDRs. Out: the CDRs as the sniffer would write them.
+//!
+//! The sniffer joins by sensor and by exact value (facts A.7): no suffix, no shared token, no other
+//! sensor's leg. Legs that name none and are named by none keep their CDRs.
+
+use super::rules::header_parts;
+use crate::base::limits::CALL_ID_BYTES_MAX;
+use crate::base::{CaptureTime, SensorId};
+use crate::leg::{
+    Cdr, FamilyLeg, Identifier, IdentifierKind, Leg, NumberRules, TimingRules, finalise_family,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The name under which the values of In-Reply-To (RFC 3261 section 20.21) are candidates.
+const IN_REPLY_TO: &str = "in-reply-to";
+
+/// A header with which the sniffer could merge.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct MergeHeader {
+    /// Its name in lower case; header names are compared without case.
+    pub name: String,
+    /// Legs in which it names another leg of the sensor.
+    pub legs: usize,
+}
+
+/// The run with a merge header set.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HeaderMerge {
+    /// The CDRs, by leg, then start; `leg` as in the CDRs given.
+    pub cdrs: Vec<Cdr>,
+    /// Legs that the header names as a child, and whether they went into another leg's CDR.
+    pub named: usize,
+    /// Which leg went into the CDR of which other.
+    pub merged: Vec<(u32, u32)>,
+}
+
+/// What the machine needs beside the legs.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeRules<'r> {
+    /// When calls close.
+    pub timing: &'r TimingRules,
+    /// Which numbers count.
+    pub numbers: &'r NumberRules,
+    /// The last moment of each sensor's captures; a sensor without one was captured for ever.
+    pub horizons: &'r BTreeMap<SensorId, CaptureTime>,
+}
+
+/// The headers of the captures that name another leg of their sensor, most legs first.
+#[must_use]
+pub fn merge_headers(legs: &[Leg]) -> Vec<MergeHeader> {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for leg in legs {
+        let mut of_leg: BTreeSet<String> = BTreeSet::new();
+        for (identifier, _) in leg.identifiers() {
+            if let Some((name, value)) = candidate(identifier)
+                && names_another(legs, leg, value)
+            {
+                of_leg.insert(name);
+            }
+        }
+        for name in of_leg {
+            *found.entry(name).or_default() += 1;
+        }
+    }
+    let mut headers: Vec<MergeHeader> =
+        found.into_iter().map(|(name, legs)| MergeHeader { name, legs }).collect();
+    headers.sort_by(|left, right| (right.legs, &left.name).cmp(&(left.legs, &right.name)));
+    headers
+}
+
+/// Name and value of an identifier that may carry a Call-ID.
+fn candidate(identifier: &Identifier) -> Option<(String, &[u8])> {
+    match identifier.kind {
+        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), &identifier.value)),
+        IdentifierKind::Header => {
+            let (name, value) = header_parts(&identifier.value)?;
+            Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value))
+        }
+        _ => None,
+    }
+}
+
+fn names_another(legs: &[Leg], leg: &Leg, value: &[u8]) -> bool {
+    value != leg.call_id() && place_of(legs, leg.sensor(), value).is_some()
+}
+
+/// The leg with this Call-ID on this sensor; legs are sorted by both. A value that the sniffer does
+/// not read (1024 bytes and more) finds none.
+fn place_of(legs: &[Leg], sensor: SensorId, call_id: &[u8]) -> Option<usize> {
+    if call_id.len() > CALL_ID_BYTES_MAX {
+        return None;
+    }
+    legs.binary_search_by(|leg| (leg.sensor(), leg.call_id()).cmp(&(sensor, call_id))).ok()
+}
+
+/// The CDRs of the run with `callidmerge_header` set to `header`. `legs` are sorted by sensor and
+/// Call-ID, `cdrs` by leg; `is_written` is whether the configuration lets a CDR be written at all.
+#[must_use]
+pub fn merge_by_header(
+    legs: &[Leg],
+    cdrs: &[Cdr],
+    header: &str,
+    rules: MergeRules<'_>,
+    is_written: impl Fn(&Cdr) -> bool,
+) -> HeaderMerge {
+    let names: Vec<Vec<(CaptureTime, &[u8])>> =
+        legs.iter().map(|leg| names_of(leg, header)).collect();
+    let families = families(legs, &names);
+    let mut made = HeaderMerge {
+        named: (0..legs.len())
+            .filter(|at| names[*at].iter().any(|(_, n)| names_another(legs, &legs[*at], n)))
+            .count(),
+        ..HeaderMerge::default()
+    };
+    let in_family: BTreeSet<usize> = families.iter().flatten().copied().collect();
+    made.cdrs.extend(cdrs.iter().filter(|cdr| !in_family.contains(&(cdr.leg as usize))).cloned());
+    for family in families {
+        let members: Vec<FamilyLeg<'_>> = family
+            .iter()
+            .map(|at| FamilyLeg {
+                leg: &legs[*at],
+                index: u32::try_from(*at).unwrap_or(u32::MAX),
+                names: names[*at].clone(),
+            })
+            .collect();
+        let sensor = members.first().map(|member| member.leg.sensor()).unwrap_or_default();
+        let horizon = rules.horizons.get(&sensor).copied().unwrap_or(CaptureTime::MAX);
+        let played = finalise_family(&members, rules.timing, rules.numbers, horizon);
+        made.cdrs.extend(played.cdrs.into_iter().filter(&is_written));
+        made.merged.extend(played.merged);
+    }
+    made.cdrs.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
+    made.merged.sort_unstable();
+    made
+}
+
+/// What the INVITEs of a leg say in a header, by time.
+fn names_of<'l>(leg: &'l Leg, header: &str) -> Vec<(CaptureTime, &'l [u8])> {
+    let mut names: Vec<(CaptureTime, &[u8])> = leg
+        .identifiers()
+        .filter_map(|(identifier, sighting)| {
+            let (name, value) = candidate(identifier)?;
+            let is_read = !value.is_empty() && value.len() <= CALL_ID_BYTES_MAX;
+            (is_read && name.eq_ignore_ascii_case(header)).then_some((sighting.first, value))
+        })
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Legs that name each other, directly or by way of others; families of more than one, rising.
+fn families(legs: &[Leg], names: &[Vec<(CaptureTime, &[u8])>]) -> Vec<Vec<usize>> {
+    let mut roots: Vec<usize> = (0..legs.len()).collect();
+    for (child, leg) in legs.iter().enumerate() {
+        for (_, name) in &names[child] {
+            if let Some(parent) = place_of(legs, leg.sensor(), name) {
+                let (one, other) = (root(&mut roots, child), root(&mut roots, parent));
+                roots[one.max(other)] = one.min(other);
+            }
+        }
+    }
+    let mut families: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for leg in 0..legs.len() {
+        let root = root(&mut roots, leg);
+        families.entry(root).or_default().push(leg);
+    }
+    families.into_values().filter(|family| family.len() > 1).collect()
+}
+
+/// The smallest leg of a family, halving the path to it.
+fn root(roots: &mut [usize], mut leg: usize) -> usize {
+    while roots[leg] != leg {
+        roots[leg] = roots[roots[leg]];
+        leg = roots[leg];
+    }
+    leg
+}

@@ -1,0 +1,62 @@
+//! `respool explain`: rule by rule why two legs are one call, or why they are not.
+
+use super::error::CliError;
+use super::input::InputArguments;
+use super::output;
+use crate::base::RecordRef;
+use crate::report::call::leg_text;
+use crate::report::explain::{explain_json, explain_text};
+use crate::run::CallRun;
+use clap::Args;
+
+/// Say rule by rule why two legs are one call, or why they are not
+#[derive(Args, Debug)]
+pub(super) struct ExplainArguments {
+    #[command(flatten)]
+    input: InputArguments,
+    /// Call-ID of a leg, or its beginning; give it twice. SENSOR=CALL-ID names the leg of one sensor
+    #[arg(long = "leg", value_name = "CALL-ID", required = true, allow_hyphen_values = true)]
+    legs: Vec<String>,
+}
+
+/// Flags in, the explanation printed.
+pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
+    let [first, second] = arguments.legs.as_slice() else {
+        return Err(CliError::NotTwoLegs { found: arguments.legs.len() });
+    };
+    let calls = arguments.input.calls(&arguments.input.config()?)?;
+    let (left, right) = pair(&calls, first, second)?;
+    let outcomes = calls.explain(left, right);
+    let place_of = |record: RecordRef| calls.place(record);
+    let view = calls.view(&place_of);
+    let names = [left, right].map(|leg| view.leg_name(leg));
+    let is_one_call =
+        calls.grouping.group_of[left as usize] == calls.grouping.group_of[right as usize];
+    let page = if arguments.input.json {
+        let json = explain_json([&names[0], &names[1]], is_one_call, &outcomes, &place_of);
+        format!("{json:#}\n")
+    } else {
+        let legs = [left, right].map(|leg| leg_text(view, leg));
+        explain_text([&legs[0], &legs[1]], is_one_call, &outcomes, &place_of)
+    };
+    output::print(&page)
+}
+
+/// Two different legs. One Call-ID given twice is the legs that two sensors saw.
+fn pair(calls: &CallRun, first: &str, second: &str) -> Result<(u32, u32), CliError> {
+    let (left, right) = (calls.find(first)?, calls.find(second)?);
+    match (left.as_slice(), right.as_slice()) {
+        ([left], [right]) if left != right => Ok((*left, *right)),
+        ([one, other], same) if same == [*one, *other] => Ok((*one, *other)),
+        ([left], [right]) if left == right => Err(CliError::SameLeg { typed: first.to_owned() }),
+        _ => {
+            let (typed, legs) = if left.len() > 1 { (first, left) } else { (second, right) };
+            let listing = &calls.found.listing;
+            let sensors = legs
+                .iter()
+                .map(|leg| listing.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
+                .collect::<Vec<_>>();
+            Err(CliError::LegOfSensors { typed: typed.to_owned(), sensors: sensors.join(", ") })
+        }
+    }
+}

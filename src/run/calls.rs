@@ -1,0 +1,265 @@
+//! Calls of a spool: reads it, groups its legs, and finds legs, calls and costs in what came out.
+//!
+//! In: what to read and the rules. Out: [`CallRun`], from which `audit`, `explain` and `show` print.
+
+use super::check::day_start;
+use super::config::CallsConfig;
+use super::error::Error;
+use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+use crate::base::{CaptureId, FileId, Note, NoteKind, RecordRef};
+use crate::call::{
+    Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, RuleOutcome, RuleTable, audit,
+    explain, group, merge, outline_all,
+};
+use crate::channel::{Calendar, Channels, Groups, Reading, Units, busiest_hour, merging_saves};
+use crate::leg::{Cdr, Leg};
+use crate::report::audit::PeakCost;
+use crate::report::call::CallsView;
+use crate::report::explain::{PlaceOf, printable};
+use crate::spool::WalkOptions;
+use jiff::tz::TimeZone;
+
+/// Call-IDs that are proposed for one that was not found.
+const PROPOSALS_MAX: usize = 5;
+
+/// Everything that a spool's calls are made of.
+#[derive(Debug)]
+pub struct CallRun {
+    /// What was read.
+    pub found: Reconstruction,
+    /// Its legs as the rules read them, by the same numbers.
+    pub outlines: Vec<LegOutline>,
+    /// How they were joined.
+    pub grouping: Grouping,
+    /// The calls.
+    pub merged: MergedCalls,
+    /// The rules that were used.
+    pub rules: RuleTable,
+    /// The zone in which moments are told and days are cut.
+    pub time_zone: TimeZone,
+}
+
+/// Reads spools and groups their legs into calls.
+///
+/// # Errors
+/// When the paths cannot be walked or hold no call.
+pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
+    let found = reconstruct(&config.spools, &options(config))?;
+    if found.legs.is_empty() {
+        return Err(Error::NoCalls { files: found.listing.files.len() });
+    }
+    let outlines = outline_all(&found.legs);
+    let grouping = group(&outlines, &config.rules);
+    let merged = merge(&outlines, &grouping, &found.cdrs);
+    let (rules, time_zone) = (config.rules.clone(), config.time_zone.clone());
+    Ok(CallRun { found, outlines, grouping, merged, rules, time_zone })
+}
+
+fn options(config: &CallsConfig) -> ReconstructOptions {
+    let start = |day: jiff::civil::Date| day_start(day, &config.time_zone);
+    ReconstructOptions {
+        walk: WalkOptions {
+            zone: config.spool_zone.clone(),
+            from: config.from.and_then(start),
+            to: config.to.and_then(|day| day.tomorrow().ok()).and_then(start),
+            sensors: config.sensors.clone(),
+        },
+        timing: config.timing.clone(),
+        numbers: config.numbers.clone(),
+        capture: config.capture.clone(),
+        threads: config.threads,
+        progress: config.progress,
+        ..ReconstructOptions::default()
+    }
+}
+
+/// What to say when pairs were not compared; absent when all were.
+pub(super) fn left_out_note(grouping: &Grouping) -> Option<Note> {
+    let pairs = grouping.left_out;
+    (pairs > 0).then(|| Note {
+        // About no file: the pairs are spread over all of them.
+        capture: CaptureId { file: FileId(u32::MAX), member: 0 },
+        offset: None,
+        record: None,
+        kind: NoteKind::Limit,
+        detail: format!(
+            "{pairs} pairs of legs were not compared: more legs than are compared share one value; \
+             calls may be missing joins, so merged counts are upper bounds"
+        ),
+    })
+}
+
+impl CallRun {
+    /// What makes the calls less than the whole truth, a line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let losses = self.found.losses.len();
+        let lost = (losses > 0).then(|| {
+            format!("{losses} parts of what was read are lost: legs may be missing; see check")
+        });
+        let left_out = left_out_note(&self.grouping).map(|note| note.detail);
+        lost.into_iter().chain(left_out).collect()
+    }
+
+    /// Where a record is: path, member of an archive, number of the record as packet tools count.
+    #[must_use]
+    pub fn place(&self, record: RecordRef) -> String {
+        let CaptureId { file, member } = record.capture;
+        let path = self.found.listing.path(file);
+        let path = path.map_or_else(|| record.to_string(), |path| path.display().to_string());
+        match member {
+            0 => format!("{path}, record {}", record.index),
+            _ => format!("{path}, member {member}, record {}", record.index),
+        }
+    }
+
+    /// What the report reads of it.
+    #[must_use]
+    pub fn view<'a>(&'a self, place_of: PlaceOf<'a>) -> CallsView<'a> {
+        CallsView {
+            outlines: &self.outlines,
+            grouping: &self.grouping,
+            merged: &self.merged,
+            sensors: &self.found.listing.sensors,
+            zone: &self.time_zone,
+            place_of,
+        }
+    }
+
+    /// The legs with a Call-ID: as it is on the wire or as it is printed, else the only Call-ID that
+    /// begins so. `SENSOR=CALL-ID` names the leg that one sensor saw.
+    ///
+    /// # Errors
+    /// When there is none; with Call-IDs that hold the text.
+    pub fn find(&self, typed: &str) -> Result<Vec<u32>, Error> {
+        let with = |wanted: &dyn Fn(&LegOutline) -> bool| -> Vec<u32> {
+            let legs = (0u32..).zip(&self.outlines);
+            legs.filter(|(_, leg)| wanted(leg)).map(|(number, _)| number).collect()
+        };
+        let is = |leg: &LegOutline, name: &str| {
+            *leg.call_id == *name.as_bytes() || printable(&leg.call_id) == name
+        };
+        let exact = with(&|leg| is(leg, typed));
+        if !exact.is_empty() {
+            return Ok(exact);
+        }
+        if let Some((sensor, call_id)) = typed.split_once('=') {
+            let listing = &self.found.listing;
+            let of_sensor =
+                with(&|leg| is(leg, call_id) && listing.sensor_name(leg.sensor) == sensor);
+            if !of_sensor.is_empty() {
+                return Ok(of_sensor);
+            }
+        }
+        let beginning = with(&|leg| printable(&leg.call_id).starts_with(typed));
+        let first = beginning.first().map(|leg| &self.outlines[*leg as usize].call_id);
+        let is_one_call_id =
+            beginning.iter().all(|leg| Some(&self.outlines[*leg as usize].call_id) == first);
+        if !beginning.is_empty() && is_one_call_id {
+            return Ok(beginning);
+        }
+        let mut near: Vec<String> = self
+            .outlines
+            .iter()
+            .map(|leg| printable(&leg.call_id))
+            .filter(|call_id| call_id.contains(typed))
+            .take(PROPOSALS_MAX)
+            .collect();
+        near.dedup();
+        Err(Error::NoSuchLeg { typed: typed.to_owned(), legs: self.outlines.len(), near })
+    }
+
+    /// What every rule says about two legs.
+    #[must_use]
+    pub fn explain(&self, first: u32, second: u32) -> Vec<RuleOutcome> {
+        explain(&self.outlines, &self.grouping, &self.rules, first, second)
+    }
+
+    /// The call of a leg; absent when there is no such leg.
+    #[must_use]
+    pub fn call_of(&self, leg: u32) -> Option<&Call> {
+        self.merged.calls.get(*self.grouping.group_of.get(leg as usize)? as usize)
+    }
+
+    /// The legs of a call, as they were read.
+    #[must_use]
+    pub fn legs_of(&self, call: &Call) -> Vec<&Leg> {
+        call.legs.iter().filter_map(|leg| self.found.legs.get(*leg as usize)).collect()
+    }
+
+    /// What was counted apart although it is one call, as far as the filter keeps it.
+    #[must_use]
+    pub fn audit(&self, filter: &AuditFilter) -> Audit {
+        let Self { outlines, grouping, merged, found, rules, .. } = self;
+        let mut audit = audit(outlines, grouping, merged, &found.cdrs, rules);
+        audit.retain(filter, outlines, grouping, merged);
+        audit
+    }
+
+    /// What the calls of an audit cost at the peak; absent when there never was a channel.
+    #[must_use]
+    pub fn peak_cost(&self, audit: &Audit) -> Option<PeakCost> {
+        let reading = Reading::documented();
+        let cdrs = &self.found.cdrs;
+        let calendar = self.calendar()?;
+        let busiest = |groups: &Groups| {
+            busiest_hour(
+                &Units::new(cdrs, groups).history(&calendar, reading.count),
+                &calendar,
+                reading,
+            )
+        };
+        let figure = |groups: &[Vec<usize>]| {
+            busiest(&Groups::of(groups, cdrs.len()))
+                .map_or(Channels::ZERO, |busiest| busiest.figure)
+        };
+        let as_is = busiest(&Groups::singles(cdrs.len()))?;
+        let day = calendar.days().get(as_is.hour.day)?.date;
+        let of_day = Calendar::new(self.time_zone.clone(), day, day);
+        let cost_of = |call: usize| {
+            let own: Vec<Cdr> = self
+                .merged
+                .cdr_groups
+                .get(call)
+                .into_iter()
+                .flatten()
+                .filter_map(|place| cdrs.get(*place).cloned())
+                .collect();
+            let is_there =
+                |cdr: &Cdr| cdr.started < as_is.hour.ended && cdr.ended >= as_is.hour.started;
+            if own.iter().any(is_there) {
+                merging_saves(&own, as_is.hour, &of_day, reading)
+            } else {
+                Channels::ZERO
+            }
+        };
+        Some(PeakCost {
+            merged: figure(&self.merged.cdr_groups),
+            of_calls: audit.calls.iter().map(|found| cost_of(found.call)).collect(),
+            what_if: audit.what_if.iter().map(|row| figure(&row.cdr_groups)).collect(),
+            as_is,
+        })
+    }
+
+    /// The days with data.
+    fn calendar(&self) -> Option<Calendar> {
+        let first = self.found.spans.values().map(|span| span.first).min()?;
+        let last = self.found.spans.values().map(|span| span.last).max()?;
+        let date = |moment| Calendar::date_of(&self.time_zone, moment);
+        Some(Calendar::new(self.time_zone.clone(), date(first), date(last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_were_not_compared_are_a_note() {
+        let grouping = |left_out| Grouping { left_out, ..Grouping::default() };
+        assert_eq!(left_out_note(&grouping(0)), None);
+        let note = left_out_note(&grouping(7)).unwrap();
+        assert_eq!(note.kind, NoteKind::Limit);
+        assert!(note.detail.starts_with("7 pairs of legs were not compared"), "{}", note.detail);
+    }
+}

@@ -1,0 +1,81 @@
+//! Evidently different calls, told with the evidence (design.md section 12, point 5).
+//!
+//! Two answered dialogs over the same hop are two calls unless something ties them together: evidence
+//! of any rule but that of the numbers, which is what deduplication itself compares, or the same
+//! parties on the same media.
+
+use super::scenarios::ScenarioUnits;
+use crate::call::{Evidence, Grouping, LegOutline, Refusal, RuleName};
+use crate::channel::evident::{Distinct, SameHop};
+use crate::leg::{Cdr, IdentifierKind};
+use crate::license::Scenario;
+use std::collections::BTreeSet;
+
+/// What is known about pairs of legs, from the scenario that merges.
+pub(super) struct LinkedLegs<'u> {
+    grouping: Option<&'u Grouping>,
+    outlines: &'u [LegOutline],
+    pairs: BTreeSet<(u32, u32)>,
+}
+
+impl<'u> LinkedLegs<'u> {
+    pub(super) fn new(units: &'u [ScenarioUnits<'_>]) -> Self {
+        let merged = units.iter().find(|unit| unit.grouping.is_some());
+        let grouping = merged.and_then(|unit| unit.grouping.as_ref());
+        let evidence = grouping.map_or(&[][..], |grouping| grouping.evidence.as_slice());
+        Self {
+            grouping,
+            outlines: merged.map_or(&[], |unit| unit.outlines.as_slice()),
+            pairs: evidence
+                .iter()
+                .filter(|found| links(found))
+                .map(|found| (found.left, found.right))
+                .collect(),
+        }
+    }
+
+    /// The test for the CDRs of a scenario. Recorded CDRs name no leg: only they themselves tell.
+    pub(super) fn distinct<'c>(
+        &'c self,
+        scenario: &Scenario,
+        cdrs: &'c [Cdr],
+    ) -> impl Distinct + 'c {
+        let has_legs = *scenario != Scenario::Recorded;
+        move |first: usize, other: usize| {
+            if !SameHop(cdrs).evidently_different(first, other) {
+                return false;
+            }
+            let (first, other) = (&cdrs[first], &cdrs[other]);
+            !has_legs || self.nothing_ties(first, other)
+        }
+    }
+
+    fn nothing_ties(&self, first: &Cdr, other: &Cdr) -> bool {
+        let group = |cdr: &Cdr| {
+            self.grouping.and_then(|grouping| grouping.group_of.get(cdr.leg as usize).copied())
+        };
+        let pair = (first.leg.min(other.leg), first.leg.max(other.leg));
+        if (group(first).is_some() && group(first) == group(other)) || self.pairs.contains(&pair) {
+            return false;
+        }
+        let other_parties = first.caller != other.caller || first.called != other.called;
+        other_parties || !self.share_media(first.leg, other.leg)
+    }
+
+    /// Whether two legs name a media address in common; not where one names none.
+    fn share_media(&self, first: u32, other: u32) -> bool {
+        let media = |leg: u32| {
+            let outline = self.outlines.get(leg as usize);
+            outline.into_iter().flat_map(|outline| outline.of_kind(IdentifierKind::MediaAddress))
+        };
+        let of_first: BTreeSet<&[u8]> = media(first).map(|(found, _)| &*found.value).collect();
+        media(other).any(|(found, _)| of_first.contains(&*found.value))
+    }
+}
+
+/// Whether evidence ties two legs together. A value that does not discriminate does not, nor does
+/// one that was refused because the calls are evidently different.
+fn links(found: &Evidence) -> bool {
+    let holds = matches!(found.joined, Ok(()) | Err(Refusal::NotMerged));
+    holds && found.rule != RuleName::Numbers
+}

@@ -1,0 +1,233 @@
+//! Inputs besides plain files of captures, through the program itself: the standard input, TLS on a SIP
+//! port, archives of a restarted sniffer, files that are no captures where a spool keeps captures.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails stops")]
+
+use respool::base::LossKind;
+use respool::run::{ReconstructOptions, reconstruct};
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const LIFTS: i32 = 0;
+const FAILURE: i32 = 2;
+const CANNOT_TELL: i32 = 3;
+/// 2026-11-20 10:00 UTC.
+const START: u32 = 1_795_168_800;
+const DAY: u32 = 86_400;
+
+fn packet(protocol: u8, is_answer: bool, segment: &[u8]) -> Vec<u8> {
+    let (mut source, mut destination) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    if is_answer {
+        std::mem::swap(&mut source, &mut destination);
+    }
+    let mut packet = vec![0x45, 0];
+    packet.extend(u16::try_from(segment.len() + 20).unwrap().to_be_bytes());
+    packet.extend([0, 1, 0, 0, 64, protocol, 0, 0]);
+    packet.extend(source);
+    packet.extend(destination);
+    packet.extend(segment);
+    packet
+}
+
+fn udp(payload: &str) -> Vec<u8> {
+    let mut segment = vec![0x13, 0xc4, 0x13, 0xc4];
+    segment.extend(u16::try_from(payload.len() + 8).unwrap().to_be_bytes());
+    segment.extend([0, 0]);
+    segment.extend(payload.as_bytes());
+    segment
+}
+
+fn tcp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let mut segment = vec![0x9c, 0x40];
+    segment.extend(port.to_be_bytes());
+    segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
+    segment.extend(payload);
+    segment
+}
+
+/// Records of one call: INVITE, 200, BYE after 10 s, 200.
+fn call(call_id: &str, start: u32) -> Vec<(u32, Vec<u8>)> {
+    let message = |first: &str, cseq: &str| {
+        format!(
+            "{first}\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{}\r\nFrom: <sip:1@a>;tag=a\r\n\
+             To: <sip:2@b>;tag=b\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\nContent-Length: 0\r\n\r\n",
+            &cseq[..1]
+        )
+    };
+    let record = |second, first: &str, cseq, is_answer| {
+        (start + second, packet(17, is_answer, &udp(&message(first, cseq))))
+    };
+    vec![
+        record(0, "INVITE sip:2@b SIP/2.0", "1 INVITE", false),
+        record(1, "SIP/2.0 200 OK", "1 INVITE", true),
+        record(10, "BYE sip:2@b SIP/2.0", "2 BYE", false),
+        record(11, "SIP/2.0 200 OK", "2 BYE", true),
+    ]
+}
+
+/// A microsecond pcap of raw IP.
+fn pcap(records: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for (second, packet) in records {
+        let length = u32::try_from(packet.len()).unwrap();
+        for word in [*second, 0, length, length] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(packet);
+    }
+    bytes
+}
+
+/// The sniffer's tar of one entry.
+fn tar(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = [0u8; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+    header[148..156].fill(b' ');
+    header[257..265].copy_from_slice(b"ustar\0  ");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut bytes = [&header[..], content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512) + 1_024, 0);
+    bytes
+}
+
+/// Runs `respool` with bytes on its standard input.
+fn run(words: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_respool"));
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let bytes = input.to_vec();
+    // In pieces, so that the program meets short reads. It may stop reading: no error of this test.
+    let writer = std::thread::spawn(move || {
+        bytes.chunks(700).all(|piece| pipe.write_all(piece).and_then(|()| pipe.flush()).is_ok())
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn json(words: &[&str], input: &[u8]) -> serde_json::Value {
+    let output = run(&[words, &["--json"]].concat(), input);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn check(words: &[&str], input: &[u8], code: i32) {
+    let output = run(&[words, &["--quiet"]].concat(), input);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {error}");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+#[test]
+fn standard_input_is_a_capture() {
+    let words = ["check", "-", "--limit", "4"];
+    let capture = pcap(&call("stdin@a", START));
+    check(&words, &capture, LIFTS);
+    assert_eq!(json(&words, &capture)["legs"], 1);
+    let encoded = zstd::encode_all(&tar("a.pcap", &capture)[..], 3).unwrap();
+    assert_eq!(json(&words, &encoded)["legs"], 1, "a compressed archive");
+    let cut = json(&words, &capture[..capture.len() - 50]).to_string();
+    assert!(cut.contains("cut-tail"), "{cut}");
+    check(&words, b"", FAILURE);
+    check(&words, b"no capture at all, only words", FAILURE);
+}
+
+#[test]
+fn tls_on_a_sip_port_is_a_loss_that_can_be_accepted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("tls.pcap");
+    let name = path.to_str().unwrap();
+    let words = ["check", name, "--limit", "4"];
+    let days_of_tls = |days: u32, port: u16| {
+        let records: Vec<_> = (0..days)
+            .flat_map(|day| {
+                let mut records = call(&format!("{day}@a"), START + day * DAY);
+                let handshake = [0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0];
+                let application = [0x17, 3, 3, 0, 3, 9, 9, 9];
+                for (second, payload) in [(20, &handshake[..]), (21, &application[..])] {
+                    let second = START + day * DAY + second;
+                    records.push((second, packet(6, false, &tcp(port, payload))));
+                }
+                records
+            })
+            .collect();
+        fs::write(&path, pcap(&records)).unwrap();
+    };
+    // One day locks nothing, however many calls were encrypted on it.
+    days_of_tls(1, 5_061);
+    check(&words, b"", LIFTS);
+    let report = json(&words, b"").to_string();
+    assert!(report.contains("encrypted") && report.contains("TLS on a SIP port"), "{report}");
+    // So many days in a row may have locked it.
+    days_of_tls(16, 5_061);
+    check(&words, b"", CANNOT_TELL);
+    check(&[&words[..], &["--accept-loss"]].concat(), b"", LIFTS);
+    // TLS elsewhere may be anything; on a port that is named as one of SIP it is SIP.
+    days_of_tls(16, 5_443);
+    check(&words, b"", LIFTS);
+    check(&[&words[..], &["--sip-ports", "5060,5443"]].concat(), b"", CANNOT_TELL);
+}
+
+#[test]
+fn archives_of_a_restarted_sniffer_are_read_in_their_order() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("2026-11-20/10/00/SIP");
+    fs::create_dir_all(&folder).unwrap();
+    let order = ["tar.zst.1", "tar.zst.2", "tar.zst.10", "tar.zst.99", "tar.zst"];
+    for (number, end) in (0u32..).zip(order.iter().rev()) {
+        let capture = pcap(&call(&format!("{number}@a"), START + number));
+        let archive = tar(&format!("{number}_a.pcap"), &capture);
+        let bytes = zstd::encode_all(&archive[..], 3).unwrap();
+        fs::write(folder.join(format!("sip_2026-11-20-10-00.{end}")), bytes).unwrap();
+    }
+    let roots = [scratch.path().to_owned()];
+    let found = reconstruct(&roots, &ReconstructOptions::default()).unwrap();
+    let listed: Vec<String> = found
+        .listing
+        .files
+        .iter()
+        .map(|file| file.name.to_string_lossy().rsplit_once("00.").unwrap().1.to_owned())
+        .collect();
+    assert_eq!(listed, order);
+    assert_eq!((found.legs.len(), found.cdrs.len(), found.losses.len()), (5, 5, 0));
+}
+
+/// Losses of a spool: what is no capture in `SIP/` is one of its minute, a cut tail reaches as far as
+/// calls of its minute may.
+#[test]
+fn losses_of_a_spool_are_placed_by_their_paths() {
+    let check = |place: &str, content: &[u8], expect: Option<(LossKind, i64)>| {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join(place);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(scratch.path().join("good.pcap"), pcap(&call("g@a", START + DAY))).unwrap();
+        fs::write(path, content).unwrap();
+        let roots = [scratch.path().to_owned()];
+        let found = reconstruct(&roots, &ReconstructOptions::default()).unwrap();
+        let losses: Vec<_> = found
+            .losses
+            .iter()
+            .map(|loss| (loss.kind, loss.when.map_or(0, |(_, last)| last.ns() / 1_000_000_000)))
+            .collect();
+        assert_eq!(losses, expect.into_iter().collect::<Vec<_>>(), "{place}");
+    };
+    let capture = pcap(&call("c@a", START));
+    let cut = &capture[..capture.len() - 50];
+    // 10:01 and the four hours that a call may last.
+    let reach = i64::from(START) + 60 + 4 * 3_600;
+    let sip = "2026-11-20/10/00/SIP/c.pcap";
+    check(sip, &capture, None);
+    check(sip, b"no capture at all, only words", Some((LossKind::UnknownFormat, reach)));
+    check("2026-11-20/10/00/RTP/c.pcap", b"no capture at all, only words", None);
+    check("README", b"no capture at all, only words", None);
+    check(sip, cut, Some((LossKind::CutTail, reach)));
+    // Without a place, as far as the sensor's captures: the other one's last record.
+    check("cut.pcap", cut, Some((LossKind::CutTail, i64::from(START + DAY) + 11)));
+}
