@@ -54,6 +54,14 @@ pub struct CheckReport {
     pub sensors: Vec<String>,
     /// Legs: Call-IDs by sensor.
     pub legs: u64,
+    /// Legs with packets in an encapsulation that the vendor's sniffer does not read (facts F): it
+    /// would write other CDRs for them, or none.
+    pub legs_vendor_blind: u64,
+    /// CDRs with RTP or RTCP. With 0 the spool holds no media, by loss or on purpose.
+    pub cdrs_with_media: u64,
+    /// Answered CDRs with neither a BYE nor media: they end at their last SIP message, although the
+    /// call may have gone on (run section 2).
+    pub cdrs_ended_by_signalling: u64,
     /// Calls that the legs were joined to; absent when they were not.
     pub calls: Option<u64>,
     /// The installed license, checked; absent when none was given.

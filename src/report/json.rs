@@ -40,6 +40,12 @@ pub struct CheckJson {
     pub covered: Option<[String; 2]>,
     /// Legs: Call-IDs by sensor.
     pub legs: u64,
+    /// Legs with packets in an encapsulation that the vendor's sniffer does not read.
+    pub legs_vendor_blind: u64,
+    /// CDRs with RTP or RTCP.
+    pub cdrs_with_media: u64,
+    /// Answered CDRs with neither a BYE nor media: they end at their last SIP message.
+    pub cdrs_ended_by_signalling: u64,
     /// Calls that the legs were joined to; null when they were not.
     pub calls: Option<u64>,
     /// Names of the sensors; the unnamed one is empty.
@@ -326,6 +332,9 @@ pub fn document(report: &CheckReport) -> CheckJson {
         time_zone: report.time_zone.clone(),
         covered: report.coverage.bounds().map(|(first, last)| [utc_ms(first), utc_ms(last)]),
         legs: report.legs,
+        legs_vendor_blind: report.legs_vendor_blind,
+        cdrs_with_media: report.cdrs_with_media,
+        cdrs_ended_by_signalling: report.cdrs_ended_by_signalling,
         calls: report.calls,
         sensors: report.sensors.clone(),
         scenarios: report

@@ -341,6 +341,33 @@ fn every_reading(page: &mut Page, report: &CheckReport) {
     }
 }
 
+/// What of the captures' kind makes calls look shorter, or other, than the sniffer saw them live. Said
+/// once (design.md section 12, points 7 and 15).
+fn what_shortens_calls(page: &mut Page, report: &CheckReport) {
+    let open_ended = report.cdrs_ended_by_signalling;
+    if open_ended > 0 {
+        let media = if report.cdrs_with_media == 0 { "No RTP is in the captures. " } else { "" };
+        let cdrs = counted(open_ended, "answered CDR has", "answered CDRs have");
+        page.prose(
+            "  ",
+            &format!(
+                "{media}{cdrs} neither a BYE nor RTP and counts up to the last SIP message only; \
+                 a sniffer that hears the RTP counts longer."
+            ),
+        );
+    }
+    if report.legs_vendor_blind > 0 {
+        let legs = counted(report.legs_vendor_blind, "leg came", "legs came");
+        page.prose(
+            "  ",
+            &format!(
+                "{legs} in an encapsulation that the sniffer does not read: it would write other \
+                 CDRs there, or none."
+            ),
+        );
+    }
+}
+
 fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
     page.heading("Read");
     let input = &report.input;
@@ -372,6 +399,7 @@ fn what_was_read(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
         let zone = report.calendar.zone();
         page.prose("  ", &format!("From {} to {}.", local_s(first, zone), local_s(last, zone)));
     }
+    what_shortens_calls(page, report);
     let notes: Vec<String> = input
         .notes
         .counts()

@@ -247,6 +247,10 @@ fn report(
         coverage,
         sensors: found.listing.sensors.clone(),
         legs: found.legs.len() as u64,
+        legs_vendor_blind: found.legs.iter().filter(|leg| leg.is_vendor_blind()).count() as u64,
+        cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
+        cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
+            as u64,
         calls: units
             .iter()
             .find_map(|unit| unit.calls.as_ref())
@@ -255,6 +259,11 @@ fn report(
         readings: Vec::new(),
         input: input(found),
     }
+}
+
+/// Answered, and no packet says when it ended.
+fn ends_by_signalling(cdr: &Cdr) -> bool {
+    cdr.connected.is_some() && cdr.hung_up_by.is_none() && !cdr.has_media && !cdr.only_when_cut
 }
 
 fn input(found: &Reconstruction) -> InputReport {
