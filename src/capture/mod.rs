@@ -16,7 +16,7 @@ use crate::base::CaptureTime;
 
 pub use parser::{CaptureEnd, CaptureParser};
 pub use pcap::PcapHeader;
-pub use ranges::{CaptureRange, split_ranges};
+pub use ranges::{CaptureRange, RangeSplitter, split_ranges};
 
 /// One packet record, borrowed from the capture's bytes.
 #[derive(Clone, Copy, Debug)]

@@ -13,33 +13,66 @@ pub struct CaptureRange {
     pub bytes: Range<usize>,
     /// Number of its first record in the capture, from 1.
     pub first_index: u32,
+    /// Whether it reaches to the end of the capture. Only this one can hold damage.
+    pub is_last: bool,
 }
 
-/// Splits a pcap into ranges of about `target_bytes`. Parsed one by one with
-/// [`super::CaptureParser::resume_at`] they give the same records as the whole. Absent when `bytes` are
-/// no pcap (pcapng is parsed as a whole: its interfaces may be anywhere). From the first odd record on,
-/// everything is one range.
+/// Finds one range after the other, so that the first can be parsed while the next is looked for.
+#[derive(Clone, Debug)]
+pub struct RangeSplitter {
+    header: PcapHeader,
+    target_bytes: usize,
+    /// Where the next range starts, and the number of its first record.
+    next: Option<(usize, u32)>,
+}
+
+impl RangeSplitter {
+    /// For the pcap `bytes`, into ranges of about `target_bytes`. Absent when they are no pcap (pcapng
+    /// is parsed as a whole: its interfaces may be anywhere).
+    #[must_use]
+    pub fn new(bytes: &[u8], target_bytes: usize) -> Option<Self> {
+        let header = PcapHeader::parse(bytes)?;
+        Some(Self { header, target_bytes: target_bytes.max(1), next: Some((FILE_HEADER_BYTES, 1)) })
+    }
+
+    /// The capture's file header.
+    #[must_use]
+    pub const fn header(&self) -> PcapHeader {
+        self.header
+    }
+
+    /// The next range of the same `bytes`; absent after the last one. From the first odd record on,
+    /// everything is one range.
+    pub fn next_range(&mut self, bytes: &[u8]) -> Option<CaptureRange> {
+        let (start, first_index) = self.next.take()?;
+        let header_bytes = self.header.record_header_bytes();
+        let sound_at = |at: usize| {
+            let found = bytes.get(at..).and_then(|rest| self.header.record(rest));
+            found.filter(|found| self.header.is_sound(found))
+        };
+        let (mut at, mut index) = (start, first_index);
+        let mut current = sound_at(at);
+        while let Some(header) = current {
+            let end = at + header_bytes + header.captured as usize;
+            let following = sound_at(end);
+            // A joint lies between sound records only, and one more follows: then the parser gives a
+            // record before it can meet damage, and judges that damage as it would in the whole.
+            if at - start >= self.target_bytes && following.is_some() {
+                self.next = Some((at, index));
+                return Some(CaptureRange { bytes: start..at, first_index, is_last: false });
+            }
+            (at, current) = (end, following);
+            index = index.saturating_add(1);
+        }
+        Some(CaptureRange { bytes: start..bytes.len(), first_index, is_last: true })
+    }
+}
+
+/// All ranges of [`RangeSplitter`] at once. Parsed one by one with
+/// [`super::CaptureParser::resume_at`] they give the same records as the whole.
 #[must_use]
 pub fn split_ranges(bytes: &[u8], target_bytes: usize) -> Option<(PcapHeader, Vec<CaptureRange>)> {
-    let format = PcapHeader::parse(bytes)?;
-    let header_bytes = format.record_header_bytes();
-    let mut ranges = Vec::new();
-    let (mut at, mut index) = (FILE_HEADER_BYTES, 1u32);
-    let (mut start, mut first_index) = (at, index);
-    let sound_at = |at: usize| {
-        bytes.get(at..).and_then(|rest| format.record(rest)).filter(|found| format.is_sound(found))
-    };
-    while let Some(header) = sound_at(at) {
-        let next = at + header_bytes + header.captured as usize;
-        // A joint lies between sound records only, and one more follows: then the parser gives a record
-        // before it can meet damage, and judges that damage as it would in the whole.
-        if at - start >= target_bytes.max(1) && sound_at(next).is_some() {
-            ranges.push(CaptureRange { bytes: start..at, first_index });
-            (start, first_index) = (at, index);
-        }
-        at = next;
-        index = index.saturating_add(1);
-    }
-    ranges.push(CaptureRange { bytes: start..bytes.len(), first_index });
-    Some((format, ranges))
+    let mut splitter = RangeSplitter::new(bytes, target_bytes)?;
+    let ranges = std::iter::from_fn(|| splitter.next_range(bytes)).collect();
+    Some((splitter.header(), ranges))
 }

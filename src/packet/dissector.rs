@@ -87,6 +87,21 @@ impl Dissector {
         }
     }
 
+    /// Counts the datagrams that [`Self::plain`] gave of this capture elsewhere.
+    pub fn count_plain(&mut self, datagrams: u64) {
+        self.counters.records += datagrams;
+        self.fast_datagrams += datagrams;
+    }
+
+    /// The datagram of a record that stands alone: it needs no other record and tells nothing about the
+    /// capture, so ranges of one capture can look for them apart. Absent: [`Self::record`] has to take
+    /// the record, in the order of the capture.
+    #[inline]
+    #[must_use]
+    pub fn plain<'a>(capture: CaptureId, record: &Record<'a>) -> Option<Datagram<'a>> {
+        fast::datagram(capture, record)
+    }
+
     #[cold]
     #[inline(never)]
     fn slow(&mut self, record: &Record<'_>, sink: &mut dyn FnMut(Datagram<'_>)) {

@@ -69,6 +69,7 @@ fn options(config: &CallsConfig) -> ReconstructOptions {
         capture: config.capture.clone(),
         threads: config.threads,
         progress: config.progress,
+        ..ReconstructOptions::default()
     }
 }
 

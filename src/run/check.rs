@@ -154,6 +154,7 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
         capture: config.capture.clone(),
         threads: config.threads,
         progress: config.progress,
+        ..ReconstructOptions::default()
     }
 }
 

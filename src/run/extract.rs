@@ -2,7 +2,7 @@
 
 use super::gather::{FileSummary, Gathering, Origin};
 use crate::base::{CaptureId, FileId, Loss, LossKind, Note};
-use crate::capture::{CaptureParser, Record};
+use crate::capture::{CaptureEnd, CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
@@ -72,34 +72,59 @@ impl<'g> Extraction<'g> {
 
     fn close_file(self, bytes: u64) {
         self.gathering.ledger.add("file.bytes", bytes);
-        if let Some(span) = self.summary.span {
-            let sensor = self.spool_file.sensor;
-            self.gathering.spans.entry(sensor).or_insert(span).join(span);
-        }
-        self.gathering.files.insert(self.file, self.summary);
+        self.gathering.add_summary(self.file, self.spool_file.sensor, self.summary);
     }
+}
 
-    /// The name that ties media to a Call-ID: the entry's in an archive of a spool, the file's where
-    /// the spool has one file a call; none in other captures.
-    fn entry_name(&self, name: &[u8]) -> Box<[u8]> {
-        match self.spool_file.kind {
-            FileKind::Plain => Box::default(),
-            _ if !name.is_empty() => name.into(),
-            _ => self
-                .spool_file
-                .path
-                .file_name()
-                .map(|name| name.as_bytes().into())
-                .unwrap_or_default(),
+/// Where the packets of a file come from. Their name ties media to a Call-ID: the entry's in an archive
+/// of a spool, the file's where the spool has one file a call; none in other captures.
+pub(super) fn origin_of(file: &SpoolFile, entry_name: &[u8]) -> Origin {
+    let name = match file.kind {
+        FileKind::Plain => Box::default(),
+        _ if !entry_name.is_empty() => entry_name.into(),
+        _ => file.path.file_name().map(|name| name.as_bytes().into()).unwrap_or_default(),
+    };
+    Origin { sensor: file.sensor, entry_name: name }
+}
+
+/// Enters what a capture of a file told at its end.
+pub(super) fn finish_capture(
+    gathering: &mut Gathering,
+    summary: &mut FileSummary,
+    (id, file): (FileId, &SpoolFile),
+    mut captured: CaptureEnd,
+    dissector: Dissector,
+) {
+    let dissected = dissector.finish();
+    match captured.format {
+        Some(_) => {
+            summary.captures += 1;
+            gathering.ledger.add("capture.read", 1);
+        }
+        None => {
+            gathering.ledger.add("capture.none", 1);
+            if captured.losses.is_empty() && captured.bytes > 0 && is_signalling(file) {
+                gathering.losses.push(unknown_format(id, captured.bytes));
+            }
         }
     }
+    gathering.ledger.add("capture.records", captured.records);
+    gathering.ledger += dissected.ledger;
+    gathering.notes.join(captured.notes);
+    gathering.notes.join(dissected.notes);
+    if captured.last_loss_is_open {
+        gathering.open_losses.extend(captured.losses.pop());
+    }
+    gathering.losses.extend(captured.losses);
+    gathering.losses.extend(dissected.losses);
+    gathering.residues.entry(file.sensor).or_default().join(dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {
     fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
         self.gathering.ledger.add("capture.opened", 1);
         let capture = CaptureId { file: self.file, member };
-        let origin = Origin { sensor: self.spool_file.sensor, entry_name: self.entry_name(name) };
+        let origin = origin_of(self.spool_file, name);
         let stream = Stream {
             origin,
             parser: CaptureParser::new(capture),
@@ -133,31 +158,14 @@ impl ContainerSink for Extraction<'_> {
             origin: &stream.origin,
             dissector: &mut stream.dissector,
         };
-        let mut captured = stream.parser.finish(&mut |record| taker.record(&record));
-        let dissected = stream.dissector.finish();
-        let (gathering, file) = (&mut *self.gathering, self.spool_file);
-        match captured.format {
-            Some(_) => {
-                self.summary.captures += 1;
-                gathering.ledger.add("capture.read", 1);
-            }
-            None => {
-                gathering.ledger.add("capture.none", 1);
-                if captured.losses.is_empty() && captured.bytes > 0 && is_signalling(file) {
-                    gathering.losses.push(unknown_format(self.file, captured.bytes));
-                }
-            }
-        }
-        gathering.ledger.add("capture.records", captured.records);
-        gathering.ledger += dissected.ledger;
-        gathering.notes.join(captured.notes);
-        gathering.notes.join(dissected.notes);
-        if captured.last_loss_is_open {
-            gathering.open_losses.extend(captured.losses.pop());
-        }
-        gathering.losses.extend(captured.losses);
-        gathering.losses.extend(dissected.losses);
-        gathering.residues.entry(stream.origin.sensor).or_default().join(dissected.residue);
+        let captured = stream.parser.finish(&mut |record| taker.record(&record));
+        finish_capture(
+            self.gathering,
+            &mut self.summary,
+            (self.file, self.spool_file),
+            captured,
+            stream.dissector,
+        );
     }
 
     fn note(&mut self, note: Note) {

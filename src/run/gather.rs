@@ -4,7 +4,7 @@ use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
     CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
 };
-use crate::leg::media_flow::{FlowKey, MediaFlows, media_kind};
+use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, observe};
 use crate::packet::{Datagram, Residue};
@@ -73,6 +73,19 @@ impl FileSummary {
     }
 }
 
+impl FileSummary {
+    /// Adds what another part of the file held.
+    fn join(&mut self, other: Self) {
+        self.captures += other.captures;
+        self.records += other.records;
+        self.sip_messages += other.sip_messages;
+        if let Some(span) = other.span {
+            self.span.get_or_insert(span).join(span);
+        }
+        self.hours.extend(other.hours);
+    }
+}
+
 /// Where a datagram came from, beyond its record.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
@@ -81,12 +94,22 @@ pub(super) struct Origin {
     pub(super) entry_name: Box<[u8]>,
 }
 
+/// What is counted for every datagram, as plain words: a name in the ledger costs a look-up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    media: u64,
+    other: u64,
+    messages: u64,
+    observed: u64,
+}
+
 /// The gathering of one worker.
 pub(super) struct Gathering {
     pub(super) legs: LegTable<Hasher>,
     pub(super) flows: MediaFlows<Hasher>,
     pub(super) residues: BTreeMap<SensorId, Residue>,
     pub(super) ledger: Ledger,
+    counts: Counts,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
     pub(super) registrations: Registrations,
@@ -104,6 +127,7 @@ impl Gathering {
             flows: MediaFlows::new(hasher.clone()),
             residues: BTreeMap::new(),
             ledger: Ledger::default(),
+            counts: Counts::default(),
             notes: Notes::default(),
             losses: Vec::new(),
             registrations: Registrations::default(),
@@ -111,6 +135,14 @@ impl Gathering {
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
         }
+    }
+
+    /// Adds what a file, or a part of it, held.
+    pub(super) fn add_summary(&mut self, file: FileId, sensor: SensorId, summary: FileSummary) {
+        if let Some(span) = summary.span {
+            self.spans.entry(sensor).or_insert(span).join(span);
+        }
+        self.files.entry(file).or_default().join(summary);
     }
 
     /// Takes one datagram: SIP goes to its leg, media to its flow. True when it was a SIP message.
@@ -130,27 +162,27 @@ impl Gathering {
 
     fn media(&mut self, origin: &Origin, datagram: &Datagram<'_>) {
         let Some(kind) = media_kind(datagram.payload) else {
-            self.ledger.add("payload.other", 1);
+            self.counts.other += 1;
             return;
         };
-        self.ledger.add("payload.media", 1);
-        let key = FlowKey {
+        self.counts.media += 1;
+        let flow = FlowRef {
             sensor: origin.sensor,
             destination: datagram.destination,
             source: datagram.source,
-            entry_name: origin.entry_name.clone(),
+            entry_name: &origin.entry_name,
         };
-        self.flows.packet(&key, kind, datagram.time);
+        self.flows.packet(flow, kind, datagram.time);
     }
 
     /// One SIP message with its addresses. What follows it in the same datagram is discarded (RFC 3261
     /// section 18.3), as the vendor's sniffer does.
     fn sip(&mut self, sensor: SensorId, datagram: &Datagram<'_>, rules: &CaptureRules) -> bool {
         let Some(message) = sip::scan(datagram.payload) else {
-            self.ledger.add("payload.other", 1);
+            self.counts.other += 1;
             return false;
         };
-        self.ledger.add("sip.messages", 1);
+        self.counts.messages += 1;
         if sip::looks_like_sip(message.trailing()) {
             self.ledger.add("sip.trailing_discarded", 1);
         }
@@ -166,7 +198,7 @@ impl Gathering {
             self.ledger.add("sip.call_id_too_long", 1);
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
         } else {
-            self.ledger.add("sip.observed", 1);
+            self.counts.observed += 1;
             observe(self.legs.leg(sensor, call_id), datagram, &message);
             self.registrations.observe(&message, datagram.time);
         }
@@ -195,25 +227,38 @@ fn reads(rules: &CaptureRules, datagram: &Datagram<'_>) -> bool {
 }
 
 impl Gathering {
+    /// Enters what was counted into the ledger.
+    fn pour(&mut self) {
+        let counts = std::mem::take(&mut self.counts);
+        self.ledger.add("payload.media", counts.media);
+        self.ledger.add("payload.other", counts.other);
+        self.ledger.add("sip.messages", counts.messages);
+        self.ledger.add("sip.observed", counts.observed);
+    }
+
     /// Adds another worker's gathering, except its legs and flows, which are given back.
-    pub(super) fn absorb(&mut self, other: Self) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
+    pub(super) fn absorb(&mut self, mut other: Self) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
+        other.pour();
         for (sensor, residue) in other.residues {
             self.residues.entry(sensor).or_default().join(residue);
         }
         self.ledger += other.ledger;
         self.notes.join(other.notes);
         self.losses.extend(other.losses);
+        for (file, summary) in other.files {
+            self.files.entry(file).or_default().join(summary);
+        }
         self.registrations.join(other.registrations);
         self.open_losses.extend(other.open_losses);
-        self.files.extend(other.files);
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
         }
         (other.legs, other.flows)
     }
 
-    /// Takes its legs and flows out.
+    /// Takes its legs and flows out, and enters what was counted: nothing is gathered after that.
     pub(super) fn take_legs(&mut self, hasher: &Hasher) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
+        self.pour();
         let legs = std::mem::replace(&mut self.legs, LegTable::new(hasher.clone()));
         let flows = std::mem::replace(&mut self.flows, MediaFlows::new(hasher.clone()));
         (legs, flows)

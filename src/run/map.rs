@@ -19,10 +19,10 @@
 //!    errors outside the registered maps go to whoever had the signal before.
 #![allow(unsafe_code)]
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,6 +34,8 @@ pub const MAPPED_BYTES_MIN: u64 = 1 << 20;
 pub const YOUNG: Duration = Duration::from_secs(3_600);
 /// Size of a piece: fits the second-level cache, where pieces are parsed as fast as a map.
 pub const PIECE_BYTES: usize = 512 << 10;
+/// What is dropped behind the reader is a multiple of this: no system has larger pages by default.
+const DROPPED_UNIT_BYTES: usize = 64 << 10;
 /// Maps at one time; more files than that are read in pieces. Far above any number of threads.
 const MAPS_MAX: usize = 256;
 
@@ -59,6 +61,15 @@ pub enum FileBytes {
     Owned(Vec<u8>),
     /// Mapped.
     Mapped(Mapping),
+}
+
+impl FileBytes {
+    /// See [`Mapping::drop_behind`].
+    pub fn drop_behind(&self, part: Range<usize>) {
+        if let Self::Mapped(mapping) = self {
+            mapping.drop_behind(part);
+        }
+    }
 }
 
 impl Deref for FileBytes {
@@ -168,7 +179,7 @@ fn is_young(metadata: &Metadata, young: Duration) -> bool {
 
 /// A file that is read piece by piece.
 pub struct Pieces {
-    source: Box<dyn Read + Send>,
+    source: Box<dyn Read + Send + Sync>,
     left: u64,
 }
 
@@ -237,6 +248,21 @@ impl Mapping {
         // Advice only: where the system does not take it, reading is slower and nothing else.
         let _ = map.advise(Advice::Sequential);
         Ok(Some(Self { map, region }))
+    }
+
+    /// Gives the pages of a part back that is done with, so that a large file does not stay in memory.
+    /// Only whole pages inside `part` go; they would be read again if they were touched again.
+    pub fn drop_behind(&self, part: Range<usize>) {
+        let start = part.start.next_multiple_of(DROPPED_UNIT_BYTES);
+        let end = part.end.min(self.map.len()) / DROPPED_UNIT_BYTES * DROPPED_UNIT_BYTES;
+        if start >= end {
+            return;
+        }
+        // SAFETY: the map is of a file and never written, so a page that is dropped comes back with the
+        // file's bytes; the zero pages of the guard come back as zeros.
+        let _ = unsafe {
+            self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start)
+        };
     }
 
     /// Whether a lost page was touched.

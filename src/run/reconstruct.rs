@@ -5,6 +5,7 @@ use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::map::{Change, Content, OpenFile, OpenRules};
 use super::progress::Progress;
+use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::streams::read_streams;
 use crate::base::limits::REGISTERED_USERS_MAX;
 use crate::base::{
@@ -14,7 +15,7 @@ use crate::leg::attribute::attribute;
 use crate::leg::media_flow::join_flows;
 use crate::leg::table::{PARTITIONS, join_sorted};
 use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
-use crate::spool::{FileKind, SpoolFile, SpoolListing, WalkOptions, walk};
+use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct ReconstructOptions {
     pub threads: usize,
     /// Whether progress may be drawn on a terminal.
     pub progress: bool,
+    /// How large captures are shared among threads.
+    pub ranges: RangeRules,
 }
 
 /// Everything that the captures showed. A function of the set of records, except `listing`, `files`,
@@ -161,21 +164,40 @@ fn finish(
     }
 }
 
-/// Reads the files with one gathering a thread: each takes the next file, largest first, until none
-/// is left. Which worker read which file cannot matter, because gatherings join.
+/// Reads the files with one gathering a thread: all of them read the ranges of the largest captures,
+/// then each takes the next file, largest first, until none is left. Which worker read which file cannot
+/// matter, because gatherings join.
 fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher) -> Vec<Gathering> {
     let mut order: Vec<usize> = (0..listing.files.len()).collect();
     order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
+    // The walk refuses more files than a number can tell apart.
+    let id = |at: usize| FileId(u32::try_from(at).unwrap_or(u32::MAX));
+    let ranged: Vec<RangedFile<'_>> = order
+        .iter()
+        .take(RANGED_FILES_MAX)
+        .filter_map(|at| RangedFile::open(id(*at), &listing.files[*at], &options.ranges))
+        .collect();
+    order.retain(|at| ranged.iter().all(|file| file.id() != id(*at)));
     let progress = Progress::new(options.progress, listing.bytes());
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     rayon::broadcast(|_| {
         let mut gathering = Gathering::new(hasher);
+        for file in &ranged {
+            if file.read(&mut gathering, &options.capture, |bytes| progress.advance(bytes)) {
+                let changed =
+                    look_for_change(&mut gathering, file.id(), file.file(), file.opened());
+                complain(&mut gathering, file.id(), file.file(), changed);
+            }
+        }
         while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let file = &listing.files[*at];
-            // The walk refuses more files than a number can tell apart.
-            let id = FileId(u32::try_from(*at).unwrap_or(u32::MAX));
-            read_file(&mut gathering, options, id, file);
+            if has_packets(file.kind) {
+                let outcome = read_bytes(&mut gathering, options, id(*at), file);
+                complain(&mut gathering, id(*at), file, outcome);
+            } else {
+                gathering.ledger.add("file.skipped", 1);
+            }
             progress.advance(file.size);
         }
         // A worker that panicked has ended the program already.
@@ -185,17 +207,8 @@ fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher)
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn read_file(
-    gathering: &mut Gathering,
-    options: &ReconstructOptions,
-    id: FileId,
-    file: &SpoolFile,
-) {
-    if matches!(file.kind, FileKind::Graph | FileKind::Audio | FileKind::AudioGraph) {
-        gathering.ledger.add("file.skipped", 1);
-        return;
-    }
-    let outcome = read_bytes(gathering, options, id, file);
+/// Counts a file; one that could not be read is a note and a loss.
+fn complain(gathering: &mut Gathering, id: FileId, file: &SpoolFile, outcome: std::io::Result<()>) {
     gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
     if let Err(error) = outcome {
         gathering.ledger.add("file.unreadable", 1);
@@ -228,6 +241,16 @@ fn read_bytes(
         Content::Whole(bytes) => extraction.whole(bytes),
         Content::Pieces(pieces) => extraction.pieces(|buffer| pieces.read(buffer))?,
     }
+    look_for_change(gathering, id, file, &opened)
+}
+
+/// A file that changed while it was read is a loss.
+fn look_for_change(
+    gathering: &mut Gathering,
+    id: FileId,
+    file: &SpoolFile,
+    opened: &OpenFile,
+) -> std::io::Result<()> {
     let (kind, detail) = match opened.change()? {
         Change::None => return Ok(()),
         Change::Grew => (LossKind::CutTail, "grew while it was read; what came later was not read"),
