@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+#[allow(clippy::print_stdout, reason = "a test says what it could not compare")]
 /// A folder of the shared corpora; absent, and said so, where they are not on this machine.
 pub(crate) fn corpora(folder: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
