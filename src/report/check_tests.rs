@@ -88,9 +88,10 @@ Worst hour:
   Peak: 4 channels at once, first at 2026-03-02 10:00:00 UTC.
 
 Remedies:
-  scenario  verdict  peak  first at          days over  last day  day that decides
-  as-is     stays       4  2026-03-02 10:00     4 of 5  lockdown  1.00 above the limit
-  as-is: re-compute with the present voipmonitor.conf.
+  scenario  verdict  peak  days over  last day  day that decides
+  as-is     stays       4     4 of 5  lockdown  1.00 above the limit
+  as-is (peak first at 2026-03-02 10:00): re-compute with the present
+  voipmonitor.conf.
 
 Read:
   1 file (2.0 KiB), 1 capture, 1,234 records, 1,000 SIP messages.

@@ -289,8 +289,7 @@ fn worst_hour(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) 
 
 fn scenario_table(page: &mut Page, report: &CheckReport) {
     page.heading("Remedies");
-    let head =
-        ["scenario", "verdict", "peak", "first at", "days over", "last day", "day that decides"];
+    let head = ["scenario", "verdict", "peak", "days over", "last day", "day that decides"];
     let mut rows = vec![cells(head)];
     for verdict in &report.scenarios {
         let deciding = verdict
@@ -301,34 +300,31 @@ fn scenario_table(page: &mut Page, report: &CheckReport) {
             scenario_label(&verdict.scenario),
             verdict.judged.outcome.name().to_owned(),
             grouped(verdict.history.peak_channels),
-            peak_at(report, verdict),
             format!("{} of {}", verdict.days_over, verdict.days.len()),
             verdict.state.name().to_owned(),
             deciding,
         ]);
     }
-    page.table(&rows, &[2, 4]);
+    page.table(&rows, &[2, 3]);
     for verdict in &report.scenarios {
         let how = terminal(verdict.scenario.how().as_bytes());
-        page.prose("  ", &format!("{}: {how}.", scenario_label(&verdict.scenario)));
+        let (label, peak) = (scenario_label(&verdict.scenario), peak_at(report, verdict));
+        page.prose("  ", &format!("{label}{peak}: {how}."));
     }
     if let Some(sentence) = recorded_against_recount(report) {
         page.prose("  ", &sentence);
     }
 }
 
-/// When the peak was reached first, on the local clock.
+/// When the peak was reached first, on the local clock, in brackets; nothing without a channel.
 fn peak_at(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
     let first = verdict.history.peak_spans.first();
     let zone = report.calendar.zone();
-    first.map_or_else(
-        || "-".to_owned(),
-        |span| {
-            let local = local_s(span.started, zone);
-            // Seconds and zone are in the JSON.
-            local.get(..16).unwrap_or(&local).to_owned()
-        },
-    )
+    first.map_or_else(String::new, |span| {
+        let local = local_s(span.started, zone);
+        // Seconds and zone are in the JSON.
+        format!(" (peak first at {})", local.get(..16).unwrap_or(&local))
+    })
 }
 
 fn every_reading(page: &mut Page, report: &CheckReport) {

@@ -106,7 +106,8 @@ impl CallRun {
     pub fn place(&self, record: RecordRef) -> String {
         let CaptureId { file, member } = record.capture;
         let path = self.found.listing.path(file);
-        let path = path.map_or_else(|| record.to_string(), |path| path.display().to_string());
+        let shown = |path| self.found.paths.shown(path).display().to_string();
+        let path = path.map_or_else(|| record.to_string(), shown);
         match member {
             0 => format!("{path}, record {}", record.index),
             _ => format!("{path}, member {member}, record {}", record.index),

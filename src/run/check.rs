@@ -268,14 +268,13 @@ fn ends_by_signalling(cdr: &Cdr) -> bool {
 
 fn input(found: &Reconstruction) -> InputReport {
     let files = found.listing.files.iter().map(|file| InputFile {
-        path: file.path.as_os_str().as_bytes().to_vec(),
+        path: found.paths.shown(&file.path).as_os_str().as_bytes().to_vec(),
         bytes: file.size,
     });
-    let unreadable = found
-        .listing
-        .unreadable
-        .iter()
-        .map(|lost| InputFile { path: lost.path.as_os_str().as_bytes().to_vec(), bytes: 0 });
+    let unreadable = found.listing.unreadable.iter().map(|lost| InputFile {
+        path: found.paths.shown(&lost.path).as_os_str().as_bytes().to_vec(),
+        bytes: 0,
+    });
     let sum = |pick: fn(&super::FileSummary) -> u64| found.files.values().map(pick).sum();
     InputReport {
         files: files.chain(unreadable).collect(),
@@ -295,7 +294,7 @@ fn lost_lines(found: &Reconstruction) -> String {
     for (_, note) in (0..5).zip(found.notes.kept()) {
         text.push_str("\n  ");
         if let Some(path) = found.listing.path(note.capture.file) {
-            text.push_str(&format!("{}: ", path.display()));
+            text.push_str(&format!("{}: ", found.paths.shown(path).display()));
         }
         text.push_str(&note.detail);
     }

@@ -32,6 +32,13 @@ impl TimeSpan {
         Self { first: moment, last: moment }
     }
 
+    /// The span that holds both.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.join(other);
+        self
+    }
+
     /// Widens it to hold `other`.
     pub fn join(&mut self, other: Self) {
         self.first = self.first.min(other.first);

@@ -12,6 +12,7 @@ mod extract;
 mod gather;
 pub mod map;
 mod measure;
+mod paths;
 mod progress;
 mod ranges;
 mod reconstruct;

@@ -4,10 +4,11 @@ use super::error::Error;
 use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::map::{Change, Content, OpenFile, OpenRules};
+use super::paths::TypedPaths;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::streams::read_streams;
-use crate::base::limits::REGISTERED_USERS_MAX;
+use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
@@ -55,6 +56,8 @@ pub struct Reconstruction {
     pub registrations: Registrations,
     /// The files that were walked.
     pub listing: SpoolListing,
+    /// How their paths are shown.
+    pub paths: TypedPaths,
     /// What each file held.
     pub files: BTreeMap<FileId, FileSummary>,
     /// First and last record by sensor.
@@ -84,7 +87,9 @@ pub fn reconstruct(
         .num_threads(options.threads)
         .build()
         .map_err(Error::Threads)?;
-    Ok(pool.install(|| read_all(listing, options)))
+    let mut found = pool.install(|| read_all(listing, options));
+    found.paths = TypedPaths::new(roots);
+    Ok(found)
 }
 
 fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstruction {
@@ -98,6 +103,7 @@ fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstructi
         for (partition, legs) in partitions.iter_mut().zip(legs.into_partitions()) {
             partition.push(legs);
         }
+        dropped_media(&mut whole, worker_flows.dropped_packets());
         flows.push(worker_flows.into_sorted());
     }
     for (sensor, residue) in std::mem::take(&mut whole.residues) {
@@ -161,6 +167,7 @@ fn finish(
         notes: whole.notes,
         losses: whole.losses,
         listing,
+        paths: TypedPaths::default(),
     }
 }
 
@@ -301,6 +308,31 @@ pub(super) fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
         && (!rules.only_answered || cdr.connected.is_some())
         && (!rules.only_with_rtp || cdr.has_media)
         && !rules.ignores_response(cdr.last_response)
+}
+
+/// Media packets beyond the cap on flows were not attributed: ends of calls without a BYE may be too
+/// early, anywhere.
+fn dropped_media(whole: &mut Gathering, packets: u64) {
+    if packets == 0 {
+        return;
+    }
+    let detail =
+        format!("{packets} media packets beyond {MEDIA_FLOWS_MAX} flows were not attributed");
+    whole.ledger.add("media.packets_dropped", packets);
+    whole.notes.add(Note {
+        capture: CaptureId::default(),
+        offset: None,
+        record: None,
+        kind: NoteKind::Limit,
+        detail: detail.clone(),
+    });
+    whole.losses.push(Loss {
+        when: whole.spans.values().copied().reduce(TimeSpan::joined).map(|s| (s.first, s.last)),
+        kind: LossKind::Limit,
+        file: FileId::default(),
+        bytes: 0,
+        detail,
+    });
 }
 
 fn limit_note(leg: &Leg) -> Note {
