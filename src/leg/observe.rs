@@ -6,7 +6,6 @@ use super::lattice::Leg;
 use crate::base::limits::FACT_TEXT_BYTES_MAX;
 use crate::packet::Datagram;
 use crate::sip::{HeaderName, Message, Method, StartLine, sdp_body, vendor_number};
-use memchr::memmem;
 
 /// Content type of computer-telephony events (ECMA-323).
 const CSTA: &[u8] = b"application/csta+xml";
@@ -102,7 +101,10 @@ fn invite_parties(message: &Message<'_>) -> InviteParties {
         asserted_user: header(HeaderName::PAssertedIdentity),
         preferred_user: header(HeaderName::PPreferredIdentity),
         remote_party_user: header(HeaderName::RemotePartyId),
-        is_csta: memmem::find(&message.content_type().to_ascii_lowercase(), CSTA).is_some(),
+        is_csta: message
+            .content_type()
+            .windows(CSTA.len())
+            .any(|part| part.eq_ignore_ascii_case(CSTA)),
     }
 }
 

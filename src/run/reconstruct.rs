@@ -98,18 +98,21 @@ fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstructi
     let mut whole = Gathering::new(&hasher);
     let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     let mut flows = Vec::new();
+    let mut dropped_packets = 0;
     for gathering in gatherings {
         let (legs, worker_flows) = whole.absorb(gathering);
         for (partition, legs) in partitions.iter_mut().zip(legs.into_partitions()) {
             partition.push(legs);
         }
-        dropped_media(&mut whole, worker_flows.dropped_packets());
+        dropped_packets += worker_flows.dropped_packets();
         flows.push(worker_flows.into_sorted());
     }
     for (sensor, residue) in std::mem::take(&mut whole.residues) {
         read_streams(&mut whole, &options.capture, sensor, residue);
     }
     let (streamed, stream_flows) = whole.take_legs(&hasher);
+    // Only now every span is known, and so how far the loss reaches.
+    dropped_media(&mut whole, dropped_packets + stream_flows.dropped_packets());
     for (partition, legs) in partitions.iter_mut().zip(streamed.into_partitions()) {
         partition.push(legs);
     }
