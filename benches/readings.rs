@@ -9,7 +9,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use respool::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
 use respool::channel::evident::SameHop;
-use respool::channel::{Calendar, Groups, Reading, Units};
+use respool::channel::{Calendar, Groups, Joining, Reading, Units};
 use respool::leg::{Bye, Cdr, VendorCut};
 use respool::license::{Coverage, Evidence, Question, Scenario, judge};
 use std::time::{Duration, Instant};
@@ -149,6 +149,7 @@ fn main() {
             calendar: &calendar,
             coverage: &coverage,
             distinct: &distinct,
+            joining: Joining::Alone,
         };
         let verdict = judge(scenario.clone(), evidence, &question);
         (start.elapsed(), verdict.agreement.readings)

@@ -75,7 +75,7 @@ pub(super) fn clusters(table: &UnitTable) -> Vec<Vec<u32>> {
 }
 
 /// Unit numbers sorted by key, inside a key by start: a counting sort.
-fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
+pub(super) fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
     let mut places = vec![0u32; table.key_count + 1];
     for head in table.heads.iter().filter(|head| wanted(head)) {
         places[head.key as usize + 1] += 1;
