@@ -1,7 +1,7 @@
 //! `respool show`: one call with all its legs: who was in it, what happened, and its ladder.
 
+use super::calls::CallsArguments;
 use super::error::CliError;
-use super::input::InputArguments;
 use super::output;
 use crate::base::RecordRef;
 use crate::report::audit_json::call_json;
@@ -19,7 +19,7 @@ pub(super) struct ShowArguments {
     #[arg(value_name = "CALL-ID")]
     call_id: String,
     #[command(flatten)]
-    input: InputArguments,
+    read: CallsArguments,
     /// ASCII alone
     #[arg(long)]
     ascii: bool,
@@ -33,7 +33,7 @@ pub(super) struct ShowArguments {
 
 /// Flags in, the call printed.
 pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
-    let calls = arguments.input.calls(&arguments.input.config()?)?;
+    let calls = arguments.read.calls(&arguments.read.config()?)?;
     let place_of = |record: RecordRef| calls.place(record);
     let view = calls.view(&place_of);
     let mut numbers: Vec<usize> = Vec::new();
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
         }
     }
     let shown: Vec<_> = numbers.into_iter().map(|number| &calls.merged.calls[number]).collect();
-    if arguments.input.json {
+    if arguments.read.input.json {
         let json: Vec<_> = shown.into_iter().map(|call| call_json(view, call)).collect();
         return output::print(&format!("{:#}\n", serde_json::Value::from(json)));
     }
