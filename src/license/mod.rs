@@ -18,7 +18,8 @@ pub(crate) mod verdict_tests;
 
 pub use coverage::{Coverage, DayCoverage, FileScope};
 pub use installed::{
-    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm,
+    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm, UnitsBound,
+    UnitsInUse,
 };
 pub use judge::{BoundedDays, DayBounds, Evidence, judge, judge_reading};
 pub use lock::{DayLock, LockState, judge_days, lifts};

@@ -76,6 +76,9 @@ pub struct LicenseJson {
     pub limit_units: Option<u64>,
     /// Units in use; null when not known.
     pub units_in_use: Option<u64>,
+    /// What `units_in_use` is: `exact`, `at-most` (what was counted holds more than the unit),
+    /// `at-least` (something is missing), `about` (both); null when not known.
+    pub units_in_use_bound: Option<&'static str>,
     /// Whether captures showed the units in use; else the license file said so.
     pub shown_by_captures: bool,
     /// Causes of a lock in force.
@@ -397,8 +400,9 @@ fn running(report: &CheckReport) -> Option<RunningJson> {
 fn license(license: &LicenseReport) -> LicenseJson {
     LicenseJson {
         limit_units: license.limit_units,
-        units_in_use: license.units_in_use.map(|(units, _)| units),
-        shown_by_captures: license.units_in_use.is_some_and(|(_, shown)| shown),
+        units_in_use: license.units_in_use.map(|used| used.units),
+        units_in_use_bound: license.units_in_use.map(|used| used.bound.name()),
+        shown_by_captures: license.units_in_use.is_some_and(|used| used.shown_by_captures),
         causes: license
             .causes
             .iter()

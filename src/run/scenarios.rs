@@ -84,9 +84,10 @@ fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'
 /// The one that is configured already is no remedy.
 fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
     let configured = config.capture.merge_header.as_deref().unwrap_or_default();
+    let secret = config.capture.merge_secret.as_deref();
     let mut headers: Vec<String> =
         config.scenario.header().map(str::to_owned).into_iter().collect();
-    for candidate in merge_headers(&found.legs).into_iter().take(MERGE_HEADERS_MAX) {
+    for candidate in merge_headers(&found.legs, secret).into_iter().take(MERGE_HEADERS_MAX) {
         let is_known = |known: &str| known.eq_ignore_ascii_case(&candidate.name);
         if !is_known(configured) && !headers.iter().any(|header| is_known(header)) {
             headers.push(candidate.name);
@@ -98,8 +99,12 @@ fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
 fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Vec<Cdr> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
         found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
-    let rules =
-        MergeRules { timing: &config.timing, numbers: &config.numbers, horizons: &horizons };
+    let rules = MergeRules {
+        timing: &config.timing,
+        numbers: &config.numbers,
+        secret: config.capture.merge_secret.as_deref(),
+        horizons: &horizons,
+    };
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
     merge_by_header(&found.legs, &found.cdrs, header, rules, keep).cdrs
 }
