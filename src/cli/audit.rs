@@ -47,9 +47,10 @@ pub(super) struct AuditArguments {
 
 /// Flags in, the audit printed.
 pub(super) fn run(arguments: &AuditArguments) -> Result<(), CliError> {
-    let config = arguments.read.config()?;
-    let filter = arguments.filter(&config.time_zone)?;
-    let calls = arguments.read.calls(&config)?;
+    // What is mistyped must not cost the reading of a spool.
+    let day = day("--day", arguments.day.as_ref())?;
+    let calls = arguments.read.calls()?;
+    let filter = arguments.filter(day, &calls.time_zone);
     let audit = calls.audit(&filter);
     let peak = calls.peak_cost(&audit);
     let place_of = |record: RecordRef| calls.place(record);
@@ -61,17 +62,16 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<(), CliError> {
 }
 
 impl AuditArguments {
-    fn filter(&self, zone: &TimeZone) -> Result<AuditFilter, CliError> {
-        let day = day("--day", self.day.as_ref())?;
+    fn filter(&self, day: Option<Date>, zone: &TimeZone) -> AuditFilter {
         let span = day.and_then(|day| span(day, self.hour, zone));
-        Ok(AuditFilter {
+        AuditFilter {
             from: span.map(|(from, _)| from),
             until: span.map(|(_, until)| until),
             number: self.number.as_ref().map(|number| number.as_bytes().to_vec()),
             address: self.address,
             rule: self.rule,
             class: self.class,
-        })
+        }
     }
 }
 

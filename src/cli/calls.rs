@@ -4,26 +4,50 @@ use super::error::CliError;
 use super::input::{Input, InputArguments};
 use super::output;
 use crate::run::{self, CallRun, CallsConfig};
+use crate::store::is_sqlite;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to read and how.
 #[derive(Args, Debug)]
 pub(super) struct CallsArguments {
-    /// Spools, parts of spools, directories or captures; `-` is standard input
-    #[arg(required = true, value_name = "SPOOL")]
-    spools: Vec<PathBuf>,
+    /// Spools, parts of spools, directories or captures (`-` is standard input), or one database that
+    /// `check --db` wrote
+    #[arg(required = true, value_name = "SPOOL|DB")]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) input: InputArguments,
 }
 
 impl CallsArguments {
-    /// The validated configuration. What the configuration file asks for in vain goes to standard error.
-    pub(super) fn config(&self) -> Result<CallsConfig, CliError> {
-        let Input { from, to, zones, conf, sensors, rules } = self.input.read(&self.spools)?;
+    /// Reads and groups. What makes the calls less than the whole truth goes to standard error, and so
+    /// does what a configuration file asks for in vain.
+    pub(super) fn calls(&self) -> Result<CallRun, CliError> {
+        let calls = match self.database()? {
+            Some(path) => run::stored_calls(&self.input.stored(path)?)?,
+            None => run::calls(&self.config()?)?,
+        };
+        self.warn(&calls.warnings());
+        Ok(calls)
+    }
+
+    /// The database among the paths, which must be alone.
+    fn database(&self) -> Result<Option<&Path>, CliError> {
+        let is_database =
+            |path: &&PathBuf| path.is_file() && is_sqlite(path).is_ok_and(|is_sqlite| is_sqlite);
+        match self.paths.iter().find(is_database) {
+            Some(path) if self.paths.len() > 1 => {
+                Err(CliError::DatabaseAmongSpools { path: path.clone() })
+            }
+            found => Ok(found.map(PathBuf::as_path)),
+        }
+    }
+
+    fn config(&self) -> Result<CallsConfig, CliError> {
+        let Input { from, to, zones, conf, sensors, rules } = self.input.read(&self.paths)?;
         self.warn(&conf.warnings);
         Ok(CallsConfig {
-            spools: self.spools.clone(),
+            spools: self.paths.clone(),
             from,
             to,
             time_zone: zones.gui,
@@ -36,13 +60,6 @@ impl CallsArguments {
             numbers: conf.numbers,
             capture: conf.capture,
         })
-    }
-
-    /// Reads and groups. What makes the calls less than the whole truth goes to standard error.
-    pub(super) fn calls(&self, config: &CallsConfig) -> Result<CallRun, CliError> {
-        let calls = run::calls(config)?;
-        self.warn(&calls.warnings());
-        Ok(calls)
     }
 
     fn warn(&self, warnings: &[String]) {

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let [first, second] = arguments.legs.as_slice() else {
         return Err(CliError::NotTwoLegs { found: arguments.legs.len() });
     };
-    let calls = arguments.read.calls(&arguments.read.config()?)?;
+    let calls = arguments.read.calls()?;
     let (left, right) = pair(&calls, first, second)?;
     let outcomes = calls.explain(left, right);
     let place_of = |record: RecordRef| calls.place(record);
@@ -51,10 +51,9 @@ fn pair(calls: &CallRun, first: &str, second: &str) -> Result<(u32, u32), CliErr
         ([left], [right]) if left == right => Err(CliError::SameLeg { typed: first.to_owned() }),
         _ => {
             let (typed, legs) = if left.len() > 1 { (first, left) } else { (second, right) };
-            let listing = &calls.found.listing;
             let sensors = legs
                 .iter()
-                .map(|leg| listing.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
+                .map(|leg| calls.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
                 .collect::<Vec<_>>();
             Err(CliError::LegOfSensors { typed: typed.to_owned(), sensors: sensors.join(", ") })
         }

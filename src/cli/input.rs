@@ -3,6 +3,7 @@
 use super::error::CliError;
 use super::zone::parse_zone;
 use crate::call::RuleTable;
+use crate::run::StoredConfig;
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::Args;
@@ -82,14 +83,34 @@ impl InputArguments {
         }
         spools.iter().try_for_each(|path| check_spool(path))?;
         let sensors = sensors(&self.sensors, spools)?;
-        let rules = rules(self.rules.as_deref())?;
+        let rules = self.rules.as_deref().map(rules).transpose()?.unwrap_or_default();
         Ok(Input { from, to, zones, conf, sensors, rules })
+    }
+
+    /// The same for a database. What says how to read captures is refused: they are read already.
+    pub(super) fn stored(&self, path: &Path) -> Result<StoredConfig, CliError> {
+        let typed = [
+            ("--from", self.from.is_some()),
+            ("--to", self.to.is_some()),
+            ("--spool-zone", self.spool_zone.is_some()),
+            ("--conf", self.conf.is_some()),
+            ("--sensor", !self.sensors.is_empty()),
+            ("--sip-ports", self.sip_ports.is_some()),
+        ];
+        if let Some((flag, _)) = typed.into_iter().find(|(_, is_typed)| *is_typed) {
+            return Err(CliError::NotForADatabase { flag, path: path.to_owned() });
+        }
+        let zone = |name: &String| parse_zone("--time-zone", name);
+        Ok(StoredConfig {
+            path: path.to_owned(),
+            rules: self.rules.as_deref().map(rules).transpose()?,
+            time_zone: self.time_zone.as_ref().map(zone).transpose()?,
+        })
     }
 }
 
-/// The rules of a file; the documented ones without.
-fn rules(path: Option<&Path>) -> Result<RuleTable, CliError> {
-    let Some(path) = path else { return Ok(RuleTable::default()) };
+/// The rules of a file.
+fn rules(path: &Path) -> Result<RuleTable, CliError> {
     let unread = |source| CliError::NoSuchFile { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(unread)?;
     RuleTable::from_toml(&text)

@@ -9,6 +9,9 @@ use crate::report::call::call_text;
 use crate::report::ladder::{LadderStyle, ladder};
 use clap::Args;
 
+/// In place of the ladder.
+const NO_LADDER: &str =
+    "  not drawn: a database holds no messages; give the spool in its place to see them\n";
 /// Messages of the ladder.
 const ROWS_DEFAULT: usize = 500;
 
@@ -33,7 +36,7 @@ pub(super) struct ShowArguments {
 
 /// Flags in, the call printed.
 pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
-    let calls = arguments.read.calls(&arguments.read.config()?)?;
+    let calls = arguments.read.calls()?;
     let place_of = |record: RecordRef| calls.place(record);
     let view = calls.view(&place_of);
     let mut numbers: Vec<usize> = Vec::new();
@@ -57,7 +60,8 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
     for call in shown {
         let text = call_text(view, call);
         let text = if arguments.ascii { escape_non_ascii(&text) } else { text };
-        let drawn = ladder(&calls.legs_of(call), style);
+        let drawn = calls.legs_of(call).map(|legs| ladder(&legs, style));
+        let drawn = drawn.as_deref().unwrap_or(NO_LADDER);
         output::print(&format!("{text}\nLadder\n{drawn}"))?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches};
+use crate::call::{Branch, Evidence, branches, outline_all};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, ScenarioVerdict};
@@ -15,8 +15,10 @@ use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
     LegRow, RunRow, VerdictRow,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// What is saved.
 pub(super) struct Saved<'s> {
@@ -30,7 +32,7 @@ pub(super) struct Saved<'s> {
 pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
     write_run(&database, saved)?;
     write_captures(&database, saved.found)?;
-    write_legs(&database, saved.found)?;
+    write_legs(&database, saved)?;
     write_cdrs(&database, saved)?;
     write_branches(&database, &saved.found.legs)?;
     for unit in saved.units {
@@ -54,15 +56,21 @@ fn write_run(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
         time_zone: &saved.config.time_zone_name,
         limit_channels: Some(saved.config.limit_channels),
         as_of: Some(&as_of),
+        rules: &saved.config.rules.to_toml(),
     })?;
     Ok(())
 }
 
 fn write_captures(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+    let shown = |file: &FileId| {
+        found.listing.path(*file).map(|path| found.paths.shown(path)).unwrap_or_default()
+    };
+    let shown: Vec<PathBuf> = found.files.keys().map(shown).collect();
     let rows: Vec<CaptureRow<'_>> = found
         .files
         .iter()
-        .filter_map(|(file, summary)| {
+        .zip(&shown)
+        .filter_map(|((file, summary), shown)| {
             let listed = found.listing.files.get(file.0 as usize)?;
             Some(CaptureRow {
                 id: CaptureId { file: *file, member: 0 },
@@ -73,6 +81,7 @@ fn write_captures(database: &Database, found: &Reconstruction) -> Result<(), Err
                 records: summary.records,
                 seen: summary.span.map(|span| (span.first, span.last)),
                 cut: is_cut(found, *file),
+                shown: shown.as_os_str().as_bytes(),
             })
         })
         .collect();
@@ -84,13 +93,18 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
     found.losses.iter().any(|loss| loss.file == file && loss.kind == crate::base::LossKind::CutTail)
 }
 
-fn write_legs(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let found = saved.found;
+    // The scenario that merges has read them already, in the same order.
+    let read = saved.units.iter().map(|unit| &unit.outlines).find(|read| !read.is_empty());
+    let outlines =
+        read.map_or_else(|| Cow::Owned(outline_all(&found.legs)), |read| Cow::Borrowed(&read[..]));
     let rows: Vec<LegRow<'_>> = (0u32..)
-        .zip(&found.legs)
-        .map(|(id, leg)| LegRow {
+        .zip(found.legs.iter().zip(&*outlines))
+        .map(|(id, (leg, outline))| LegRow {
             id,
             sensor: found.listing.sensor_name(leg.sensor()),
-            call_id: leg.call_id(),
+            outline,
             seen: leg.first_seen().zip(leg.last_seen()),
             messages: leg.messages().count() as u64,
             has_media: leg.media().last().is_some(),
