@@ -16,6 +16,7 @@ pub mod number;
 pub(crate) mod oracle;
 pub mod peak;
 pub mod reading;
+mod sweep;
 pub mod unit;
 
 pub use bounds::{Bounded, Doubt, Joining};

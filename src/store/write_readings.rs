@@ -2,8 +2,7 @@
 
 use super::database::{Database, StoreError};
 use super::rows::ReadingVerdictRow;
-use super::text::integer;
-use super::write::sorted_by_key;
+use super::write::{integer, sorted_by_key};
 use rusqlite::params;
 
 impl Database {
