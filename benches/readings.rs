@@ -146,8 +146,12 @@ fn time(way: &str, cdrs: &[Cdr], calendar: &Calendar, scenario: &(Scenario, Grou
         assert!(history.peak_channels > 0);
         return elapsed;
     }
-    let question =
-        Question { limit_channels: LIMIT_CHANNELS, reading: documented, readings, accept_loss: false };
+    let question = Question {
+        limit_channels: LIMIT_CHANNELS,
+        reading: documented,
+        readings,
+        accept_loss: false,
+    };
     let distinct = SameHop(cdrs);
     let joining = Joining::Alone;
     let evidence =

@@ -9,8 +9,8 @@
 
 use super::calendar::Calendar;
 use super::dedup::{DEDUP_WINDOW_NS, units_by_key};
-use super::unit::{Groups, NO_KEY, REQUEST_TERMINATED, UnitHead, UnitTable, Units, last_response};
 use super::reading::Cut;
+use super::unit::{Groups, NO_KEY, REQUEST_TERMINATED, UnitHead, UnitTable, Units, last_response};
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
 use crate::leg::{Bye, Cdr};
@@ -263,9 +263,8 @@ fn doubtful_clusters(table: &UnitTable, doubts: &Doubts<'_>, sure: &[SureUnit]) 
         })
         .filter(|units| {
             let (Some(first), Some(last)) = (units.first(), units.last()) else { return false };
-            let near_loss = || {
-                first_overlap(&doubts.neighbours, (start(*first), start(*last))).is_some()
-            };
+            let near_loss =
+                || first_overlap(&doubts.neighbours, (start(*first), start(*last))).is_some();
             units.len() > 1
                 && (units.iter().any(|unit| !sure[*unit as usize].is_whole()) || near_loss())
         })

@@ -222,7 +222,8 @@ struct Spans {
 
 impl Spans {
     fn new(table: &UnitTable, parts: &Parts, cut: Cut, span: Span) -> Self {
-        let mut made = Self { rises: Moments::default(), falls: Moments::default(), odd: Vec::new() };
+        let mut made =
+            Self { rises: Moments::default(), falls: Moments::default(), odd: Vec::new() };
         for part in &parts.parts {
             match stretch(table, parts, part, cut, span) {
                 Stretch::One(start, end) => {
@@ -239,7 +240,12 @@ impl Spans {
     }
 
     /// The changes of single lanes as `edges` shapes them.
-    fn changes(&self, table: &UnitTable, parts: &Parts, shape: Shape) -> (Vec<Change>, Vec<Change>) {
+    fn changes(
+        &self,
+        table: &UnitTable,
+        parts: &Parts,
+        shape: Shape,
+    ) -> (Vec<Change>, Vec<Change>) {
         let (mut rises, mut falls) = (Vec::new(), Vec::new());
         let mut intervals = Vec::new();
         for part in &self.odd {
@@ -372,10 +378,8 @@ pub(super) fn evaluate_counting(
                 let (starts, ends) = (&spans.rises.common, &spans.falls.common);
                 work.sweeps += 1;
                 work.changes += starts.len() + ends.len() + rises.len() + falls.len();
-                let lanes = sweep(
-                    Streams { edges, starts, ends, rises: &rises, falls: &falls },
-                    calendar,
-                );
+                let lanes =
+                    sweep(Streams { edges, starts, ends, rises: &rises, falls: &falls }, calendar);
                 for (place, reading) in of_span(edges) {
                     let lane = lane_of(reading.dedup, reading.terminated, reading.branches);
                     results[place] = day_counts(&lanes[lane], calendar);
@@ -424,9 +428,11 @@ mod tests {
         // Ends and starts of the lanes together count once: 2 of the leg alone, 4 of the pair.
         assert_eq!(work.changes, 8 * 500 * (2 + 4));
         // One reading of each interval set costs as many sweeps as all readings of it.
-        let one: Vec<CountReading> = all.iter().copied().filter(|reading| {
-            lane_of(reading.dedup, reading.terminated, reading.branches) == 0
-        }).collect();
+        let one: Vec<CountReading> = all
+            .iter()
+            .copied()
+            .filter(|reading| lane_of(reading.dedup, reading.terminated, reading.branches) == 0)
+            .collect();
         let (_, of_one) = evaluate_counting(&units, &calendar, &one);
         assert_eq!(of_one, work);
         let (_, documented) = evaluate_counting(&units, &calendar, &[Reading::documented().count]);
@@ -441,9 +447,13 @@ mod tests {
     /// A pair has its own way, any larger cluster the general one: both make the same of a pair.
     #[test]
     fn a_pair_is_made_as_any_cluster_is() {
-        for (sensors, responses) in
-            [([0, 0], [200, 200]), ([0, 1], [200, 200]), ([0, 1], [487, 200]), ([0, 0], [200, 487]), ([1, 0], [487, 487])]
-        {
+        for (sensors, responses) in [
+            ([0, 0], [200, 200]),
+            ([0, 1], [200, 200]),
+            ([0, 1], [487, 200]),
+            ([0, 0], [200, 487]),
+            ([1, 0], [487, 487]),
+        ] {
             let mut cdrs = [cdr("a", ("1", "2"), 0, S), cdr("b", ("1", "2"), S / 2, 2 * S)];
             for (place, cdr) in cdrs.iter_mut().enumerate() {
                 cdr.sensor.0 = sensors[place];

@@ -9,9 +9,8 @@ use crate::sip::Method;
 /// without a To tag (RFC 3261 section 12.2.1.1).
 #[must_use]
 pub fn is_midway(leg: &Leg) -> bool {
-    let begins = |key: &FactKey| {
-        key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
-    };
+    let begins =
+        |key: &FactKey| key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty();
     let mut keys = leg.messages().map(|(key, _)| key);
     let mut shows_answer = false;
     let has_beginning = keys.any(|key| {

@@ -119,8 +119,7 @@ fn an_answered_call_counts_up_to_the_loss_when_it_was_answered_before() {
         }
         lose(&mut spool, 3, lost, lost + S);
         let found = verdict(&spool, Joining::Alone, &question(3, ""));
-        let expect =
-            fewest.map(|(numerator, denominator)| Channels { numerator, denominator });
+        let expect = fewest.map(|(numerator, denominator)| Channels { numerator, denominator });
         assert_eq!(found.days[3].fewest, expect, "{connected} {lost}");
         assert_eq!(found.days[2].fewest, None);
         let certain = if fewest.is_some() { Outcome::CannotTell } else { Outcome::Stays };

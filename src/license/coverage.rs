@@ -114,7 +114,8 @@ impl Coverage {
             }
         };
         let covered = self.covered_hours(calendar);
-        let empty = calendar.days().iter().filter(|day| !covered[day.hours.clone()].contains(&true));
+        let empty =
+            calendar.days().iter().filter(|day| !covered[day.hours.clone()].contains(&true));
         let of_day = |day: &Day| Doubt { packets: (day.started, day.ended), starts: None };
         self.losses.iter().filter_map(of_loss).chain(empty.map(of_day)).collect()
     }

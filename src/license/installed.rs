@@ -266,7 +266,8 @@ impl License {
         measured: Measured,
     ) -> Result<LicenseReport, PolicyError> {
         let (limit_units, mut notices) = self.limit_units(policy)?;
-        let in_use = |units, bound, shown_by_captures| UnitsInUse { units, bound, shown_by_captures };
+        let in_use =
+            |units, bound, shown_by_captures| UnitsInUse { units, bound, shown_by_captures };
         let units_in_use = measured
             .peak_units
             .map(|units| in_use(units, measured.bound, true))

@@ -17,7 +17,8 @@ use crate::channel::bounds::{fewest, most};
 use crate::channel::evident::Distinct;
 use crate::channel::reading::{Unlock, Window};
 use crate::channel::{
-    Axis, Bounded, Calendar, Channels, CountReading, DayCount, History, Joining, Reading, Units, count,
+    Axis, Bounded, Calendar, Channels, CountReading, DayCount, History, Joining, Reading, Units,
+    count,
 };
 
 /// Everything that the judgement of one scenario needs.
@@ -227,11 +228,8 @@ pub fn judge_reading(bounds: &DayBounds<'_>, question: &Question, reading: Readi
     let (low, high) = bounds.over(question, reading);
     let is_certain = lifts(&low, reading.unlock) == lifts(&high, reading.unlock);
     let lifted = lifts(&read, reading.unlock);
-    let outcome = if is_certain || question.accept_loss {
-        outcome_of(lifted)
-    } else {
-        Outcome::CannotTell
-    };
+    let outcome =
+        if is_certain || question.accept_loss { outcome_of(lifted) } else { Outcome::CannotTell };
     let missing_days = if is_certain {
         Vec::new()
     } else {
@@ -339,8 +337,7 @@ fn coverage_caveats(
         *first = true;
     }
     let strict = Question { accept_loss: false, ..question.clone() };
-    let first_open =
-        DayBounds { open: &open, ..figures.bounds(&history.days, question.reading) };
+    let first_open = DayBounds { open: &open, ..figures.bounds(&history.days, question.reading) };
     let with_first_open = judge_reading(&first_open, &strict, question.reading);
     if judged.outcome == Outcome::Lifts
         && with_first_open.outcome == Outcome::CannotTell

@@ -9,7 +9,9 @@ use super::format::{channels, distance, local_s, utc_ms};
 use super::sentences::caveat as caveat_sentence;
 use crate::base::CaptureTime;
 use crate::channel::{Axis, Calendar, Channels, Reading};
-use crate::license::{Caveat, DayRow, Deciding, Judged, LicenseReport, Margin, Outcome, ScenarioVerdict};
+use crate::license::{
+    Caveat, DayRow, Deciding, Judged, LicenseReport, Margin, Outcome, ScenarioVerdict,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
