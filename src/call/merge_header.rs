@@ -52,8 +52,8 @@ pub fn merge_headers(legs: &[Leg]) -> Vec<MergeHeader> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for leg in legs {
         let mut of_leg: BTreeSet<String> = BTreeSet::new();
-        for (identifier, _) in leg.identifiers() {
-            if let Some((name, value)) = candidate(identifier)
+        for (identifier, _) in leg.identifiers().iter() {
+            if let Some((name, value)) = candidate(&identifier)
                 && names_another(legs, leg, value)
             {
                 of_leg.insert(name);
@@ -70,11 +70,11 @@ pub fn merge_headers(legs: &[Leg]) -> Vec<MergeHeader> {
 }
 
 /// Name and value of an identifier that may carry a Call-ID.
-fn candidate(identifier: &Identifier) -> Option<(String, &[u8])> {
+fn candidate<'l>(identifier: &Identifier<'l>) -> Option<(String, &'l [u8])> {
     match identifier.kind {
-        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), &identifier.value)),
+        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), identifier.value)),
         IdentifierKind::Header => {
-            let (name, value) = header_parts(&identifier.value)?;
+            let (name, value) = header_parts(identifier.value)?;
             Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value))
         }
         _ => None,
@@ -139,8 +139,9 @@ pub fn merge_by_header(
 fn names_of<'l>(leg: &'l Leg, header: &str) -> Vec<(CaptureTime, &'l [u8])> {
     let mut names: Vec<(CaptureTime, &[u8])> = leg
         .identifiers()
+        .iter()
         .filter_map(|(identifier, sighting)| {
-            let (name, value) = candidate(identifier)?;
+            let (name, value) = candidate(&identifier)?;
             let is_read = !value.is_empty() && value.len() <= CALL_ID_BYTES_MAX;
             (is_read && name.eq_ignore_ascii_case(header)).then_some((sighting.first, value))
         })

@@ -84,6 +84,9 @@ pub(super) struct CheckArguments {
     /// Only these ports carry SIP, as 5060,5070-5080 [default: the configuration's, else any]
     #[arg(long, value_name = "LIST")]
     sip_ports: Option<String>,
+    /// Tell on standard error what each stage took
+    #[arg(long)]
+    profile: bool,
     /// No progress and no warnings on standard error
     #[arg(long)]
     quiet: bool,
@@ -107,7 +110,10 @@ pub(super) fn run(arguments: &CheckArguments, as_typed: Vec<String>) -> Result<u
     if !arguments.quiet {
         warnings.iter().for_each(|warning| output::warn(warning));
     }
-    let report = run::check(&config)?;
+    let (report, profile) = run::profiled(&config)?;
+    if arguments.profile {
+        output::tell(&profile.to_string());
+    }
     if report.input.captures == 0 {
         let paths: Vec<_> = config.spools.iter().map(|path| path.display().to_string()).collect();
         let files = report.input.files.len();

@@ -5,6 +5,7 @@ use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::map::{Change, Content, OpenFile, OpenRules};
 use super::paths::TypedPaths;
+use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::streams::read_streams;
@@ -70,6 +71,8 @@ pub struct Reconstruction {
     pub notes: Notes,
     /// What was there and could not be read.
     pub losses: Vec<Loss>,
+    /// What each stage took.
+    pub profile: Profile,
 }
 
 /// Reads the captures under `roots` and makes their CDRs.
@@ -82,19 +85,29 @@ pub fn reconstruct(
     roots: &[PathBuf],
     options: &ReconstructOptions,
 ) -> Result<Reconstruction, Error> {
+    let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
+    profile.ended("walk", ("files", listing.files.len() as u64), 0);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
         .map_err(Error::Threads)?;
-    let mut found = pool.install(|| read_all(listing, options));
+    let mut found = pool.install(|| read_all(listing, options, profile));
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
 
-fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstruction {
+fn read_all(
+    listing: SpoolListing,
+    options: &ReconstructOptions,
+    mut profile: Profile,
+) -> Reconstruction {
     let hasher = Hasher::default();
     let gatherings = gather(&listing, options, &hasher);
+    let records =
+        |gathering: &Gathering| -> u64 { gathering.files.values().map(|file| file.records).sum() };
+    let records = gatherings.iter().map(records).sum();
+    profile.ended("read", ("records", records), listing.bytes());
     let mut whole = Gathering::new(&hasher);
     let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     let mut flows = Vec::new();
@@ -119,7 +132,8 @@ fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstructi
     flows.push(stream_flows.into_sorted());
     let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
     let (legs, legs_without_invite) = with_invite(joined);
-    finish(listing, options, whole, legs, legs_without_invite, flows)
+    profile.ended("join legs", ("legs", legs.len() as u64), 0);
+    finish(listing, options, whole, legs, legs_without_invite, flows, profile)
 }
 
 fn finish(
@@ -129,12 +143,17 @@ fn finish(
     mut legs: Vec<Leg>,
     legs_without_invite: u64,
     flows: Vec<BTreeMap<crate::leg::media_flow::FlowKey, crate::leg::MediaActivity>>,
+    mut profile: Profile,
 ) -> Reconstruction {
-    let unclaimed = attribute(&mut legs, &join_flows(flows));
+    let flows = join_flows(flows);
+    let unclaimed = attribute(&mut legs, &flows);
+    profile.ended("attribute media", ("flows", flows.len() as u64), 0);
+    drop(flows);
     whole.ledger.add("media.flows_without_leg", unclaimed);
     whole.ledger.add("leg.with_invite", legs.len() as u64);
     whole.ledger.add("leg.without_invite", legs_without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
+    profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
     for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
         whole.notes.add(limit_note(leg));
     }
@@ -171,6 +190,7 @@ fn finish(
         losses: whole.losses,
         listing,
         paths: TypedPaths::default(),
+        profile,
     }
 }
 

@@ -92,7 +92,7 @@ fn write_legs(database: &Database, found: &Reconstruction) -> Result<(), Error> 
             sensor: found.listing.sensor_name(leg.sensor()),
             call_id: leg.call_id(),
             seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.messages().count() as u64,
+            messages: leg.message_count() as u64,
             has_media: leg.media().last().is_some(),
             vendor_blind: leg.is_vendor_blind(),
         })
