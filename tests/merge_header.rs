@@ -90,6 +90,10 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
 }
 
 fn merge(legs: &[Leg]) -> HeaderMerge {
+    merge_hidden(legs, None)
+}
+
+fn merge_hidden(legs: &[Leg], secret: Option<&[u8]>) -> HeaderMerge {
     let (timing, numbers) = (TimingRules::default(), NumberRules::default());
     let horizon = CaptureTime::from_parts(HORIZON_S, 0);
     let cdrs: Vec<Cdr> = (0u32..)
@@ -97,7 +101,7 @@ fn merge(legs: &[Leg]) -> HeaderMerge {
         .flat_map(|(index, leg)| finalise(leg, index, &timing, &numbers, horizon))
         .collect();
     let horizons = BTreeMap::from([(SensorId(0), horizon), (SensorId(1), horizon)]);
-    let rules = MergeRules { timing: &timing, numbers: &numbers, horizons: &horizons };
+    let rules = MergeRules { timing: &timing, numbers: &numbers, secret, horizons: &horizons };
     // Header names have no case.
     merge_by_header(legs, &cdrs, "X-Parent", rules, |_| true)
 }
@@ -139,14 +143,27 @@ fn a_child_goes_into_the_open_call_of_its_parent() {
     check(&ladder, &["a 0.000 10.150"]);
     let merged = merge(&legs(&ladder));
     assert_eq!((merged.named, merged.merged), (1, vec![(1, 0)]));
-    assert_eq!(merge_headers(&legs(&ladder))[0].name, "x-parent");
+    assert_eq!(merge_headers(&legs(&ladder), None)[0].name, "x-parent");
+}
+
+/// `callidmerge_secret` (sniff.cpp:8052-8065): the value is the parent's Call-ID, XORed and in base64.
+#[test]
+fn a_hidden_call_id_is_revealed_with_the_secret() {
+    // "a" ^ "s" = 0x12; base64 of one byte 0x12 is "Eg==".
+    let ladder = call("a", "0.0", "10.0", "") + &call("b", "0.1", "10.1", "names=Eg==");
+    let legs = legs(&ladder);
+    assert_eq!(merge(&legs).merged, []);
+    assert_eq!(merge_headers(&legs, None), []);
+    assert_eq!(merge_hidden(&legs, Some(b"s")).merged, [(1, 0)]);
+    assert_eq!(merge_headers(&legs, Some(b"s"))[0].name, "x-parent");
+    assert_eq!(merge_hidden(&legs, Some(b"t")).merged, []);
 }
 
 #[test]
 fn without_the_header_nothing_changes() {
     let ladder = call("a", "0.0", "10.0", "") + &call("b", "0.1", "10.1", "");
     check(&ladder, &["a 0.000 10.050", "b 0.100 10.150"]);
-    assert_eq!(merge_headers(&legs(&ladder)), []);
+    assert_eq!(merge_headers(&legs(&ladder), None), []);
 }
 
 #[test]
@@ -196,7 +213,7 @@ fn only_the_merged_leg_closes_the_call() {
 fn a_leg_of_another_sensor_is_no_parent() {
     let ladder = call("0/a", "0.0", "10.0", "") + &call("1/b", "0.1", "10.1", "names=a");
     check(&ladder, &["a 0.000 10.050", "b 0.100 10.150"]);
-    assert_eq!(merge_headers(&legs(&ladder)), []);
+    assert_eq!(merge_headers(&legs(&ladder), None), []);
 }
 
 #[test]

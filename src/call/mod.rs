@@ -13,6 +13,7 @@ pub mod explain;
 pub mod group;
 pub mod index;
 pub mod merge_header;
+pub mod merge_secret;
 pub mod merged;
 pub mod outline;
 pub mod rule;

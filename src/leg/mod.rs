@@ -13,6 +13,7 @@ pub mod lattice;
 pub mod machine;
 pub mod media;
 pub mod media_flow;
+pub mod midway;
 pub mod numbers;
 mod observe;
 pub mod registration;

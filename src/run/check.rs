@@ -10,19 +10,22 @@ use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::read_recorded;
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
-use crate::base::{CaptureTime, NS_PER_S};
-use crate::channel::{Calendar, Reading, Units};
+use crate::base::limits::CALL_REACH_NS;
+use crate::base::{CaptureTime, FileId, NS_PER_S};
+use crate::channel::{Calendar, Units};
 use crate::leg::Cdr;
+use crate::leg::midway::is_midway;
 use crate::license::{
-    Coverage, Evidence, Judged, LicenseReport, Question, ScenarioVerdict, judge, judge_readings,
+    Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
 };
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
-use crate::spool::WalkOptions;
+use crate::spool::{FileKind, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
@@ -114,11 +117,7 @@ fn judged<T>(
         units.iter().map(|unit| verdict(unit, &linked, &calendar, &coverage, &question)).collect();
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts);
-    let readings = decided_by(config, &units)
-        .filter(|_| config.all_readings)
-        .map(|unit| every_reading(unit, &linked, &calendar, &coverage, &question));
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
-    report.readings = readings.unwrap_or_default();
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
     for note in groupings.filter_map(left_out_note) {
@@ -130,14 +129,6 @@ fn judged<T>(
         profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
     }
     Ok((report, looked, profile))
-}
-
-/// The scenario whose verdict decides.
-fn decided_by<'u, 'f>(
-    config: &CheckConfig,
-    units: &'u [ScenarioUnits<'f>],
-) -> Option<&'u ScenarioUnits<'f>> {
-    units.iter().find(|unit| unit.scenario == config.scenario).or(units.first())
 }
 
 /// The installed license on the day of the verdict, with what the captures show of its unit.
@@ -189,7 +180,7 @@ fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
     (first <= last).then_some((first, last))
 }
 
-/// Hours in which records were captured, and what was lost.
+/// Hours in which records were captured, what was lost, and what had begun before.
 fn coverage(found: &Reconstruction) -> Coverage {
     let first = found.spans.values().map(|span| span.first).min().unwrap_or_default();
     let last = found.spans.values().map(|span| span.last).max().unwrap_or_default();
@@ -201,7 +192,39 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    Coverage { spans, losses: found.losses.clone() }
+    let midway = (0u32..).zip(&found.legs).filter(|(_, leg)| is_midway(leg));
+    let midway: BTreeSet<u32> = midway.map(|(place, _)| place).collect();
+    // Until the INVITE inside the dialog, from which on they are CDRs.
+    let until_seen = midway.iter().filter_map(|leg| {
+        let leg = &found.legs[*leg as usize];
+        let first = found.spans.get(&leg.sensor())?.first;
+        let seen = leg.first_seen()?;
+        (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
+    });
+    let running = found.running.iter().map(|span| (span.first, span.last));
+    Coverage {
+        spans,
+        running: running.chain(until_seen).collect(),
+        losses: found.losses.clone(),
+        scopes: scopes(found),
+        midway,
+    }
+}
+
+/// Whose packets the files hold that lost something, where their place in the spool says so: the sniffer
+/// writes all packets of a call into the file of its first minute, signalling and media apart (facts G).
+fn scopes(found: &Reconstruction) -> BTreeMap<FileId, FileScope> {
+    let scope = |file: FileId| {
+        let file = found.listing.files.get(file.0 as usize)?;
+        match file.kind {
+            FileKind::Sip | FileKind::All => {
+                file.starts.map(|(first, end)| FileScope::CallsBegun(first, end.plus_ns(-1)))
+            }
+            FileKind::Plain => None,
+            _ => Some(FileScope::NoSignalling),
+        }
+    };
+    found.losses.iter().filter_map(|loss| Some((loss.file, scope(loss.file)?))).collect()
 }
 
 fn question(config: &CheckConfig) -> Question {
@@ -224,21 +247,9 @@ fn verdict(
     let units = Units::new(&unit.cdrs, &unit.groups);
     let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
     let coverage = unit.coverage.as_ref().unwrap_or(coverage);
-    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct };
+    let joining = unit.joining;
+    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct, joining };
     judge(unit.scenario.clone(), evidence, question)
-}
-
-fn every_reading(
-    unit: &ScenarioUnits<'_>,
-    linked: &LinkedLegs<'_>,
-    calendar: &Calendar,
-    coverage: &Coverage,
-    question: &Question,
-) -> Vec<(Reading, Judged)> {
-    let units = Units::new(&unit.cdrs, &unit.groups);
-    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
-    let coverage = unit.coverage.as_ref().unwrap_or(coverage);
-    judge_readings(Evidence { units: &units, calendar, coverage, distinct: &distinct }, question)
 }
 
 fn report(
@@ -271,7 +282,7 @@ fn report(
             .find_map(|unit| unit.calls.as_ref())
             .map(|calls| calls.calls.len() as u64),
         license: None,
-        readings: Vec::new(),
+        lists_readings: config.all_readings,
         input: input(found),
     }
 }

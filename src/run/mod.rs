@@ -22,9 +22,9 @@ mod save;
 mod scenarios;
 mod streams;
 
-pub use calls::{CallRun, calls};
+pub use calls::{CallRun, calls, stored_calls};
 pub use check::{HistoryRun, UpAtPeak, check, history, profiled};
-pub use config::{CallsConfig, CheckConfig, InstalledLicense};
+pub use config::{CallsConfig, CheckConfig, InstalledLicense, StoredConfig};
 pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use profile::{Profile, Stage};

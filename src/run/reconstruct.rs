@@ -9,12 +9,13 @@ use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::streams::read_streams;
-use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::join_flows;
+use crate::leg::midway::is_midway;
 use crate::leg::table::{PARTITIONS, join_sorted};
 use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
@@ -53,6 +54,8 @@ pub struct Reconstruction {
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
+    /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
+    pub running: Vec<TimeSpan>,
     /// Who was registered when, over all sensors.
     pub registrations: Registrations,
     /// The files that were walked.
@@ -131,9 +134,11 @@ fn read_all(
     }
     flows.push(stream_flows.into_sorted());
     let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
+    let running = running_at_first_packet(&joined, &whole.spans);
     let (legs, legs_without_invite) = with_invite(joined);
     profile.ended("join legs", ("legs", legs.len() as u64), 0);
-    finish(listing, options, whole, legs, legs_without_invite, flows, profile)
+    let found = finish(listing, options, whole, legs, legs_without_invite, flows, profile);
+    Reconstruction { running, ..found }
 }
 
 fn finish(
@@ -181,6 +186,7 @@ fn finish(
         legs,
         cdrs,
         legs_without_invite,
+        running: Vec::new(),
         registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
@@ -305,6 +311,23 @@ fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
     });
     let without = (total - legs.len()) as u64;
     (legs, without)
+}
+
+/// From the first packet of their sensor to their own last message: calls that are answered, of which
+/// no INVITE was captured, and that were first seen so soon that they can have begun before.
+fn running_at_first_packet(
+    partitions: &[Vec<Leg>],
+    spans: &BTreeMap<SensorId, TimeSpan>,
+) -> Vec<TimeSpan> {
+    let running = |leg: &Leg| {
+        let first = spans.get(&leg.sensor())?.first;
+        let is_early = leg.first_seen()? <= first.plus_ns(CALL_REACH_NS);
+        let last = leg.last_seen()?;
+        (is_early && !leg.has_invite() && is_midway(leg)).then_some(TimeSpan { first, last })
+    };
+    let mut found: Vec<TimeSpan> = partitions.iter().flatten().filter_map(running).collect();
+    found.sort_by_key(|span| (span.first, span.last));
+    found
 }
 
 fn make_cdrs(
