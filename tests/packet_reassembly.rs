@@ -254,14 +254,74 @@ fn a_new_syn_is_a_new_connection() {
 
 #[test]
 fn a_flow_without_sip_is_left_alone() {
-    let page = vec![b'x'; 200_000];
-    let parts: Vec<Part> = (0..200).map(|n| (n * 1000, (n + 1) * 1000, n as i64, 0)).collect();
+    let page = vec![b'x'; 2_000_000];
+    let parts: Vec<Part> = (0..2_000).map(|n| (n * 1000, (n + 1) * 1000, n as i64, 0)).collect();
     let outcome = run(&tcp_records(&page, &parts, 5, None));
     assert_eq!(outcome.streams.len(), 0);
     assert_eq!(outcome.losses.len(), 1, "port 5060: dropped bytes may have been SIP");
     assert!(outcome.ledger.value("packet.explained_tcp_not_sip") > 100);
     let few = run(&tcp_records(&page[..5000], &parts[..5], 5, None));
     assert_eq!((few.losses.len(), few.ledger.value("packet.segments_not_sip")), (0, 5));
+}
+
+/// What a flow carries is told from all of its records: a segment that looks like TLS decides nothing,
+/// wherever it lies, neither before SIP in one segment nor before SIP in segments of a few bytes.
+#[test]
+fn a_segment_like_tls_decides_nothing_about_the_rest() {
+    let check = |name: &str, cuts: &[usize], streams: usize| {
+        let mut stream = b"\x16\x03\x01\x00\x05hello".to_vec();
+        stream.extend(SIP);
+        let places = [&[0][..], cuts, &[stream.len()]].concat();
+        let count = places.len() - 1;
+        // Every way to deal the segments to two captures.
+        for dealt in 0u32..1 << count {
+            let parts: Vec<Part> = places
+                .windows(2)
+                .zip(1i64..)
+                .map(|(at, time)| (at[0], at[1], time, dealt >> (time - 1) & 1))
+                .collect();
+            let outcome = run(&tcp_records(&stream, &parts, 5, None));
+            assert_eq!(outcome.streams.len(), streams, "{name}, dealt as {dealt:b}");
+            let tls = outcome.ledger.value("packet.tls_flows");
+            assert_eq!(tls, u64::from(streams == 0), "{name}, dealt as {dealt:b}");
+            assert_eq!(outcome.losses.len(), 0, "{name}, dealt as {dealt:b}");
+        }
+    };
+    check("SIP in one segment", &[10], 1);
+    check("the word SIP/2.0 over two segments", &[10, 31], 1);
+    check("a byte a segment", &[10, 26, 27, 28, 29, 30, 31, 32, 33], 1);
+    // Nothing but the record.
+    let hello = b"\x16\x03\x01\x00\x05hello";
+    for capture in 0..2 {
+        let outcome = run(&tcp_records(hello, &[(0, 5, 1, 0), (5, 10, 2, capture)], 5, None));
+        assert_eq!((outcome.streams.len(), outcome.ledger.value("packet.tls_flows")), (0, 1));
+    }
+}
+
+/// What was let go before the first sign of SIP is a loss, on any port.
+#[test]
+fn a_late_sign_makes_what_went_before_a_loss() {
+    let mut stream = vec![b'x'; 1_200_000];
+    stream.extend(SIP);
+    let parts: Vec<Part> = stream
+        .chunks(1_000)
+        .zip(0i64..)
+        .map(|(chunk, number)| {
+            let from = usize::try_from(number).unwrap() * 1_000;
+            (from, from + chunk.len(), number, 0)
+        })
+        .collect();
+    let mut records = tcp_records(&stream, &parts, 5, None);
+    // Away from the SIP ports.
+    for (.., packet) in &mut records {
+        packet[20..24].copy_from_slice(&[0x1f, 0x90, 0x1f, 0x91]);
+    }
+    let outcome = run(&records);
+    assert_eq!(outcome.streams.len(), 1);
+    let [loss] = outcome.losses.as_slice() else { panic!("{:?}", outcome.losses) };
+    assert_eq!(loss.kind, LossKind::Limit);
+    assert!(loss.detail.contains("shows SIP later"), "{}", loss.detail);
+    assert_eq!(outcome.ledger.value("packet.tcp_segments_dropped"), 1_200);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::Transport;
 use super::counters::Outcome;
 use super::fast::is_tunnel_port;
+use super::bound::Dropped;
 use super::frame::{Addresses, Frame, be16};
 use super::hep;
 use super::walk::{Walk, is_implausible, short};
@@ -40,7 +41,9 @@ impl Walk<'_> {
                 ..frame.blind()
             };
             if message.over_limit {
-                self.held.hep_over_limit.get_or_insert(frame.record);
+                let dropped = Dropped::of(frame.record, frame.time, 1, 0);
+                self.held.hep_over_limit =
+                    Dropped::joined(self.held.hep_over_limit, Some(dropped));
             }
             let ends = (message.source, message.destination);
             return self.deliver(frame, ends, Transport::Hep, &message.payload);

@@ -117,7 +117,7 @@ pub(super) fn finish_capture(
     }
     gathering.losses.extend(captured.losses);
     gathering.losses.extend(dissected.losses);
-    gathering.residues.entry(file.sensor).or_default().join(dissected.residue);
+    gathering.residues.add(file.sensor, dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {

@@ -107,7 +107,7 @@ fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstructi
         dropped_packets += worker_flows.dropped_packets();
         flows.push(worker_flows.into_sorted());
     }
-    for (sensor, residue) in std::mem::take(&mut whole.residues) {
+    for (sensor, residue) in std::mem::take(&mut whole.residues).into_settled() {
         read_streams(&mut whole, &options.capture, sensor, residue);
     }
     let (streamed, stream_flows) = whole.take_legs(&hasher);
