@@ -369,6 +369,60 @@ fn an_identification_used_again_gives_both_datagrams() {
     assert_eq!(found, [900, 1_000]);
 }
 
+/// What waits for other records inside tunnels is used or explained as outside of them: `run` checks
+/// that every fragment, segment and part is counted once.
+#[test]
+fn what_waits_inside_tunnels_is_conserved() {
+    let vxlan = |inner: &[u8]| {
+        let header = [8, 0, 0, 0, 0, 0, 7, 0];
+        ip4(17, &udp(40_001, 4_789, &cat(&[&header, &ether(0x0800, inner)])))
+    };
+    let gre = |inner: &[u8]| ip4(47, &cat(&[&[0, 0, 8, 0], inner]));
+    let ipip = |inner: &[u8]| ip4(4, inner);
+    let tunnels: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+        [("vxlan", &vxlan), ("gre", &gre), ("ipip", &ipip)];
+    let stream = sip_text(900);
+    let whole = udp(5060, 5062, &stream);
+    let media = udp(4_000, 4_002, &[0x80; 900]);
+    let half = whole.len() / 16 * 8;
+    let mut packets = vec![
+        ip4_part(17, 1, 0, true, &whole[..half]),
+        ip4_part(17, 1, half, false, &whole[half..]),
+        ip4_part(17, 2, 0, true, &media[..half]),
+        ip4_part(17, 2, half, false, &media[half..]),
+        // Half of a datagram, half of a stream, a stream of another kind.
+        ip4_part(17, 3, 0, true, &whole[..half]),
+    ];
+    packets.extend([(0, 0..500), (400, 400..900)].map(|(at, range): (u32, _)| {
+        ip4(6, &tcp((5060, 40_000), 5 + at, 0x10, &stream[range]))
+    }));
+    packets.push(ip4(6, &tcp((80, 40_000), 5, 0x10, b"HTTP/1.1 200 OK\r\n\r\n")));
+    let chunk = cat(&[&[0, 2, 0, 40, 0, 0, 0, 1], &[0; 8], &stream[..24]]);
+    packets.push(ip4(132, &cat(&[&[0x13, 0xc4, 0x13, 0xc6, 9, 9, 9, 9, 0, 0, 0, 0], &chunk])));
+    for (name, tunnel) in tunnels {
+        for copies in 1..=2 {
+            let each = (0i64..).zip(&packets);
+            let records: Vec<Raw> = each
+                .flat_map(|(time, packet)| {
+                    let bytes = tunnel(packet);
+                    (0..copies).map(move |copy| (copy, time, 101, bytes.clone()))
+                })
+                .collect();
+            let outcome = run(&records);
+            assert_eq!(outcome.stream_bytes(), [stream.clone()], "{name}");
+            let value = |counter: &str| outcome.ledger.value(counter);
+            let copies = u64::from(copies);
+            assert_eq!(value("packet.records_kept_segment"), 3 * copies, "{name}");
+            assert_eq!(value("packet.segments"), 3 * copies, "{name}");
+            assert_eq!(value("packet.segments_used"), 2, "{name}");
+            assert_eq!(value("packet.fragments"), 5 * copies, "{name}");
+            assert_eq!(value("packet.fragments_released"), 2 * copies, "{name}");
+            assert_eq!(value("packet.fragments_incomplete"), 1, "{name}");
+            assert_eq!(value("packet.sctp_parts"), copies, "{name}");
+        }
+    }
+}
+
 #[test]
 fn fragments_inside_fragments_of_a_tunnel_hold_tcp() {
     let stream = sip_text(600);

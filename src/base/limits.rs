@@ -18,8 +18,11 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
-/// Media flows (pairs of addresses) kept in one capture; a flow is about 150 bytes.
+/// Media flows (pairs of addresses) kept of all captures together, those with the smallest addresses; a
+/// flow is about 150 bytes.
 pub const MEDIA_FLOWS_MAX: usize = 4_000_000;
+/// Longest value of such a header that can be an identifier; longer ones are payload.
+pub const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
 /// Headers of the deployment's own (`X-...`) kept as candidates from one INVITE.
 pub const HEADER_CANDIDATES_PER_INVITE_MAX: usize = 16;
 /// Output window of one decoder, reused; fits the second-level cache.
@@ -130,6 +133,17 @@ pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
 pub const LOSSES_NAMED_MAX: usize = 100_000;
 /// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
 pub const WHAT_IF_HEADERS_MAX: usize = 16;
+/// Legs in an hour that may share the value of a strong identifier; more is a value that does not
+/// discriminate, which is demoted and reported (design.md section 12, point 8).
+pub const SHARED_LEGS_MAX: usize = 16;
+/// In-dialog INVITEs whose CSeq the sniffer remembers (`invitecseq_in_dialog`). A limit of the vendor:
+/// following it is what makes the CDR right, so hitting it is no anomaly.
+pub const IN_DIALOG_CSEQS_MAX: usize = 10;
+/// Pairs of addresses that the sniffer keeps for telling directions (`MAX_SIPCALLERDIP`); followed as
+/// the one above.
+pub const DIRECTION_PAIRS_MAX: usize = 8;
+/// Columns of a ladder; addresses beyond them share the last one, which says so.
+pub const LADDER_COLUMNS_MAX: usize = 24;
 /// Legs merged into one call by a merge header; more is a shared value or a flood, and every packet
 /// of the call would look at all of them.
 pub const MERGED_LEGS_PER_CALL_MAX: usize = 64;

@@ -5,13 +5,15 @@
 //! than the cap. A part of the records never gives an earlier moment than all of them do, so every
 //! worker may cut for itself, and the joined rest cut once more is what a cut of everything would be.
 
-use crate::base::{CaptureTime, RecordRef};
+use crate::base::{CaptureTime, FileId, RecordRef};
 
 /// Moments and bytes of something that was not kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Dropped {
     /// The first by place.
     pub(super) record: RecordRef,
+    /// The file, or that they were several.
+    pub(super) file: FileId,
     pub(super) first: CaptureTime,
     pub(super) last: CaptureTime,
     /// How many, without those that have no payload.
@@ -26,13 +28,15 @@ impl Dropped {
         count: u64,
         bytes: usize,
     ) -> Self {
-        Self { record, first: time, last: time, count, bytes: bytes as u64 }
+        let file = record.capture.file;
+        Self { record, file, first: time, last: time, count, bytes: bytes as u64 }
     }
 
     /// Both.
     pub(super) fn join(self, other: Self) -> Self {
         Self {
             record: self.record.min(other.record),
+            file: if self.file == other.file { self.file } else { FileId::SEVERAL },
             first: self.first.min(other.first),
             last: self.last.max(other.last),
             count: self.count + other.count,

@@ -300,7 +300,7 @@ impl Pass<'_> {
             self.said.losses.push(Loss {
                 when: Some((dropped.first, dropped.last)),
                 kind: LossKind::Encrypted,
-                file: dropped.record.capture.file,
+                file: dropped.file,
                 bytes: dropped.bytes,
                 detail,
             });
@@ -362,7 +362,7 @@ impl Pass<'_> {
         self.said.losses.push(Loss {
             when: Some((dropped.first, dropped.last)),
             kind: LossKind::Limit,
-            file: dropped.record.capture.file,
+            file: dropped.file,
             bytes: dropped.bytes,
             detail: detail.to_owned(),
         });

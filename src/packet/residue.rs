@@ -538,7 +538,7 @@ mod tests {
             }
         }
         let mut residue = Residue::new(BTreeMap::new(), store.into_sorted(), BTreeMap::new());
-        let caps = Caps { undecided: 4_000, ..Caps::default() };
+        let caps = Caps { undecided: 2_000, ..Caps::default() };
         settle(&mut [&mut residue], &caps);
         let left = |port| residue.flows[&flow(port)].segments.len();
         assert_eq!((left(1), left(2), left(3)), (3, 0, 60));

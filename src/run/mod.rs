@@ -17,6 +17,7 @@ mod progress;
 mod ranges;
 mod reconstruct;
 mod recorded;
+mod rotation;
 mod save;
 mod scenarios;
 mod streams;
