@@ -7,7 +7,9 @@ use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::lattice::Leg;
 use super::observe::{Scratch, text};
 use crate::base::Endpoint;
-use crate::base::limits::{FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX};
+use crate::base::limits::{
+    CANDIDATE_VALUE_BYTES_MAX, FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX,
+};
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
@@ -18,8 +20,6 @@ use std::io::Write;
 
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
-/// Candidate headers longer than this are payload, not identifiers.
-const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
 
 /// Adds the identifiers of one message to its leg.
 pub(super) fn identify(
@@ -158,8 +158,12 @@ impl Found<'_, '_> {
             };
             let least = if names_call_ids(header.name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
             let fits = (least..=longest).contains(&header.value.len());
-            if !fits || kept == HEADER_CANDIDATES_PER_INVITE_MAX {
+            if !fits {
                 continue;
+            }
+            if kept == HEADER_CANDIDATES_PER_INVITE_MAX {
+                self.leg.mark_over_limit();
+                break;
             }
             kept += 1;
             self.scratch.clear();

@@ -83,6 +83,11 @@ impl Leg {
         self.identifiers.shrink();
     }
 
+    /// Says that a cap of `base/limits.rs` dropped facts of it.
+    pub(super) const fn mark_over_limit(&mut self) {
+        self.is_over_limit = true;
+    }
+
     /// Whether a cap of `base/limits.rs` dropped facts of it.
     #[must_use]
     pub const fn is_over_limit(&self) -> bool {

@@ -2,6 +2,7 @@
 //! a column per address, a row per message, by time. Everything from the wire is escaped.
 
 use super::explain::{printable, printable_ascii};
+use crate::base::limits::LADDER_COLUMNS_MAX;
 use crate::base::{CaptureTime, Endpoint};
 use crate::leg::{FactKey, Leg, MessageKind};
 use std::collections::BTreeMap;
@@ -10,8 +11,6 @@ use std::collections::BTreeMap;
 const COLUMN_MIN: usize = 12;
 /// Widest column; wider ones only move the page apart.
 const COLUMN_MAX: usize = 32;
-/// Columns drawn; addresses beyond them share the last one.
-const COLUMNS_MAX: usize = 24;
 /// Time, leg and their spaces.
 const MARGIN: usize = 19;
 
@@ -62,7 +61,7 @@ pub fn ladder(legs: &[&Leg], style: LadderStyle) -> String {
     }
     rows.sort_by_key(|row| (row.time, row.leg, row.key));
     let columns = columns_of(&rows);
-    let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, COLUMNS_MAX))
+    let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, LADDER_COLUMNS_MAX))
         .clamp(COLUMN_MIN, COLUMN_MAX);
     let mut text = String::new();
     for (number, leg) in (1usize..).zip(&legs) {
@@ -86,7 +85,7 @@ fn columns_of(rows: &[Row<'_>]) -> BTreeMap<Endpoint, usize> {
     for row in rows {
         for end in [row.key.source, row.key.destination] {
             let next = columns.len();
-            columns.entry(end).or_insert(next.min(COLUMNS_MAX - 1));
+            columns.entry(end).or_insert(next.min(LADDER_COLUMNS_MAX - 1));
         }
     }
     columns
@@ -97,9 +96,9 @@ fn heading(columns: &BTreeMap<Endpoint, usize>, width: usize) -> String {
     let mut ends: Vec<(usize, String)> =
         columns.iter().map(|(end, place)| (*place, end.to_string())).collect();
     ends.sort();
-    if ends.len() > COLUMNS_MAX {
-        ends.truncate(COLUMNS_MAX - 1);
-        ends.push((COLUMNS_MAX - 1, "others".to_owned()));
+    if ends.len() > LADDER_COLUMNS_MAX {
+        ends.truncate(LADDER_COLUMNS_MAX - 1);
+        ends.push((LADDER_COLUMNS_MAX - 1, "others".to_owned()));
     }
     let is_narrow = ends.iter().all(|(_, name)| name.len() < width);
     if is_narrow {
@@ -130,7 +129,7 @@ fn draw(
     strokes: &Strokes,
 ) -> String {
     let (from, to) = (columns[&row.key.source], columns[&row.key.destination]);
-    let posts = columns.len().min(COLUMNS_MAX);
+    let posts = columns.len().min(LADDER_COLUMNS_MAX);
     let mut cells: Vec<char> = vec![' '; posts.saturating_sub(1) * width + 1];
     for post in 0..posts {
         cells[post * width] = strokes.post;
@@ -238,7 +237,10 @@ leg 1  x\\x1b[2J
         let text = ladder(&[&flood], LadderStyle::default());
         assert!(text.contains("others\n"), "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("INVITE")).count(), 62, "{text}");
-        assert!(text.lines().all(|line| line.chars().count() < MARGIN + COLUMNS_MAX * COLUMN_MAX));
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() < MARGIN + LADDER_COLUMNS_MAX * COLUMN_MAX)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::base::{
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, Scratch, observe};
-use crate::packet::{Datagram, Residue};
+use crate::packet::{Datagram, Residues};
 use crate::sip::{self, Message};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +114,7 @@ struct Counts {
 pub(super) struct Gathering {
     pub(super) legs: LegTable<Hasher>,
     pub(super) flows: MediaFlows<Hasher>,
-    pub(super) residues: BTreeMap<SensorId, Residue>,
+    pub(super) residues: Residues,
     pub(super) ledger: Ledger,
     counts: Counts,
     pub(super) notes: Notes,
@@ -133,7 +133,7 @@ impl Gathering {
         Self {
             legs: LegTable::new(hasher.clone()),
             flows: MediaFlows::new(hasher.clone()),
-            residues: BTreeMap::new(),
+            residues: Residues::default(),
             ledger: Ledger::default(),
             counts: Counts::default(),
             notes: Notes::default(),
@@ -253,9 +253,7 @@ impl Gathering {
     /// Adds another worker's gathering, except its legs and flows, which are given back.
     pub(super) fn absorb(&mut self, mut other: Self) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
         other.pour();
-        for (sensor, residue) in other.residues {
-            self.residues.entry(sensor).or_default().join(residue);
-        }
+        self.residues.join(other.residues);
         self.ledger += other.ledger;
         self.notes.join(other.notes);
         self.losses.extend(other.losses);

@@ -18,6 +18,7 @@ mod progress;
 mod ranges;
 mod reconstruct;
 mod recorded;
+mod rotation;
 mod save;
 mod scenarios;
 mod streams;

@@ -3,9 +3,7 @@
 use super::super::cdr::Side;
 use super::super::fact::FactKey;
 use crate::base::Endpoint;
-
-/// Pairs of addresses that the sniffer keeps for telling directions (`MAX_SIPCALLERDIP`).
-const DIRECTION_PAIRS_MAX: usize = 8;
+use crate::base::limits::DIRECTION_PAIRS_MAX;
 
 /// One pair of addresses that an INVITE went over.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@ use super::super::numbers;
 use super::Rules;
 use super::addresses::InvitePath;
 use super::call::OpenCall;
+use crate::base::limits::IN_DIALOG_CSEQS_MAX;
 use crate::base::spans::Span;
 use crate::base::{CaptureTime, NS_PER_S};
 use crate::sip::Method;
@@ -23,8 +24,6 @@ const CLOSE_AFTER_481_S: i64 = 180;
 const EXTENSION_S: i64 = 5;
 /// The same while the last response is 487.
 const EXTENSION_AFTER_487_S: i64 = 15;
-/// In-dialog INVITEs whose CSeq the sniffer remembers (`invitecseq_in_dialog`).
-const IN_DIALOG_CSEQS_MAX: usize = 10;
 
 impl<'l> OpenCall<'l> {
     /// One message.
