@@ -61,41 +61,32 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     };
     let (caller, callee) = (endpoint("10.0.0.1:5060"), endpoint("10.0.0.2:5060"));
     let (source, destination) = if words[2] == ">" { (caller, callee) } else { (callee, caller) };
+    let [from_tag, to_tag, branch] =
+        ["from-", "to-", "z9hG4bK-"].map(|before| format!("{before}{}", words[0]).into_bytes());
+    let is_invite = kind == MessageKind::Request(Method::Invite);
     let key = FactKey {
         cseq_number: if cseq_method == Method::Bye { 2 } else { 1 },
         kind,
         cseq_method,
-        from_tag: format!("from-{}", words[0]).into_bytes().into(),
-        to_tag: if matches!(kind, MessageKind::Request(Method::Invite)) {
-            Box::default()
-        } else {
-            format!("to-{}", words[0]).into_bytes().into()
-        },
-        branch: format!("z9hG4bK-{}", words[0]).into_bytes().into(),
+        from_tag: &from_tag,
+        to_tag: if is_invite { &[] } else { &to_tag },
+        branch: &branch,
         source,
         destination,
         auth_failed: false,
         has_sdp: false,
     };
     let record = RecordRef { capture: CaptureId::default(), index: 1 };
-    if kind == MessageKind::Request(Method::Invite) {
-        let parties = InviteParties {
-            from_user: b"1001".as_slice().into(),
-            to_user: b"2002".as_slice().into(),
-            ..InviteParties::default()
-        };
-        leg.add_parties(key.clone(), parties);
-    }
+    let parties =
+        InviteParties { from_user: b"1001", to_user: b"2002", ..InviteParties::default() };
+    let parties = Some(&parties).filter(|_| is_invite);
     if let Some(named) = options.iter().find_map(|word| word.strip_prefix("names=")) {
-        let identifier = Identifier {
-            kind: IdentifierKind::Header,
-            value: format!("x-parent: {named}").into_bytes().into(),
-            said_by: source,
-            cseq: 1,
-        };
+        let value = format!("x-parent: {named}").into_bytes();
+        let kind = IdentifierKind::Header;
+        let identifier = Identifier { kind, value: &value, said_by: source, cseq: 1 };
         leg.add_identifier(identifier, Sighting { first: time, last: time, record });
     }
-    leg.add_message(key, time, record);
+    leg.add_message(&key, parties, time, record);
 }
 
 fn merge(legs: &[Leg]) -> HeaderMerge {

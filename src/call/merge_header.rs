@@ -57,8 +57,8 @@ pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for leg in legs {
         let mut of_leg: BTreeSet<String> = BTreeSet::new();
-        for (identifier, _) in leg.identifiers() {
-            if let Some((name, value)) = candidate(identifier)
+        for (identifier, _) in leg.identifiers().iter() {
+            if let Some((name, value)) = candidate(&identifier)
                 && let Some(value) = revealed(value, secret)
                 && names_another(legs, leg, &value)
             {
@@ -76,11 +76,11 @@ pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
 }
 
 /// Name and value of an identifier that may carry a Call-ID.
-fn candidate(identifier: &Identifier) -> Option<(String, &[u8])> {
+fn candidate<'l>(identifier: &Identifier<'l>) -> Option<(String, &'l [u8])> {
     match identifier.kind {
-        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), &identifier.value)),
+        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), identifier.value)),
         IdentifierKind::Header => {
-            let (name, value) = header_parts(&identifier.value)?;
+            let (name, value) = header_parts(identifier.value)?;
             Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value))
         }
         _ => None,
@@ -159,8 +159,9 @@ type Name<'l> = (CaptureTime, Cow<'l, [u8]>);
 fn names_of<'l>(leg: &'l Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name<'l>> {
     let mut names: Vec<Name<'l>> = leg
         .identifiers()
+        .iter()
         .filter_map(|(identifier, sighting)| {
-            let (name, value) = candidate(identifier)?;
+            let (name, value) = candidate(&identifier)?;
             if !name.eq_ignore_ascii_case(header) {
                 return None;
             }

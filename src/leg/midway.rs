@@ -9,20 +9,21 @@ use crate::sip::Method;
 /// without a To tag (RFC 3261 section 12.2.1.1).
 #[must_use]
 pub fn is_midway(leg: &Leg) -> bool {
-    let begins =
-        |key: &FactKey| key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty();
+    let begins = |key: &FactKey<'_>| {
+        key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
+    };
     let mut keys = leg.messages().map(|(key, _)| key);
     let mut shows_answer = false;
     let has_beginning = keys.any(|key| {
-        shows_answer |= is_of_answered_dialog(key);
-        begins(key)
+        shows_answer |= is_of_answered_dialog(&key);
+        begins(&key)
     });
     !has_beginning && shows_answer
 }
 
 /// A BYE or its response, an INVITE or UPDATE inside a dialog, a 2xx to an INVITE. An ACK is none: it
 /// follows refusals too.
-fn is_of_answered_dialog(key: &FactKey) -> bool {
+fn is_of_answered_dialog(key: &FactKey<'_>) -> bool {
     match key.kind {
         MessageKind::Request(Method::Bye) => true,
         MessageKind::Request(Method::Invite | Method::Update) => !key.to_tag.is_empty(),
@@ -45,15 +46,15 @@ mod tests {
                 cseq_number: 2,
                 kind: *kind,
                 cseq_method: *cseq_method,
-                from_tag: b"f".as_slice().into(),
-                to_tag: to_tag.as_bytes().into(),
-                branch: b"z9hG4bK1".as_slice().into(),
+                from_tag: b"f",
+                to_tag: to_tag.as_bytes(),
+                branch: b"z9hG4bK1",
                 source: Endpoint::UNKNOWN,
                 destination: Endpoint::UNKNOWN,
                 auth_failed: false,
                 has_sdp: false,
             };
-            leg.add_message(key, CaptureTime::from_ns(place), RecordRef::default());
+            leg.add_message(&key, None, CaptureTime::from_ns(place), RecordRef::default());
         }
         leg
     }

@@ -7,7 +7,7 @@
 use super::check::CheckReport;
 use super::format::{channels, distance, local_s, utc_ms};
 use super::sentences::caveat as caveat_sentence;
-use crate::base::CaptureTime;
+use crate::base::{CaptureTime, FileId};
 use crate::channel::{Axis, Calendar, Channels, Reading};
 use crate::license::{
     Caveat, DayRow, Deciding, Judged, LicenseReport, Margin, Outcome, ScenarioVerdict,
@@ -342,8 +342,8 @@ pub struct FileJson {
 pub struct LossJson {
     /// What was lost.
     pub kind: &'static str,
-    /// Place of the file in `files`.
-    pub file: u32,
+    /// Place of the file in `files`; null where it is of several.
+    pub file: Option<u32>,
     /// First and last moment, UTC; null when it can be anywhere.
     pub when: Option<[String; 2]>,
     /// Bytes as stored; 0 when not known.
@@ -583,7 +583,7 @@ fn input(report: &CheckReport) -> InputJson {
             .iter()
             .map(|loss| LossJson {
                 kind: loss.kind.name(),
-                file: loss.file.0,
+                file: (loss.file != FileId::SEVERAL).then_some(loss.file.0),
                 when: loss.when.map(when),
                 bytes: loss.bytes,
                 detail: loss.detail.clone(),

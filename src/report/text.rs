@@ -452,7 +452,7 @@ fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
     }
     for loss in losses.iter().take(LINES_SHOWN_MAX) {
         let file = report.input.files.get(loss.file.0 as usize);
-        let path = file.map_or_else(|| "unknown file".to_owned(), |file| terminal(&file.path));
+        let path = file.map_or_else(|| "several files".to_owned(), |file| terminal(&file.path));
         let zone = report.calendar.zone();
         let when = match loss.when {
             None => "at an unknown time".to_owned(),

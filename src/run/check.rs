@@ -5,6 +5,7 @@ use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
 use super::measure::measure;
+use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::read_recorded;
 use super::save::{Saved, save};
@@ -36,7 +37,16 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 /// When the paths cannot be walked, hold no capture with a record, or the database cannot be written.
 /// Bad data is never an error: it is notes, losses, and a verdict that knows.
 pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
-    judged(config, |_, _| ()).map(|(report, ())| report)
+    profiled(config).map(|(report, _)| report)
+}
+
+/// As [`check`], and what each stage took.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
+    judged(config, |_, _| ()).map(|(report, (), profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -65,7 +75,7 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak) = judged(config, |units, verdicts| {
+    let (report, up_at_peak, _) = judged(config, |units, verdicts| {
         let peaks = units.iter().zip(verdicts).enumerate();
         peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
     })?;
@@ -88,21 +98,24 @@ fn up_at_peak(
 fn judged<T>(
     config: &CheckConfig,
     look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict]) -> T,
-) -> Result<(CheckReport, T), Error> {
+) -> Result<(CheckReport, T, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
     let database = config.database.as_deref().map(Database::create).transpose()?;
-    let found = reconstruct(&config.spools, &options(config))?;
+    let mut found = reconstruct(&config.spools, &options(config))?;
+    let mut profile = std::mem::take(&mut found.profile);
     let Some(days) = days(config, &found) else {
         return Err(Error::NoCaptures(lost_lines(&found)));
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let coverage = coverage(&found);
     let units = scenario_units(config, &found, recorded);
+    profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
     let verdicts: Vec<ScenarioVerdict> =
         units.iter().map(|unit| verdict(unit, &linked, &calendar, &coverage, &question)).collect();
+    profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts);
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
@@ -110,10 +123,12 @@ fn judged<T>(
     for note in groupings.filter_map(left_out_note) {
         report.input.notes.add(note);
     }
+    profile.ended("report", ("notes", report.input.notes.kept().count() as u64), 0);
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
+        profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
     }
-    Ok((report, looked))
+    Ok((report, looked, profile))
 }
 
 /// The installed license on the day of the verdict, with what the captures show of its unit.

@@ -55,9 +55,8 @@ fn counted_now(report: &CheckReport) -> Option<&ScenarioVerdict> {
 fn codec_channels(found: &Reconstruction, codec: &[u8]) -> Vec<(i64, i64)> {
     let negotiates = |leg: u32| {
         found.legs.get(leg as usize).is_some_and(|leg| {
-            leg.identifiers().any(|(identifier, _)| {
-                identifier.kind == IdentifierKind::Codec
-                    && identifier.value.split(|byte| *byte == b'/').next() == Some(codec)
+            leg.identifiers().of_kind(IdentifierKind::Codec).any(|(identifier, _)| {
+                identifier.value.split(|byte| *byte == b'/').next() == Some(codec)
             })
         })
     };

@@ -109,7 +109,7 @@ fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
             sensor: found.listing.sensor_name(leg.sensor()),
             outline,
             seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.messages().count() as u64,
+            messages: leg.message_count() as u64,
             has_media: leg.media().last().is_some(),
             vendor_blind: leg.is_vendor_blind(),
         })

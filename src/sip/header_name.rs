@@ -163,36 +163,60 @@ impl HeaderName {
 
     /// The header named by `name`, long or compact, case ignored; absent for any other.
     #[must_use]
+    #[inline]
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
-        // Few candidates share a length, so a name costs one or two compares.
-        let candidates: &[Self] = match name.len() {
-            1 => return Self::from_compact(name.first().copied()?),
-            2 => &[Self::To],
-            3 => &[Self::Via],
-            4 => &[Self::From, Self::CSeq, Self::Also, Self::RSeq, Self::RAck],
-            5 => &[Self::Route, Self::Event],
-            6 => &[Self::Server, Self::Reason],
-            7 => &[Self::CallId, Self::Contact, Self::Expires, Self::Require, Self::Warning],
-            8 => &[Self::ReferTo, Self::Replaces],
-            9 => &[Self::Diversion, Self::Supported],
-            10 => &[Self::UserAgent, Self::SessionId],
-            11 => &[Self::ReferredBy, Self::InReplyTo],
-            12 => &[Self::ContentType, Self::RecordRoute, Self::HistoryInfo],
-            13 => &[Self::TargetDialog],
-            14 => &[Self::ContentLength],
-            15 => &[Self::RemotePartyId, Self::SessionExpires],
-            17 => &[Self::PChargingVector],
-            18 => &[Self::SubscriptionState],
-            19 => &[Self::PAssertedIdentity],
-            20 => &[Self::PPreferredIdentity],
-            _ => return None,
+        // Nearly all senders write the names as the RFC does: compares of constants, without a call.
+        let found = match name {
+            b"Call-ID" => Self::CallId,
+            b"From" => Self::From,
+            b"To" => Self::To,
+            b"Via" => Self::Via,
+            b"CSeq" => Self::CSeq,
+            b"Contact" => Self::Contact,
+            b"Content-Type" => Self::ContentType,
+            b"Content-Length" => Self::ContentLength,
+            b"User-Agent" => Self::UserAgent,
+            b"Server" => Self::Server,
+            b"Record-Route" => Self::RecordRoute,
+            b"Route" => Self::Route,
+            b"Refer-To" => Self::ReferTo,
+            b"Referred-By" => Self::ReferredBy,
+            b"Replaces" => Self::Replaces,
+            b"Target-Dialog" => Self::TargetDialog,
+            b"Session-ID" => Self::SessionId,
+            b"P-Charging-Vector" => Self::PChargingVector,
+            b"P-Asserted-Identity" => Self::PAssertedIdentity,
+            b"P-Preferred-Identity" => Self::PPreferredIdentity,
+            b"Remote-Party-ID" => Self::RemotePartyId,
+            b"Diversion" => Self::Diversion,
+            b"History-Info" => Self::HistoryInfo,
+            b"In-Reply-To" => Self::InReplyTo,
+            b"Also" => Self::Also,
+            b"Reason" => Self::Reason,
+            b"Event" => Self::Event,
+            b"Subscription-State" => Self::SubscriptionState,
+            b"Expires" => Self::Expires,
+            b"Session-Expires" => Self::SessionExpires,
+            b"RSeq" => Self::RSeq,
+            b"RAck" => Self::RAck,
+            b"Require" => Self::Require,
+            b"Supported" => Self::Supported,
+            b"Warning" => Self::Warning,
+            [letter] => return Self::from_compact(*letter),
+            _ => return Self::from_other_case(name),
         };
-        // Nearly all senders write the names as the RFC does, and equal bytes compare fastest.
-        let is_same = |candidate: &Self| {
+        Some(found)
+    }
+
+    /// The header with this long name, case ignored.
+    fn from_other_case(name: &[u8]) -> Option<Self> {
+        let first = name.first()?.to_ascii_lowercase();
+        Self::ALL.into_iter().find(|candidate| {
             let long = candidate.name().as_bytes();
-            long == name || long.eq_ignore_ascii_case(name)
-        };
-        candidates.iter().copied().find(is_same)
+            long.len() == name.len()
+                && long.first().is_some_and(|letter| letter.to_ascii_lowercase() == first)
+                && long.eq_ignore_ascii_case(name)
+        })
     }
 
     /// The header with this compact form (IANA registry of SIP header fields), case ignored.

@@ -330,6 +330,7 @@ CREATE TABLE note_counts (
 -- What was there and could not be read: it makes counts lower bounds.
 CREATE TABLE losses (
   kind TEXT NOT NULL,
+  -- 4294967295 where it is of several files.
   file INTEGER NOT NULL,
   -- First and last moment that the lost bytes may belong to; NULL when they may be anywhere.
   first_ns INTEGER,
