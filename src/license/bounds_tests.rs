@@ -207,6 +207,16 @@ fn a_lost_minute_file_touches_its_own_calls_alone() {
     assert_eq!(outcome(&spool, Joining::ByEvidence), Outcome::Stays);
 }
 
+/// What the sniffer cannot read takes no CDR away from what it can; it can still be what legs share.
+#[test]
+fn encrypted_signalling_takes_no_leg_away() {
+    let mut spool = over();
+    lose(&mut spool, 3, 10 * HOUR, 11 * HOUR);
+    spool.coverage.losses[0].kind = LossKind::Encrypted;
+    assert_eq!(outcome(&spool, Joining::Alone), Outcome::Stays);
+    assert_eq!(outcome(&spool, Joining::ByEvidence), Outcome::CannotTell);
+}
+
 /// A leg that is read from an INVITE inside its dialog on can have other numbers and another start.
 #[test]
 fn a_leg_read_from_the_middle_on_is_not_certain() {

@@ -48,6 +48,12 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
     }
     let condition = if accepted { ", if nothing that was lost matters" } else { "" };
     match verdict.judged.outcome {
+        Outcome::Lifts if verdict.judged.deciding.is_none() && verdict.never_locked => format!(
+            "only {} can be seen, and a lockdown begins with {} days over the limit in a row; {remedy} \
+             would leave nothing to lock{condition}.",
+            counted(verdict.days.len() as u64, "day", "days"),
+            GRACE_DAYS + 1
+        ),
         Outcome::Lifts if verdict.never_locked => format!(
             "in what this spool shows, no more than {GRACE_DAYS} days in a row are over the limit \
              of {}; {remedy} would leave nothing to lock{condition}.",
@@ -131,9 +137,10 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
     }
     let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
     let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
-    if is_uncertain && !is_accepted && judged.outcome != Outcome::CannotTell {
+    let is_told = judged.outcome != Outcome::CannotTell && judged.deciding.is_some();
+    if is_uncertain && !is_accepted && is_told {
         reasons.push(
-            "This is certain: it holds with every day that a loss touches over the limit, and with \
+            "Under this reading this is certain: it holds with every day that a loss touches over the limit, and with \
              only those channels that no loss can have made more."
                 .to_owned(),
         );
@@ -246,10 +253,8 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
             let unlock = report.deciding().map(|verdict| verdict.reading.unlock);
             if *days_seen <= GRACE_DAYS && unlock == Some(Unlock::RunWithinGrace) {
                 return format!(
-                    "Only {seen} can be seen. A lock begins with {} days over in a row: with so \
-                     few days the verdict by the count is the same whatever is counted. What the days before \
-                     did is not known.",
-                    GRACE_DAYS + 1
+                    "Only {seen} can be seen: with so few the verdict by the count is the same \
+                     whatever is counted. What the days before did is not known."
                 );
             }
             format!(
@@ -331,7 +336,7 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
         }
         Outcome::CannotTell => steps.push(
             "Bring back or repair what is listed under 'Lost' and check again; --accept-loss \
-             judges as if it had held no calls."
+             judges by what was read alone."
                 .to_owned(),
         ),
     }
