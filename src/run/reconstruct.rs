@@ -9,6 +9,7 @@ use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::rotation::next_begins;
+use super::side_by_side::pool;
 use super::streams::read_streams;
 use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
@@ -92,11 +93,7 @@ pub fn reconstruct(
     let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
     profile.ended("walk", ("files", listing.files.len() as u64), 0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(Error::Threads)?;
-    let mut found = pool.install(|| read_all(listing, options, profile));
+    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile));
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
