@@ -103,6 +103,27 @@ fn voipmonitor_keys_do_not_add_up() {
     assert_eq!(two.limit_units(&policy).unwrap().0, Some(50));
 }
 
+/// Facts L, limit composition: innovaphone 'keys add up', Ayrix 'bundle + upgrade packages', ISPsystem 'one
+/// licence per panel instance'.
+#[test]
+fn keys_combine_as_the_vendors_say() {
+    let two = license(r#"keys = [{ name = "a", units = 8 }, { name = "b", units = 5 }]"#);
+    for (preset, limit) in [("innovaphone", 13), ("ayrix", 13), ("isp", 8)] {
+        let policy = Policy::preset(preset).unwrap();
+        assert_eq!(two.limit_units(&policy).unwrap().0, Some(limit), "{preset}");
+    }
+}
+
+/// Facts L, Digium: 'no time lock'; a lock by time needs a term or an end that the user names.
+#[test]
+fn digium_has_no_time_lock() {
+    assert!(Policy::preset("digium").unwrap().terms.is_empty());
+    assert_eq!(
+        causes("digium", "last_contact = \"2020-01-01T00:00:00Z\"", "2026-03-01T00:00:00Z"),
+        []
+    );
+}
+
 /// Facts L, VoIPmonitor: 'formal end + ~20 d renewal grace (not after cancel)'.
 #[test]
 fn voipmonitor_ends_after_its_renewal_grace() {
