@@ -37,6 +37,8 @@ pub struct Call {
     pub id: u32,
     /// Its legs, rising.
     pub legs: Vec<u32>,
+    /// Whether any of its legs has an INVITE.
+    pub has_invite: bool,
     /// Start of the first leg.
     pub started: CaptureTime,
     /// End of the last leg.
@@ -66,6 +68,14 @@ pub struct MergedCalls {
     /// For each call the indexes of its CDRs, rising; empty for a call of legs without INVITE. A CDR
     /// is in exactly one.
     pub cdr_groups: Vec<Vec<usize>>,
+}
+
+impl MergedCalls {
+    /// Calls with an INVITE: all but a REFER under a Call-ID of its own that nothing joins.
+    #[must_use]
+    pub fn conversations(&self) -> usize {
+        self.calls.iter().filter(|call| call.has_invite).count()
+    }
 }
 
 /// Merges. `cdrs` name legs by their place among `outlines`.
@@ -123,6 +133,7 @@ fn merge_one(
     Call {
         id,
         legs: legs.to_vec(),
+        has_invite: legs.iter().any(|leg| outlines[*leg as usize].has_invite),
         started: spans.first().map(|span| span.0).unwrap_or_default(),
         ended: spans.last().map(|span| span.1).unwrap_or_default(),
         connected: connected.first().map(|span| span.0),

@@ -246,7 +246,7 @@ fn report(
         as_of_given: config.as_of.is_some(),
         coverage,
         sensors: found.listing.sensors.clone(),
-        legs: found.legs.len() as u64,
+        legs: found.ledger.value("leg.with_invite"),
         legs_vendor_blind: found.legs.iter().filter(|leg| leg.is_vendor_blind()).count() as u64,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
@@ -254,7 +254,7 @@ fn report(
         calls: units
             .iter()
             .find_map(|unit| unit.calls.as_ref())
-            .map(|calls| calls.calls.len() as u64),
+            .map(|calls| calls.conversations() as u64),
         license: None,
         readings: Vec::new(),
         input: input(found),

@@ -3,6 +3,7 @@
 //! A stream is told by its SDP address, or by the `o=` line that a B2BUA passed on. One address is
 //! not enough for two answered legs: a telephone may use one port for two calls.
 
+use super::icid::{NEITHER_SIDE, ONE_SIDE};
 use super::{Context, Keys};
 use crate::base::{CaptureTime, Endpoint, RecordRef};
 use crate::call::discriminate::{Demotion, DemotionReason};
@@ -86,9 +87,9 @@ fn compare_kind(
 ) -> Comparison {
     let (left, right) = (streams(a, kind), streams(b, kind));
     if left.is_empty() || right.is_empty() {
-        let absent = Comparison::refused(Refusal::Absent(what));
-        let is_said = !left.is_empty() || !right.is_empty();
-        return if is_said { absent.with(what, &text(&left), &text(&right)) } else { absent };
+        let why = if left.is_empty() && right.is_empty() { NEITHER_SIDE } else { ONE_SIDE };
+        let absent = Comparison::refused(Refusal::Absent(why));
+        return absent.with(what, &text(&left), &text(&right));
     }
     let shared: Vec<&[u8]> =
         left.keys().filter(|value| right.contains_key(*value)).copied().collect();

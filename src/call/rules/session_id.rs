@@ -1,5 +1,6 @@
 //! `session-id`: the pair of UUIDs of a session, which swap per direction (RFC 7989).
 
+use super::icid::{NEITHER_SIDE, ONE_SIDE};
 use super::{Context, Keys};
 use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
@@ -76,13 +77,9 @@ fn text(found: &Sessions<'_>) -> Vec<u8> {
 pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
     let (left, right) = (sessions(a), sessions(b));
     if text(&left).is_empty() || text(&right).is_empty() {
-        let absent = Comparison::refused(Refusal::Absent("Session-ID"));
-        let is_said = text(&left) != text(&right);
-        return if is_said {
-            absent.with("Session-ID", &text(&left), &text(&right))
-        } else {
-            absent
-        };
+        let why = if text(&left) == text(&right) { NEITHER_SIDE } else { ONE_SIDE };
+        let absent = Comparison::refused(Refusal::Absent(why));
+        return absent.with("Session-ID", &text(&left), &text(&right));
     }
     let show = |comparison: Comparison| {
         comparison.with("Session-ID", &text(&left), &text(&right)).at(&first_records(&left, &right))
