@@ -234,7 +234,7 @@ fn what_one_leg_lacks_is_stated_beside_what_the_other_says() {
     has(RuleName::Media, "", "");
     has(RuleName::Replaces, "x;f-x;t-x", "z;t1;t2");
     has(RuleName::Replaces, "", "y;f-y;t-y");
-    has(RuleName::Refer, "2 2@example.com", "700@h");
+    has(RuleName::Refer, "2@example.com", "700@h");
     has(RuleName::Refer, "", "2 2@example.com");
     has(RuleName::Redirect, "", "2 2@example.com");
     has(RuleName::Redirect, "2 2@example.com", "");
