@@ -11,6 +11,9 @@ use crate::call::{
 use jiff::tz::TimeZone;
 use std::fmt::Write;
 
+/// Longest line of evidence that still is one line.
+const LINE_MAX: usize = 100;
+
 /// The calls of a run, and what the edge knows about them.
 #[derive(Clone, Copy)]
 pub struct CallsView<'a> {
@@ -184,11 +187,17 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
                 std::mem::swap(&mut pair.left, &mut pair.right);
             }
         }
-        let values = compared_line(&compared);
-        line(
-            &mut text,
-            &format!("  {left} and {right} by {} ({}): {values}", found.rule, found.class),
-        );
+        compared.retain(|pair| !pair.left.is_empty() || !pair.right.is_empty());
+        let head = format!("  {left} and {right} by {} ({})", found.rule, found.class);
+        let whole = format!("{head}: {}", compared_line(&compared));
+        if whole.chars().count() <= LINE_MAX {
+            line(&mut text, &whole);
+        } else {
+            line(&mut text, &head);
+            for pair in &compared {
+                line(&mut text, &format!("      {}", compared_line(std::slice::from_ref(pair))));
+            }
+        }
         for record in &found.records {
             line(
                 &mut text,

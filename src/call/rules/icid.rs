@@ -46,7 +46,10 @@ pub(super) fn shared<'a>(
         };
         let is_said = !left.is_empty() || !right.is_empty();
         let why = if is_said { ONE_SIDE } else { NEITHER_SIDE };
-        return Comparison::refused(Refusal::Absent(why)).with(what, &first(&left), &first(&right));
+        let records: Vec<RecordRef> =
+            left.first().or(right.first()).map(|(_, record)| *record).into_iter().collect();
+        let absent = Comparison::refused(Refusal::Absent(why));
+        return absent.with(what, &first(&left), &first(&right)).at(&records);
     };
     let mut refusal = Refusal::Differs(what);
     let mut seen = (one, other);

@@ -89,12 +89,13 @@ fn compare_kind(
     if left.is_empty() || right.is_empty() {
         let why = if left.is_empty() && right.is_empty() { NEITHER_SIDE } else { ONE_SIDE };
         let absent = Comparison::refused(Refusal::Absent(why));
-        return absent.with(what, &text(&left), &text(&right));
+        return absent.with(what, &text(&left), &text(&right)).at(&first_records(&left, &right));
     }
     let shared: Vec<&[u8]> =
         left.keys().filter(|value| right.contains_key(*value)).copied().collect();
     if shared.is_empty() {
-        return Comparison::refused(Refusal::Differs(what)).with(what, &text(&left), &text(&right));
+        let differs = Comparison::refused(Refusal::Differs(what));
+        return differs.with(what, &text(&left), &text(&right)).at(&first_records(&left, &right));
     }
     let records: Vec<RecordRef> =
         shared.iter().take(2).flat_map(|v| [left[v].record, right[v].record]).collect();
@@ -109,6 +110,12 @@ fn compare_kind(
 
 fn text(streams: &Streams<'_>) -> Vec<u8> {
     streams.keys().take(4).copied().collect::<Vec<_>>().join(&b' ')
+}
+
+/// What shows the first stream of each leg that names one.
+fn first_records(left: &Streams<'_>, right: &Streams<'_>) -> Vec<RecordRef> {
+    let first = |streams: &Streams<'_>| streams.values().next().map(|stream| stream.record);
+    [left, right].into_iter().filter_map(first).collect()
 }
 
 fn sayers(stream: &Stream) -> Vec<u8> {

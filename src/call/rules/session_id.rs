@@ -79,7 +79,8 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
     if text(&left).is_empty() || text(&right).is_empty() {
         let why = if text(&left) == text(&right) { NEITHER_SIDE } else { ONE_SIDE };
         let absent = Comparison::refused(Refusal::Absent(why));
-        return absent.with("Session-ID", &text(&left), &text(&right));
+        let records = first_records(&left, &right);
+        return absent.with("Session-ID", &text(&left), &text(&right)).at(&records);
     }
     let show = |comparison: Comparison| {
         comparison.with("Session-ID", &text(&left), &text(&right)).at(&first_records(&left, &right))
@@ -100,7 +101,9 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
                 .at(&records);
         }
     }
-    if let Some(outcome) = half(context, a, b, &left, &right) {
+    // A pair that both know, and that something stands against, is not half known.
+    let is_unknown = matches!(refusal, Refusal::Differs(_));
+    if is_unknown && let Some(outcome) = half(context, a, b, &left, &right) {
         match outcome {
             Ok(held) => return show(held),
             Err(found) => refusal = found,
