@@ -61,6 +61,14 @@ impl Grouping {
         self.groups.get(*self.group_of.get(leg as usize)? as usize)
     }
 
+    /// Calls with an INVITE: all but a REFER under a Call-ID of its own that nothing joins.
+    #[must_use]
+    pub fn conversations(&self, outlines: &[LegOutline]) -> usize {
+        let has_invite =
+            |leg: &u32| outlines.get(*leg as usize).is_some_and(|outline| outline.has_invite);
+        self.groups.iter().filter(|group| group.legs.iter().any(has_invite)).count()
+    }
+
     /// The evidence of `rule` about two legs; absent when the rule did not hold.
     #[must_use]
     pub fn evidence_of(&self, rule: RuleName, left: u32, right: u32) -> Option<&Evidence> {

@@ -82,7 +82,7 @@ struct Read {
 /// When the paths cannot be walked or hold no call.
 pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let found = reconstruct(&config.spools, &options(config))?;
-    if found.cdrs.is_empty() && found.legs.is_empty() {
+    if !found.legs.iter().any(Leg::has_invite) {
         return Err(Error::NoCalls { files: found.listing.files.len() });
     }
     let first = found.spans.values().map(|span| span.first).min();
@@ -105,7 +105,7 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
 /// When it is no database of this program and version, or holds no call.
 pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
     let stored = StoredRun::read(&config.path)?;
-    if stored.outlines.is_empty() {
+    if !stored.outlines.iter().any(|leg| leg.has_invite) {
         return Err(Error::NoCalls { files: stored.captures });
     }
     let wrong = |problem| Error::StoredValue { path: config.path.clone(), problem };

@@ -276,15 +276,15 @@ fn report(
         as_of_given: config.as_of.is_some(),
         coverage,
         sensors: found.listing.sensors.clone(),
-        legs: found.legs.len() as u64,
+        legs: found.ledger.value("leg.with_invite"),
         legs_vendor_blind: found.legs.iter().filter(|leg| leg.is_vendor_blind()).count() as u64,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,
         calls: units
             .iter()
-            .find_map(|unit| unit.grouping.as_ref())
-            .map(|grouping| grouping.groups.len() as u64),
+            .find_map(|unit| unit.grouping.as_ref().map(|grouping| (grouping, &unit.outlines)))
+            .map(|(grouping, outlines)| grouping.conversations(outlines) as u64),
         license: None,
         lists_readings: config.all_readings,
         input: input(found),

@@ -89,7 +89,7 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
 
 /// `a` names a dialog of `b`.
 pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("Replaces"));
+    let mut best = Comparison::refused(Refusal::Absent("neither leg says Replaces"));
     for (identifier, sighting) in a.of_kind(IdentifierKind::Replaces) {
         let failed = a.refused_with().map(|status| Refusal::Failed("INVITE with Replaces", status));
         let named = Named { value: &identifier.value, at: sighting.first, record: sighting.record };
