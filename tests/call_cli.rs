@@ -104,19 +104,21 @@ fn explain_names_every_rule() {
     let text = says(
         &arguments("b2bua-without-trace/input"),
         &[
-            "not one call: no rule joins these two legs",
+            "NOT ONE CALL: no rule joins these two legs",
             "  called: 800100200 | 2002",
             "  media address: 10.0.0.1:4000 10.0.0.20:6002 | 10.0.0.20:6000 10.0.0.2:4002",
+            "replaces (proof) not joined: nothing to compare: neither leg says Replaces",
+            "  own dialogs, Replaces said: in@h;",
             "b2bua-without-trace/input/capture.pcap, record 3",
         ],
     );
     for rule in respool::call::RuleName::ALL {
         assert!(text.contains(&format!("\n{rule} (")), "{rule}");
     }
-    says(&arguments("b2bua-x-call-id/input"), &["one call: joined by header"]);
+    says(&arguments("b2bua-x-call-id/input"), &["ONE CALL: joined by header"]);
     says(
         &["explain", "ring-group/input", "--leg", "c@pbx", "--leg", "d@pbx"],
-        &["one call, by way of other legs"],
+        &["ONE CALL, by way of other legs"],
     );
     says(
         &[
@@ -131,7 +133,7 @@ fn explain_names_every_rule() {
             "--leg",
             "paris=both@h",
         ],
-        &["one call: joined by call-id", "both@h (sensor berlin)"],
+        &["ONE CALL: joined by call-id", "both@h (sensor berlin)"],
     );
 }
 

@@ -1,7 +1,9 @@
 //! The corpus against its hand-written truth: which legs are one call, by which rule, and which only
 //! look like it. In `truth.toml` and, where it is there, `calls.toml`: `[[call]]` lists the legs of one
 //! call, and the rule that must be among those that join it; `[[near_miss]]` two legs that a rule outside
-//! the merge set ties; `[[branch]]` a fork destination of a leg; `sensors` the directories of the input that are one each.
+//! the merge set ties; `[[apart]]` two legs that look alike to a rule, which must compare them and must not
+//! join them; `[[branch]]` a fork destination of a leg; `sensors` the directories of the input that are one
+//! each. `corpus/README.md` says which case shows what, and a test holds it.
 
 #![allow(
     clippy::expect_used,
@@ -10,7 +12,8 @@
 )]
 
 use respool::call::{
-    Branch, BranchOutcome, Grouping, LegOutline, RuleName, RuleTable, branches, group, outline_all,
+    Branch, BranchOutcome, Grouping, LegOutline, Refusal, RuleName, RuleTable, branches, explain,
+    group, outline_all,
 };
 use respool::leg::Leg;
 use respool::run::{ReconstructOptions, reconstruct};
@@ -42,6 +45,8 @@ struct Truth {
     #[serde(default)]
     near_miss: Vec<OneCall>,
     #[serde(default)]
+    apart: Vec<OneCall>,
+    #[serde(default)]
     branch: Vec<OneBranch>,
 }
 
@@ -69,6 +74,7 @@ struct Case {
     truth: Truth,
     names: Vec<String>,
     legs: Vec<Leg>,
+    outlines: Vec<LegOutline>,
     grouping: Grouping,
 }
 
@@ -89,7 +95,7 @@ fn run(directory: &Path, truth: Truth) -> Case {
         }
     };
     let names = outlines.iter().map(name).collect();
-    Case { truth, names, legs: found.legs, grouping }
+    Case { truth, names, legs: found.legs, outlines, grouping }
 }
 
 fn cases() -> BTreeMap<String, Case> {
@@ -138,7 +144,27 @@ impl Case {
             let by = self.rules(&miss.legs, false);
             assert!(rule_of(miss).is_some_and(|rule| by.contains(&rule)), "{case}: {by:?}");
         }
+        self.truth.apart.iter().for_each(|apart| self.check_apart(case, apart));
         self.check_branches(case);
+    }
+
+    /// The rule compared the two, found them different, and no other rule joined them.
+    fn check_apart(&self, case: &str, apart: &OneCall) {
+        let rule = rule_of(apart).expect("a rule is named");
+        let number = |name: &String| {
+            let place = self.names.iter().position(|other| other == name);
+            u32::try_from(place.expect("a leg of the case")).expect("few legs")
+        };
+        let [left, right] = &apart.legs[..] else { panic!("{case}: two legs look alike") };
+        let (left, right) = (number(left), number(right));
+        let table = RuleTable::default();
+        let outcomes = explain(&self.outlines, &self.grouping, &table, left, right);
+        let outcome = outcomes.iter().find(|outcome| outcome.rule == rule).expect("every rule");
+        let refusal = outcome.joined.as_ref().err();
+        let is_compared = refusal.is_some_and(|why| !matches!(why, Refusal::Absent(_)));
+        assert!(is_compared && !outcome.compared.is_empty(), "{case}: {outcome:?}");
+        let groups = [left, right].map(|leg| self.grouping.group_of[leg as usize]);
+        assert_ne!(groups[0], groups[1], "{case}: {:?}", apart.legs);
     }
 
     /// All branches of the legs whose branches are told.
@@ -190,6 +216,97 @@ fn calls_are_what_the_scenarios_say() {
         let misses = cases.values().flat_map(|case| &case.truth.near_miss);
         assert!(misses.filter(|miss| rule_of(miss) == Some(rule)).count() > 0, "no case of {rule}");
     }
+    for rule in RuleName::ALL {
+        let mut apart = cases.values().flat_map(|case| &case.truth.apart);
+        assert!(apart.any(|pair| rule_of(pair) == Some(rule)), "no look-alike of {rule}");
+    }
+}
+
+/// What the table of `corpus/README.md` must have a row of, beside every rule.
+const SHOWN: [&str; 18] = [
+    "parallel fork",
+    "serial fork",
+    "forked 2xx with the loser's BYE",
+    "199",
+    "CANCEL and 487 per branch",
+    "ring group",
+    "blind transfer",
+    "attended transfer",
+    "semi-attended transfer",
+    "refused transfer",
+    "failed transfer",
+    "chain of transfers",
+    "REFER under a Call-ID of its own",
+    "pickup with Replaces, early-only",
+    "3xx, same Call-ID",
+    "3xx, new Call-ID",
+    "BYE with Also",
+    "transfer by re-INVITE only",
+];
+
+/// Cells of the rows of a table in Markdown that have `columns` of them.
+fn rows(text: &str, columns: usize) -> Vec<Vec<String>> {
+    let cells = |line: &str| -> Option<Vec<String>> {
+        let inner = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        Some(inner.split(" | ").map(|cell| cell.trim_matches('`').to_owned()).collect())
+    };
+    text.lines().filter_map(cells).filter(|row| row.len() == columns).skip(1).collect()
+}
+
+/// Names in a cell: `-` is none.
+fn listed(cell: &str) -> Vec<&str> {
+    cell.split(", ").map(|name| name.trim_matches('`')).filter(|name| *name != "-").collect()
+}
+
+/// Every line has a case that joins (or shows the branches) and one that stays apart; each case is
+/// there, and its truth says so.
+#[test]
+fn the_table_of_the_corpus_is_true() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/README.md");
+    let text = std::fs::read_to_string(readme).expect("corpus/README.md is there");
+    let cases = cases();
+    let case = |name: &str| cases.get(name).unwrap_or_else(|| panic!("no case {name} with calls"));
+    let table = rows(&text, 3);
+    let mut shown: Vec<&str> = table.iter().map(|row| row[0].as_str()).collect();
+    shown.sort_unstable();
+    let rules = RuleName::ALL.map(|rule| format!("rule {rule}"));
+    let mut wanted: Vec<&str> = rules.iter().map(String::as_str).chain(SHOWN).collect();
+    wanted.sort_unstable();
+    assert_eq!(shown, wanted);
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    for row in &table {
+        let [line, joins, apart] = &row[..] else { panic!("three cells") };
+        named.extend(listed(joins));
+        named.extend(listed(apart));
+        let rule = line.strip_prefix("rule ").and_then(RuleName::from_name);
+        let is_of = |call: &OneCall| rule.is_none() || rule_of(call) == rule;
+        for name in listed(joins) {
+            let truth = &case(name).truth;
+            let joined = truth.call.iter().any(|call| call.legs.len() > 1 && is_of(call));
+            let reported = truth.near_miss.iter().any(is_of);
+            let has_branches = rule.is_none() && truth.branch.len() > 1;
+            let is_one_leg = rule.is_none() && line.contains("same Call-ID");
+            assert!(
+                joined || reported || has_branches || is_one_leg,
+                "{line}: {name} joins nothing"
+            );
+        }
+        for name in listed(apart) {
+            let truth = &case(name).truth;
+            assert!(truth.apart.iter().any(is_of), "{line}: nothing looks alike in {name}");
+        }
+        let only_apart = line.starts_with("refused") || line.starts_with("failed");
+        assert_ne!(listed(joins).is_empty(), !only_apart, "{line}");
+        let inside_a_leg = ["fork", "199", "CANCEL", "same Call-ID"];
+        let may_lack = rule.is_none() && inside_a_leg.iter().any(|word| line.contains(word));
+        assert!(may_lack || !listed(apart).is_empty(), "{line}: no look-alike");
+    }
+    let unnamed: Vec<&String> = cases
+        .iter()
+        .filter(|(name, case)| !case.truth.apart.is_empty() && !named.contains(name.as_str()))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(unnamed.is_empty(), "look-alikes that the table does not name: {unnamed:?}");
 }
 
 /// Most channels at one moment, by hand: the union of each group's intervals, half-open; groups that

@@ -13,8 +13,50 @@ use respool::call::{Grouping, RuleName, RuleTable, group, outline_all};
 use respool::run::{ReconstructOptions, reconstruct};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const CISCO: &str = "ahmedelemamn+Wireshark-Captures/collab_pcap__sip__sip_";
+
+/// The captures that hold more than one Call-ID with an INVITE; each has its test here.
+const SEVERAL_CALLS: [&str; 9] = [
+    "aboutsip+pkts/pkts-core__src__test__resources__io__pkts__sipp.pcap",
+    "aboutsip+pkts/pkts-core__src__test__resources__io__pkts__sipp_sll.pcap",
+    "ahmedelemamn+Wireshark-Captures/collab_pcap__sip__sip_recording_siprec.pcapng",
+    "ahmedelemamn+Wireshark-Captures/collab_pcap__sip__sip_xmf_recording_cube.pcapng",
+    "ahmedelemamn+Wireshark-Captures/collab_pcap__sip__sip_xmf_recording_cucm.pcapng",
+    "marc-gr+beats/HIST-7ec19fb5-packetbeat__tests__system__pcaps__sip.pcap",
+    "nextcaller+sip-capture/extract__testdata__sip-tcp.pcap",
+    "zongbingwang+pcapApplication/data__sip.pcap",
+    "zongbingwang+pcapApplication/data__yate.pcap",
+];
+
+/// Frames that were read by hand, and what a packet tool must say of each: file, frame, Call-ID up to
+/// `@`, Session-ID. What joins below rests on them.
+const READ_BY_HAND: [(&str, u32, &str, &str); 16] = [
+    ("recording_siprec", 2, "2FDE4543-74CB11E9-9614A422-D6FC9BE1", A_NEW),
+    ("recording_siprec", 9, "2FDE4543-74CB11E9-9614A422-D6FC9BE1", A_PAIR),
+    ("recording_siprec", 11, "2FD99C0A-74CB11E9-A0258A12-3C801A2C", A_PAIR),
+    ("xmf_recording_cucm", 26, "3AD59217-BAB611E8-810AEAA2-99CD2F32", B_NEW),
+    ("xmf_recording_cucm", 46, "3AD59217-BAB611E8-810AEAA2-99CD2F32", B_PAIR),
+    ("xmf_recording_cucm", 48, "1-18937", B_PAIR),
+    ("xmf_recording_cube", 28, "3AD59217-BAB611E8-810AEAA2-99CD2F32", B_NEW),
+    ("xmf_recording_cube", 48, "3AD59217-BAB611E8-810AEAA2-99CD2F32", B_PAIR),
+    ("xmf_recording_cube", 50, "1-18937", B_PAIR),
+    ("dtmf_info", 1, "1-22137", ""),
+    ("dtmf_info", 4, "1-22137", C_PAIR),
+    ("dtmf_nte_rfc2833", 1, "9D95E46-6DCB11E9-9A6FE3AD-C1443EBC", C_NEW),
+    ("dtmf_nte_rfc2833", 4, "9D95E46-6DCB11E9-9A6FE3AD-C1443EBC", C_PAIR),
+    ("refer_transfer", 2, "7e404600-10001-1741-93f492a", D_NEW),
+    ("bye_also_transfer", 1, "55203369-6DB611E9-99ECE3AD-C1443EBC", D_NEW),
+    ("recording_siprec", 1, "2FD99C0A-74CB11E9-A0258A12-3C801A2C", ""),
+];
+const A_NEW: &str = "a0b9b2a1e4db51f082e777c0df9015e5;remote=00000000000000000000000000000000";
+const A_PAIR: &str = "6bea155500105000a0002c31246a214b;remote=a0b9b2a1e4db51f082e777c0df9015e5";
+const B_NEW: &str = "7d3c4c5561215d1f87d0787b8ea7b789;remote=00000000000000000000000000000000";
+const B_PAIR: &str = "45541a2a00105000a0002c31246a214b;remote=7d3c4c5561215d1f87d0787b8ea7b789";
+const C_NEW: &str = "fe5207bbe1d25ba49c0bb4b0e033f21a;remote=00000000000000000000000000000000";
+const C_PAIR: &str = "747085b900105000a0002c31246a214b;remote=fe5207bbe1d25ba49c0bb4b0e033f21a";
+const D_NEW: &str = "256e96bb00105000a0002c31246a214b;remote=00000000000000000000000000000000";
 
 /// What one capture or directory holds.
 struct Calls {
@@ -135,4 +177,48 @@ fn all_captures_together_join_two_sides_of_a_call_only() {
     ];
     assert!(found.names.len() >= 50, "{} legs", found.names.len());
     assert_eq!(together, expect.map(str::to_owned).into());
+}
+
+/// Whatever file is added to the captures, one with several calls needs a test of its own.
+#[test]
+fn every_capture_with_several_calls_has_its_test() {
+    let Some(directory) = common::corpora("real") else { return };
+    let mut several: BTreeSet<String> = BTreeSet::new();
+    let options = ReconstructOptions::default();
+    let whole = reconstruct(std::slice::from_ref(&directory), &options).expect("captures");
+    for file in &whole.listing.files {
+        let found = reconstruct(std::slice::from_ref(&file.path), &options).expect("the capture");
+        if found.legs.iter().filter(|leg| leg.has_invite()).count() > 1 {
+            let root = directory.canonicalize().expect("the directory is there");
+            let name = file.path.strip_prefix(&root).expect("below it");
+            several.insert(name.to_string_lossy().into_owned());
+        }
+    }
+    assert_eq!(several, SEVERAL_CALLS.map(str::to_owned).into());
+}
+
+/// Call-ID up to `@` and Session-ID of one frame, as tshark reads them; absent without tshark.
+fn frame(path: &Path, number: u32) -> Option<(String, String)> {
+    let only = format!("frame.number=={number}");
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(path).args(["-Y", &only, "-T", "fields"]);
+    let output = command.args(["-e", "sip.Call-ID", "-e", "sip.Session-ID"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (call_id, session) = text.trim_end_matches('\n').split_once('\t')?;
+    let call_id = call_id.split('@').next().unwrap_or_default();
+    Some((call_id.to_owned(), session.to_owned()))
+}
+
+#[test]
+fn the_frames_that_were_read_by_hand_say_so() {
+    let Some(directory) = common::corpora("real") else { return };
+    if Command::new("tshark").arg("--version").output().is_err() {
+        println!("not tested, no tshark: the frames of {}", directory.display());
+        return;
+    }
+    for (file, number, call_id, session) in READ_BY_HAND {
+        let path = directory.join(format!("{CISCO}{file}.pcapng"));
+        let expect = Some((call_id.to_owned(), session.to_owned()));
+        assert_eq!(frame(&path, number), expect, "{file}, frame {number}");
+    }
 }

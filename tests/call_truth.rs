@@ -1,7 +1,11 @@
 //! Generated calls with known truth: the packets of the generator go through extraction and grouping
 //! in memory, and what was joined is compared with what the scripts tied together.
 //!
-//! 40,000 legs by default; `RESPOOL_TRUTH_LEGS=200000` for the long run. The table by rule is printed.
+//! Look-alikes of every kind are planted among them: scripts whose legs share what legs of one call share,
+//! and are calls of their own. Without them a precision of 1 would mean little.
+//!
+//! 40,000 legs by default; `RESPOOL_TRUTH_LEGS=200000` for the long run. The tables by rule and by
+//! look-alike are printed.
 
 #![allow(
     clippy::expect_used,
@@ -22,9 +26,10 @@ const MIX: &str = "transfer-blind=3,transfer-attended=3,transfer-refused=1,picku
     redirect=1,redirect-new-call-id=2,two-sensors=1,fork-parallel=2,fork-serial=1,ring-group=3,\
     b2bua-header=2,b2bua-session-id=2,b2bua-icid=2,b2bua-suffix=2,b2bua-media=2,b2bua-bare=1,\
     busy=4,no-answer=7,not-found=2,auth=6,hold=3,session-timer=1,retransmission=2,tcp=2,ipv6=1,\
-    call-id-reuse=1,proxied=4,no-bye=1";
-/// Legs that a script of this mix makes, for sizing: 1.34 or a little less.
-const LEGS_PER_100_SCRIPTS: u64 = 133;
+    call-id-reuse=1,proxied=4,no-bye=1,alike-numbers=2,alike-token=2,alike-session-id=2,alike-media=2,\
+    alike-redirect=1,alike-transfer=1,alike-dialler=1,alike-callback=1";
+/// Legs that a script of this mix makes, for sizing: 1.46 or a little less.
+const LEGS_PER_100_SCRIPTS: u64 = 145;
 const LEGS_DEFAULT: u64 = 40_000;
 
 /// Sensor and Call-ID of a leg.
@@ -35,6 +40,8 @@ struct Population {
     outlines: Vec<LegOutline>,
     /// Number of the scripted call of each leg; of a Call-ID used twice the first.
     call_of: Vec<usize>,
+    /// The kind of each scripted call.
+    kinds: Vec<&'static str>,
     /// Pairs of legs that the packets tie together, with the name of the tie.
     ties: Vec<(u32, u32, String)>,
 }
@@ -88,6 +95,7 @@ fn populate(legs_wanted: u64, seed: u64) -> Population {
     let mut found: Vec<(LegOutline, usize)> = Vec::new();
     let mut ties: Vec<(Name, Name, String)> = Vec::new();
     let mut calls_before = 0;
+    let mut kinds = Vec::new();
     for minute in generator.minutes() {
         let calls = generator.calls_of(minute);
         let mut call_of: BTreeMap<Name, usize> = BTreeMap::new();
@@ -105,6 +113,7 @@ fn populate(legs_wanted: u64, seed: u64) -> Population {
             }));
         }
         calls_before += calls.len();
+        kinds.extend(calls.iter().map(|call| call.kind.name()));
         let legs = extract(&calls, &sensors);
         found.extend(legs.into_iter().map(|(name, leg)| (LegOutline::of(&leg), call_of[&name])));
     }
@@ -119,7 +128,7 @@ fn populate(legs_wanted: u64, seed: u64) -> Population {
     let ties = ties.into_iter().map(|(one, two, kind)| (numbers[&one], numbers[&two], kind));
     let ties = ties.collect();
     let (outlines, call_of) = found.into_iter().unzip();
-    Population { outlines, call_of, ties }
+    Population { outlines, call_of, kinds, ties }
 }
 
 /// What one rule did: pairs that held, pairs that joined, and how many of them were right.
@@ -171,6 +180,29 @@ fn print_table(population: &Population, grouping: &Grouping) {
     println!("{conflicts} conflicts, {} values demoted", grouping.demoted.len());
 }
 
+/// By kind of look-alike: its legs, the pairs with a leg of another call that a rule found worth
+/// evidence, and those that joined.
+fn look_alikes(
+    population: &Population,
+    grouping: &Grouping,
+) -> BTreeMap<&'static str, (usize, usize, usize)> {
+    let mut found: BTreeMap<&'static str, (usize, usize, usize)> = BTreeMap::new();
+    let kind_of = |leg: u32| population.kinds[population.call_of[leg as usize]];
+    let is_planted = |kind: &str| kind.starts_with("alike-") || kind == "transfer-refused";
+    for leg in (0u32..).take(population.outlines.len()).filter(|leg| is_planted(kind_of(*leg))) {
+        found.entry(kind_of(leg)).or_default().0 += 1;
+    }
+    for evidence in &grouping.evidence {
+        let of = |leg: u32| population.call_of[leg as usize];
+        if of(evidence.left) != of(evidence.right) && is_planted(kind_of(evidence.left)) {
+            let row = found.entry(kind_of(evidence.left)).or_default();
+            row.1 += 1;
+            row.2 += usize::from(evidence.is_joined());
+        }
+    }
+    found
+}
+
 /// Ties found and ties there, by kind.
 fn recall(population: &Population, grouping: &Grouping) -> BTreeMap<String, (usize, usize)> {
     let mut recall: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -193,6 +225,13 @@ fn compare_with_truth(population: &Population) {
     for (kind, (found, there)) in &recall {
         println!("recall of {kind:<12} {found:>7} of {there:>7}");
     }
+    let planted = look_alikes(population, &grouping);
+    for (kind, (legs, pairs, joined)) in &planted {
+        let refused = pairs - joined;
+        println!("look-alike {kind:<18} {legs:>6} legs, {refused:>7} refused, {joined} joined");
+        assert!(*legs >= 50 && *joined == 0, "{kind}: {legs} legs, {joined} joined");
+    }
+    assert_eq!(planted.len(), 9, "every kind of look-alike is in the mix: {planted:?}");
     let of = |leg: u32| population.call_of[leg as usize];
     let wrong = grouping
         .evidence

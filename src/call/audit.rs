@@ -176,7 +176,7 @@ pub fn audit(
     let headers = candidate_headers(outlines);
     Audit {
         calls: audited_calls(merged, cdrs),
-        near_misses: near_misses(grouping, merged),
+        near_misses: near_misses(grouping, merged, cdrs),
         what_if: what_if(outlines, grouping, cdrs, table, &headers),
         headers,
     }
@@ -240,7 +240,7 @@ fn most_at_once(spans: &[(CaptureTime, CaptureTime)]) -> usize {
     most
 }
 
-fn near_misses(grouping: &Grouping, merged: &MergedCalls) -> Vec<NearMiss> {
+fn near_misses(grouping: &Grouping, merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<NearMiss> {
     let mut best: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     for (place, found) in grouping.evidence.iter().enumerate() {
         let groups = [found.left, found.right].map(|leg| grouping.group_of[leg as usize]);
@@ -258,11 +258,12 @@ fn near_misses(grouping: &Grouping, merged: &MergedCalls) -> Vec<NearMiss> {
     let mut misses: Vec<NearMiss> = best
         .into_iter()
         .map(|((left, right), evidence)| {
-            let (one, other) =
-                (&merged.calls[left as usize].occupied, &merged.calls[right as usize].occupied);
-            let both = union(one.iter().chain(other).copied().collect());
-            let apart_ns = length_ns(one).saturating_add(length_ns(other));
-            NearMiss { evidence, cost_ns: apart_ns.saturating_sub(length_ns(&both)) }
+            let [one, other] = [left, right].map(|call| &merged.cdr_groups[call as usize]);
+            let both: Vec<usize> = one.iter().chain(other).copied().collect();
+            let occupied_ns = |places: &[usize]| length_ns(&spans_of(places, cdrs).occupied);
+            let apart_ns = occupied_ns(one).saturating_add(occupied_ns(other));
+            // A cancelled leg counts for nothing by itself, and may lengthen the call that it joins.
+            NearMiss { evidence, cost_ns: apart_ns.saturating_sub(occupied_ns(&both)).max(0) }
         })
         .collect();
     misses.sort_by_key(|miss| (std::cmp::Reverse(miss.cost_ns), miss.evidence));

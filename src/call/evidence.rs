@@ -20,7 +20,7 @@ pub struct Compared {
 pub enum Refusal {
     /// The rule is switched off.
     Off,
-    /// At least one leg does not carry what the rule compares.
+    /// At least one leg does not carry what the rule compares: which, in words.
     Absent(&'static str),
     /// The values differ, or contradict the rule: what does.
     Differs(&'static str),

@@ -175,6 +175,13 @@ impl LegOutline {
     }
 }
 
+/// Whether a leg takes part in calls: it has an INVITE, or a REFER under a Call-ID of its own, which is
+/// evidence and makes neither CDR nor channel.
+#[must_use]
+pub fn takes_part(leg: &Leg) -> bool {
+    leg.has_invite() || leg.messages().any(|(key, _)| is_request(&key, Method::Refer))
+}
+
 /// All legs as outlines, in the order that numbers them: sensor, Call-ID.
 #[must_use]
 pub fn outline_all(legs: &[Leg]) -> Vec<LegOutline> {

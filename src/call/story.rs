@@ -5,7 +5,7 @@
 use super::evidence::Evidence;
 use super::outline::{LegOutline, Moment};
 use super::rule::RuleName;
-use super::rules::{is_by_caller, transferee};
+use super::rules::{is_by_caller, transfer_parties, transferee};
 use super::table::{CAUSE_WINDOW_NS, FORK_WINDOW_NS};
 use super::transactions::Refer;
 use super::uri::user_of;
@@ -154,10 +154,11 @@ impl Scene<'_> {
         let leg = self.leg(number);
         for refer in &leg.refers {
             let new_leg = self.caused_by(number, refer);
+            let (transferor, transferee) = transfer_parties(self.outlines, refer, leg);
             let transfer = Transfer {
                 kind: self.kind_of(number, refer),
-                transferor: transferee(!refer.by_caller, leg),
-                transferee: transferee(refer.by_caller, leg),
+                transferor,
+                transferee,
                 target: refer.target.as_deref().map(user_of).unwrap_or_default().to_vec(),
                 outcome: self.outcome_of(refer, new_leg),
                 new_leg,

@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::output;
 use crate::base::RecordRef;
 use crate::report::call::leg_text;
-use crate::report::explain::{explain_json, explain_text};
+use crate::report::explain::{Explained, explain_json, explain_text};
 use crate::run::CallRun;
 use clap::Args;
 
@@ -17,6 +17,9 @@ pub(super) struct ExplainArguments {
     /// Call-ID of a leg, or its beginning; give it twice. SENSOR=CALL-ID names the leg of one sensor
     #[arg(long = "leg", value_name = "CALL-ID", required = true, allow_hyphen_values = true)]
     legs: Vec<String>,
+    /// Columns of the text [default: those of the terminal, else 80]
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
 }
 
 /// Flags in, the explanation printed.
@@ -29,15 +32,19 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let outcomes = calls.explain(left, right);
     let place_of = |record: RecordRef| calls.place(record);
     let view = calls.view(&place_of);
-    let names = [left, right].map(|leg| view.leg_name(leg));
-    let is_one_call =
-        calls.grouping.group_of[left as usize] == calls.grouping.group_of[right as usize];
+    let legs = [left, right].map(|leg| leg_text(view, leg));
+    let explained = Explained {
+        legs: [&legs[0], &legs[1]],
+        is_one_call: calls.grouping.group_of[left as usize]
+            == calls.grouping.group_of[right as usize],
+        outcomes: &outcomes,
+        place_of: &place_of,
+        name_of: &|leg| view.leg_name(leg),
+    };
     let page = if arguments.read.input.json {
-        let json = explain_json([&names[0], &names[1]], is_one_call, &outcomes, &place_of);
-        format!("{json:#}\n")
+        format!("{:#}\n", explain_json(explained))
     } else {
-        let legs = [left, right].map(|leg| leg_text(view, leg));
-        explain_text([&legs[0], &legs[1]], is_one_call, &outcomes, &place_of)
+        explain_text(explained, arguments.width.unwrap_or_else(output::width))
     };
     output::print(&page)
 }

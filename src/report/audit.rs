@@ -4,7 +4,7 @@
 use super::call::{CallsView, call_heading, evidence_text, legs_text, line, pair_text, story_text};
 use super::explain::printable;
 use super::format::{channels, counted, local_hm, local_s};
-use crate::call::{Audit, AuditedCall};
+use crate::call::{Audit, AuditedCall, NearMiss, RuleName};
 use crate::channel::{BusiestHour, Channels};
 
 /// What an audit is about.
@@ -91,18 +91,25 @@ fn summary(text: &mut String, audited: Audited<'_>) {
             channel_hours(cost_ns)
         ),
     );
-    let legs = counted(view.outlines.len() as u64, "leg", "legs");
-    let all = counted(view.merged.calls.len() as u64, "call", "calls");
+    let legs = view.outlines.iter().filter(|leg| leg.has_invite).count();
+    let legs = counted(legs as u64, "leg", "legs");
+    let all = counted(view.grouping.conversations(view.outlines) as u64, "call", "calls");
     line(text, &format!("read: {legs}, which are {all}"));
     let Some(peak) = audited.peak else { return };
     let hour = peak.as_is.hour;
     line(
         text,
         &format!(
-            "the busiest hour is {} to {}: {} channels by leg; by call the busiest hour has {}: {} fewer",
+            "busiest hour by leg: {} to {}, {} channels",
             local_s(hour.started, view.zone),
             local_hm(hour.ended, view.zone),
             figure(peak.as_is.figure),
+        ),
+    );
+    line(
+        text,
+        &format!(
+            "busiest hour by call: {} channels, {} fewer",
             figure(peak.merged),
             figure(saved(peak.as_is.figure, peak.merged)),
         ),
@@ -142,13 +149,24 @@ fn near_misses(text: &mut String, audited: Audited<'_>, rows: usize) {
         text,
         &format!("Near misses (pairs of calls that did not join): {}", audit.near_misses.len()),
     );
-    for miss in audit.near_misses.iter().take(rows) {
+    let shown = || audit.near_misses.iter().take(rows);
+    let rule_of = |miss: &NearMiss| view.grouping.evidence.get(miss.evidence).map(|e| e.rule);
+    if shown().any(|miss| rule_of(miss) == Some(RuleName::Numbers)) {
+        line(
+            text,
+            "  (by the documented reading the GUI counts pairs with equal numbers once already)",
+        );
+    }
+    for miss in shown() {
         if let Some(found) = view.grouping.evidence.get(miss.evidence) {
             let hours = channel_hours(miss.cost_ns);
             line(text, &format!("  {hours} channel-hours: {}", pair_text(view, found)));
         }
     }
     left_out(text, audit.near_misses.len(), rows);
+    if shown().next().is_some() {
+        line(text, "  respool explain SPOOL --leg ID --leg ID tells why a pair did not join");
+    }
 }
 
 fn demoted(text: &mut String, audited: Audited<'_>, rows: usize) {

@@ -1,7 +1,7 @@
 //! One call in words: its legs, who was in it and when, who transferred whom, and why its legs are one
 //! call. In: the calls of a run and what the edge knows about files. Out: lines of text; escaped.
 
-use super::explain::{PlaceOf, printable, refusal_text, seconds};
+use super::explain::{PlaceOf, printable, refusal_with_names, seconds};
 use super::format::local_s;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
@@ -10,6 +10,9 @@ use crate::call::{
 };
 use jiff::tz::TimeZone;
 use std::fmt::Write;
+
+/// Longest line of evidence that still is one line.
+const LINE_MAX: usize = 100;
 
 /// The calls of a run, and what the edge knows about them.
 #[derive(Clone, Copy)]
@@ -113,22 +116,30 @@ pub fn legs_text(view: CallsView<'_>, call: &Call) -> String {
         let Some(outline) = view.leg(leg) else { continue };
         let after = seconds(outline.started.time.since_ns(call.started));
         line(&mut text, &format!("  leg {number}  {}", view.leg_name(leg)));
-        line(
-            &mut text,
-            &format!(
-                "         at {after}: {} at {} to {} at {}, {}",
-                party(&outline.caller),
-                outline.source,
-                party(&outline.called),
-                outline.destination,
-                outcome_text(outline, call.started),
-            ),
-        );
+        let (ends, outcome) = (ends_text(outline), outcome_text(outline, call.started));
+        line(&mut text, &format!("         at {after}: {ends}"));
+        line(&mut text, &format!("         {outcome}"));
     }
     text
 }
 
+/// Who called whom. A leg without INVITE says what it is.
+fn ends_text(leg: &LegOutline) -> String {
+    let LegOutline { source, destination, .. } = leg;
+    if leg.has_invite {
+        return format!(
+            "{} at {source} to {} at {destination}",
+            party(&leg.caller),
+            party(&leg.called)
+        );
+    }
+    format!("REFER under a Call-ID of its own, from {source} to {destination}")
+}
+
 fn outcome_text(leg: &LegOutline, started: CaptureTime) -> String {
+    if !leg.has_invite {
+        return "no INVITE: neither CDR nor channel, evidence only".to_owned();
+    }
     let after = |moment: CaptureTime| seconds(moment.since_ns(started));
     let end = after(leg.ended);
     match (leg.answered, leg.failed) {
@@ -140,20 +151,13 @@ fn outcome_text(leg: &LegOutline, started: CaptureTime) -> String {
     }
 }
 
-/// A leg in one line: its name, who called whom, when, and how it ended.
+/// A leg in three lines: its name, who called whom, when and how it ended.
 #[must_use]
-pub fn leg_text(view: CallsView<'_>, leg: u32) -> String {
-    view.leg(leg).map_or_else(String::new, |outline| {
-        format!(
-            "{}: {} at {} to {} at {}, {}, {}",
-            view.leg_name(leg),
-            party(&outline.caller),
-            outline.source,
-            party(&outline.called),
-            outline.destination,
-            local_s(outline.started.time, view.zone),
-            outcome_text(outline, outline.started.time),
-        )
+pub fn leg_text(view: CallsView<'_>, leg: u32) -> [String; 3] {
+    view.leg(leg).map_or_else(Default::default, |outline| {
+        let started = local_s(outline.started.time, view.zone);
+        let outcome = outcome_text(outline, outline.started.time);
+        [view.leg_name(leg), ends_text(outline), format!("{started}, {outcome}")]
     })
 }
 
@@ -183,11 +187,17 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
                 std::mem::swap(&mut pair.left, &mut pair.right);
             }
         }
-        let values = compared_line(&compared);
-        line(
-            &mut text,
-            &format!("  {left} and {right} by {} ({}): {values}", found.rule, found.class),
-        );
+        compared.retain(|pair| !pair.left.is_empty() || !pair.right.is_empty());
+        let head = format!("  {left} and {right} by {} ({})", found.rule, found.class);
+        let whole = format!("{head}: {}", compared_line(&compared));
+        if whole.chars().count() <= LINE_MAX {
+            line(&mut text, &whole);
+        } else {
+            line(&mut text, &head);
+            for pair in &compared {
+                line(&mut text, &format!("      {}", compared_line(std::slice::from_ref(pair))));
+            }
+        }
         for record in &found.records {
             line(
                 &mut text,
@@ -222,7 +232,8 @@ pub fn compared_line(compared: &[Compared]) -> String {
 #[must_use]
 pub fn pair_text(view: CallsView<'_>, found: &Evidence) -> String {
     let names = [found.left, found.right].map(|leg| view.leg_name(leg));
-    let why = found.joined.as_ref().err().map(refusal_text);
+    let name_of = |leg| view.leg_name(leg);
+    let why = found.joined.as_ref().err().map(|why| refusal_with_names(why, &name_of));
     let tail = why.map(|why| format!(": {why}")).unwrap_or_default();
     format!("{} and {} by {} ({}){tail}", names[0], names[1], found.rule, found.class)
 }

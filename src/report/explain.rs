@@ -3,7 +3,7 @@
 //! In: the outcomes for two legs. Out: text for a terminal, a JSON value. All values are escaped.
 
 use crate::base::{CaptureTime, NS_PER_S, RecordRef};
-use crate::call::{Compared, Refusal, RuleOutcome};
+use crate::call::{Compared, Refusal, RuleName, RuleOutcome};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -79,7 +79,7 @@ pub fn seconds(ns: i64) -> String {
 pub fn refusal_text(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Off => "the rule is switched off".to_owned(),
-        Refusal::Absent(what) => format!("no {what}"),
+        Refusal::Absent(what) => format!("nothing to compare: {what}"),
         Refusal::Differs(what) => format!("differs: {what}"),
         Refusal::Failed(what, status) => format!("{what} failed with {status}"),
         Refusal::OutsideWindow(what, ns) => format!("outside the window: {what}, {}", seconds(*ns)),
@@ -96,6 +96,14 @@ pub fn refusal_text(refusal: &Refusal) -> String {
             "holds, but would join two calls that different parties answered".to_owned()
         }
         Refusal::BeyondLimit => "holds, but was not compared: too many candidates".to_owned(),
+    }
+}
+
+/// The same with another leg by its name, `name_of` its number.
+pub(super) fn refusal_with_names(refusal: &Refusal, name_of: &dyn Fn(u32) -> String) -> String {
+    match refusal {
+        Refusal::Ambiguous(leg) => format!("leg {} fits too, or better", name_of(*leg)),
+        _ => refusal_text(refusal),
     }
 }
 
@@ -119,47 +127,105 @@ pub const fn refusal_name(refusal: &Refusal) -> &'static str {
 /// Where a record is, as the edge knows it: path, member and number; the plain reference otherwise.
 pub type PlaceOf<'a> = &'a dyn Fn(RecordRef) -> String;
 
-/// The explanation of two legs as text. `names` are what they are called, escaped; `is_one_call`
-/// whether the run put them into one call, by these rules or by way of other legs.
+/// Two legs and what every rule says about them.
+#[derive(Clone, Copy)]
+pub struct Explained<'a> {
+    /// What the legs are, a line each, escaped; the first line is the name.
+    pub legs: [&'a [String]; 2],
+    /// Whether the run put them into one call, by these rules or by way of other legs.
+    pub is_one_call: bool,
+    /// What the rules say.
+    pub outcomes: &'a [RuleOutcome],
+    /// Where a record is.
+    pub place_of: PlaceOf<'a>,
+    /// The name of a leg by its number.
+    pub name_of: &'a dyn Fn(u32) -> String,
+}
+
+/// The explanation of two legs as text; `width`: the columns in which two values still share a line.
 #[must_use]
-pub fn explain_text(
-    names: [&str; 2],
-    is_one_call: bool,
-    outcomes: &[RuleOutcome],
-    place_of: PlaceOf<'_>,
-) -> String {
+pub fn explain_text(explained: Explained<'_>, width: usize) -> String {
+    let Explained { legs, outcomes, place_of, name_of, .. } = explained;
     let mut text = String::new();
-    let joined: Vec<&str> =
-        outcomes.iter().filter(|o| o.joined.is_ok()).map(|o| o.rule.name()).collect();
-    line(&mut text, &format!("left   {}", names[0]));
-    line(&mut text, &format!("right  {}", names[1]));
-    let verdict = match (joined.is_empty(), is_one_call) {
-        (false, _) => format!("one call: joined by {}", joined.join(", ")),
-        (true, true) => {
-            "one call, by way of other legs: no rule joins these two (show tells how)".to_owned()
+    for (side, leg) in ["left ", "right"].into_iter().zip(legs) {
+        for (number, own) in leg.iter().enumerate() {
+            let margin = if number == 0 { side } else { "     " };
+            line(&mut text, &format!("{margin}  {own}"));
         }
-        (true, false) => "not one call: no rule joins these two legs".to_owned(),
-    };
-    line(&mut text, &verdict);
-    for outcome in outcomes {
+    }
+    line(&mut text, "");
+    verdict(&mut text, explained);
+    let mut ordered: Vec<&RuleOutcome> = outcomes.iter().collect();
+    // What was compared stands first; most rules have nothing to compare.
+    ordered.sort_by_key(|outcome| match &outcome.joined {
+        Ok(()) => 0,
+        Err(refusal) if is_near(outcome.rule, refusal) => 1,
+        Err(Refusal::Absent(_) | Refusal::Off) => 3,
+        Err(_) => 2,
+    });
+    for outcome in ordered {
         let word = if outcome.joined.is_ok() { "joined" } else { "not joined" };
-        let why = outcome.joined.as_ref().err().map(refusal_text);
+        let why = outcome.joined.as_ref().err().map(|why| refusal_with_names(why, name_of));
         let tail = why.map(|why| format!(": {why}")).unwrap_or_default();
         line(&mut text, "");
         line(&mut text, &format!("{} ({}) {word}{tail}", outcome.rule, outcome.class));
         for compared in &outcome.compared {
-            let sign = if compared.left == compared.right { "=" } else { "|" };
-            let (left, right) = (shown(&compared.left), shown(&compared.right));
-            line(&mut text, &format!("  {}: {left} {sign} {right}", compared.what));
+            compared_lines(&mut text, compared, width);
         }
         for record in &outcome.records {
             line(&mut text, &format!("  at {}", printable(place_of(*record).as_bytes())));
         }
-        if !outcome.compared.is_empty() {
-            line(&mut text, &format!("  source: {}", outcome.rule.source()));
-        }
+        line(&mut text, &format!("  source: {}", outcome.rule.source()));
     }
     text
+}
+
+/// One call or not, by which rules, and which ones nearly joined them.
+fn verdict(text: &mut String, explained: Explained<'_>) {
+    let Explained { is_one_call, outcomes, name_of, .. } = explained;
+    let joined: Vec<&str> =
+        outcomes.iter().filter(|o| o.joined.is_ok()).map(|o| o.rule.name()).collect();
+    let verdict = match (joined.is_empty(), is_one_call) {
+        (false, _) => format!("ONE CALL: joined by {}", joined.join(", ")),
+        (true, true) => {
+            "ONE CALL, by way of other legs: no rule joins these two (show tells how)".to_owned()
+        }
+        (true, false) => "NOT ONE CALL: no rule joins these two legs".to_owned(),
+    };
+    line(text, &verdict);
+    for outcome in outcomes {
+        if let Err(refusal) = &outcome.joined
+            && is_near(outcome.rule, refusal)
+        {
+            let why = refusal_with_names(refusal, name_of);
+            line(text, &format!("nearly by {}: {why}", outcome.rule));
+        }
+    }
+}
+
+/// Whether the values were those of one call, and something else stood against it. That one caller had
+/// two calls at different times, which is all that `fork` sees of most pairs, is not near.
+fn is_near(rule: RuleName, refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Absent(_) | Refusal::Differs(_) | Refusal::Off => false,
+        Refusal::OutsideWindow(..) => rule != RuleName::Fork,
+        _ => true,
+    }
+}
+
+/// Two values in one line, or below each other where the line would be too long.
+fn compared_lines(text: &mut String, compared: &Compared, width: usize) {
+    let is_equal = compared.left == compared.right && !compared.left.is_empty();
+    let sign = if is_equal { "=" } else { "|" };
+    let (left, right) = (shown(&compared.left), shown(&compared.right));
+    let joined = format!("  {}: {left} {sign} {right}", compared.what);
+    if joined.chars().count() <= width {
+        line(text, &joined);
+    } else {
+        line(text, &format!("  {}:", compared.what));
+        line(text, &format!("    left   {left}"));
+        line(text, &format!("    right  {right}"));
+    }
 }
 
 fn line(text: &mut String, content: &str) {
@@ -173,12 +239,9 @@ fn shown(value: &[u8]) -> String {
 
 /// The explanation of two legs as JSON.
 #[must_use]
-pub fn explain_json(
-    names: [&str; 2],
-    is_one_call: bool,
-    outcomes: &[RuleOutcome],
-    place_of: PlaceOf<'_>,
-) -> Value {
+pub fn explain_json(explained: Explained<'_>) -> Value {
+    let Explained { legs, is_one_call, outcomes, place_of, name_of } = explained;
+    let name = |side: usize| legs[side].first();
     let rules: Vec<Value> = outcomes
         .iter()
         .map(|outcome| {
@@ -189,7 +252,7 @@ pub fn explain_json(
                 "source": outcome.rule.source(),
                 "joined": refusal.is_none(),
                 "refusal": refusal.map(refusal_name),
-                "why": refusal.map(refusal_text),
+                "why": refusal.map(|why| refusal_with_names(why, name_of)),
                 "compared": outcome.compared.iter().map(compared_json).collect::<Vec<_>>(),
                 "records": outcome.records.iter().map(|r| place_of(*r)).collect::<Vec<_>>(),
             })
@@ -198,8 +261,8 @@ pub fn explain_json(
     let is_joined = outcomes.iter().any(|outcome| outcome.joined.is_ok());
     json!({
         "schema": "respool explain 1",
-        "left": names[0],
-        "right": names[1],
+        "left": name(0),
+        "right": name(1),
         "joined": is_joined,
         "one_call": is_one_call,
         "rules": rules,
@@ -253,14 +316,20 @@ mod tests {
         let legs = [b"x\x07", b"y\x07"].map(|id| Leg::new(crate::base::SensorId(0), id));
         let outcomes = explain_pair(&legs[0], &legs[1], &RuleTable::default());
         let place_of = |record: RecordRef| record.to_string();
-        let names = ["x\\x07", "y\\x07"];
-        let text = explain_text(names, false, &outcomes, &place_of);
-        let head = "left   x\\x07\nright  y\\x07\nnot one call: no rule joins these two legs\n";
-        assert!(text.starts_with(head));
-        let json = explain_json(names, false, &outcomes, &place_of);
-        for (rule, told) in
-            crate::call::RuleName::ALL.into_iter().zip(json["rules"].as_array().unwrap())
-        {
+        let legs = ["x\\x07", "y\\x07"].map(|name| [name.to_owned(), "who".to_owned()]);
+        let explained = Explained {
+            legs: [&legs[0], &legs[1]],
+            is_one_call: false,
+            outcomes: &outcomes,
+            place_of: &place_of,
+            name_of: &|leg| leg.to_string(),
+        };
+        let text = explain_text(explained, 80);
+        let head = "left   x\\x07\n       who\nright  y\\x07\n       who\n\n\
+                    NOT ONE CALL: no rule joins these two legs\n";
+        assert!(text.starts_with(head), "{text}");
+        let json = explain_json(explained);
+        for (rule, told) in RuleName::ALL.into_iter().zip(json["rules"].as_array().unwrap()) {
             assert!(text.contains(&format!("\n{rule} (")), "{rule}");
             assert_eq!(told["rule"], rule.name());
             assert_eq!(told["joined"], false);

@@ -10,6 +10,7 @@ use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::read_recorded;
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
+use super::side_by_side::pool;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
 use crate::channel::{Calendar, Units};
@@ -25,6 +26,7 @@ use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 
@@ -109,12 +111,14 @@ fn judged<T>(
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let coverage = coverage(&found);
-    let units = scenario_units(config, &found, recorded);
+    let pool = pool(config.threads)?;
+    let units = pool.install(|| scenario_units(config, &found, recorded));
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
+    let judge_unit = |unit| verdict(unit, &linked, &calendar, &coverage, &question);
     let verdicts: Vec<ScenarioVerdict> =
-        units.iter().map(|unit| verdict(unit, &linked, &calendar, &coverage, &question)).collect();
+        pool.install(|| units.par_iter().map(judge_unit).collect());
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts);
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
@@ -272,15 +276,15 @@ fn report(
         as_of_given: config.as_of.is_some(),
         coverage,
         sensors: found.listing.sensors.clone(),
-        legs: found.legs.len() as u64,
+        legs: found.ledger.value("leg.with_invite"),
         legs_vendor_blind: found.legs.iter().filter(|leg| leg.is_vendor_blind()).count() as u64,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,
         calls: units
             .iter()
-            .find_map(|unit| unit.calls.as_ref())
-            .map(|calls| calls.calls.len() as u64),
+            .find_map(|unit| unit.grouping.as_ref().map(|grouping| (grouping, &unit.outlines)))
+            .map(|(grouping, outlines)| grouping.conversations(outlines) as u64),
         license: None,
         lists_readings: config.all_readings,
         input: input(found),

@@ -21,6 +21,7 @@ mod recorded;
 mod rotation;
 mod save;
 mod scenarios;
+mod side_by_side;
 mod streams;
 
 pub use calls::{CallRun, calls, stored_calls};

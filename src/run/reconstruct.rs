@@ -9,11 +9,13 @@ use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::rotation::next_begins;
+use super::side_by_side::pool;
 use super::streams::read_streams;
 use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
+use crate::call::outline::takes_part;
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
 use crate::leg::midway::is_midway;
@@ -49,7 +51,8 @@ pub struct ReconstructOptions {
 /// `ledger`, `notes` and the records named in legs, which tell how the records lay in files.
 #[derive(Debug)]
 pub struct Reconstruction {
-    /// Legs with an INVITE, sorted by sensor and Call-ID.
+    /// Legs with an INVITE, and those that are evidence about them (`call::outline::takes_part`), sorted
+    /// by sensor and Call-ID.
     pub legs: Vec<Leg>,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
@@ -92,11 +95,7 @@ pub fn reconstruct(
     let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
     profile.ended("walk", ("files", listing.files.len() as u64), 0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(Error::Threads)?;
-    let mut found = pool.install(|| read_all(listing, options, profile));
+    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile));
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
@@ -156,7 +155,8 @@ fn finish(
     profile.ended("attribute media", ("flows", flows.flows.len() as u64), 0);
     drop(flows);
     whole.ledger.add("media.flows_without_leg", unclaimed);
-    whole.ledger.add("leg.with_invite", legs.len() as u64);
+    let with_invite = legs.iter().filter(|leg| leg.has_invite()).count();
+    whole.ledger.add("leg.with_invite", with_invite as u64);
     whole.ledger.add("leg.without_invite", legs_without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
     profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
@@ -310,11 +310,12 @@ fn look_for_change(
 
 fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
     let total: usize = partitions.iter().map(Vec::len).sum();
-    let mut legs: Vec<Leg> = partitions.into_iter().flatten().filter(Leg::has_invite).collect();
+    let mut legs: Vec<Leg> = partitions.into_iter().flatten().filter(takes_part).collect();
     legs.par_sort_unstable_by(|left, right| {
         (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
     });
-    let without = (total - legs.len()) as u64;
+    let with_invite = legs.par_iter().filter(|leg| leg.has_invite()).count();
+    let without = (total - with_invite) as u64;
     (legs, without)
 }
 

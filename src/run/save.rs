@@ -5,7 +5,7 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches, outline_all};
+use crate::call::{Branch, Evidence, branches, merge, outline_all};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
@@ -164,7 +164,8 @@ fn write_branches(database: &Database, legs: &[Leg]) -> Result<(), Error> {
 }
 
 fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
-    let (Some(calls), Some(grouping)) = (&unit.calls, &unit.grouping) else { return Ok(()) };
+    let Some(grouping) = &unit.grouping else { return Ok(()) };
+    let calls = merge(&unit.outlines, grouping, &unit.cdrs);
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
         let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);

@@ -2,15 +2,16 @@
 
 use super::config::CheckConfig;
 use super::reconstruct::{Reconstruction, is_written};
+use super::side_by_side;
 use crate::base::limits::MERGE_HEADERS_MAX;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
-    Grouping, LegOutline, MergeRules, MergedCalls, RuleTable, group, merge, merge_by_header,
-    merge_headers, outline_all,
+    Grouping, LegOutline, MergeRules, RuleTable, cdr_groups, merge_by_header, merge_headers,
 };
 use crate::channel::{Groups, Joining};
 use crate::leg::Cdr;
 use crate::license::{Coverage, Scenario};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -27,11 +28,9 @@ pub(super) struct ScenarioUnits<'f> {
     pub(super) joining: Joining,
     /// What it covers, where that is not what the captures cover.
     pub(super) coverage: Option<Coverage>,
-    /// The calls, where the scenario merges.
-    pub(super) calls: Option<MergedCalls>,
-    /// Why legs were joined or not; with `calls`.
+    /// Why legs were joined or not, where the scenario merges.
     pub(super) grouping: Option<Grouping>,
-    /// What the rules read of the legs; with `calls`.
+    /// What the rules read of the legs; with `grouping`.
     pub(super) outlines: Vec<LegOutline>,
 }
 
@@ -43,7 +42,6 @@ impl<'f> ScenarioUnits<'f> {
             cdrs,
             joining: Joining::Alone,
             coverage: None,
-            calls: None,
             grouping: None,
             outlines: Vec::new(),
         }
@@ -56,13 +54,18 @@ pub(super) fn scenario_units<'f>(
     found: &'f Reconstruction,
     recorded: Option<Vec<Cdr>>,
 ) -> Vec<ScenarioUnits<'f>> {
-    let mut units = vec![as_is(config, found)];
-    for header in headers(config, found) {
+    let header = |header: String| {
         let cdrs = with_header(config, found, &header);
         let single = ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs));
-        units.push(ScenarioUnits { joining: Joining::ByEvidence, ..single });
-    }
-    units.push(merged(found, &config.rules));
+        ScenarioUnits { joining: Joining::ByEvidence, ..single }
+    };
+    let (of_headers, merged) = rayon::join(
+        || headers(config, found).into_par_iter().map(header).collect::<Vec<_>>(),
+        || merged(found, &config.rules),
+    );
+    let mut units = vec![as_is(config, found)];
+    units.extend(of_headers);
+    units.push(merged);
     units.extend(recorded.map(as_recorded));
     units
 }
@@ -110,13 +113,12 @@ fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Ve
 }
 
 fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
-    let outlines = outline_all(&found.legs);
-    let grouping = group(&outlines, table);
-    let calls = merge(&outlines, &grouping, &found.cdrs);
+    let outlines = side_by_side::outlines(&found.legs);
+    let grouping = side_by_side::group(&outlines, table);
+    let cdr_groups = cdr_groups(&grouping, &found.cdrs);
     ScenarioUnits {
-        groups: Groups::of(&calls.cdr_groups, found.cdrs.len()),
+        groups: Groups::of(&cdr_groups, found.cdrs.len()),
         joining: Joining::ByEvidence,
-        calls: Some(calls),
         grouping: Some(grouping),
         outlines,
         ..ScenarioUnits::single(Scenario::Merged, Cow::Borrowed(&found.cdrs))

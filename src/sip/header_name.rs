@@ -210,13 +210,30 @@ impl HeaderName {
 
     /// The header with this long name, case ignored.
     fn from_other_case(name: &[u8]) -> Option<Self> {
-        let first = name.first()?.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|candidate| {
-            let long = candidate.name().as_bytes();
-            long.len() == name.len()
-                && long.first().is_some_and(|letter| letter.to_ascii_lowercase() == first)
-                && long.eq_ignore_ascii_case(name)
-        })
+        // Few share a length, so the name of an unknown header costs one or two compares.
+        let candidates: &[Self] = match name.len() {
+            2 => &[Self::To],
+            3 => &[Self::Via],
+            4 => &[Self::From, Self::CSeq, Self::Also, Self::RSeq, Self::RAck],
+            5 => &[Self::Route, Self::Event],
+            6 => &[Self::Server, Self::Reason],
+            7 => &[Self::CallId, Self::Contact, Self::Expires, Self::Require, Self::Warning],
+            8 => &[Self::ReferTo, Self::Replaces],
+            9 => &[Self::Diversion, Self::Supported],
+            10 => &[Self::UserAgent, Self::SessionId],
+            11 => &[Self::ReferredBy, Self::InReplyTo],
+            12 => &[Self::ContentType, Self::RecordRoute, Self::HistoryInfo],
+            13 => &[Self::TargetDialog],
+            14 => &[Self::ContentLength],
+            15 => &[Self::RemotePartyId, Self::SessionExpires],
+            17 => &[Self::PChargingVector],
+            18 => &[Self::SubscriptionState],
+            19 => &[Self::PAssertedIdentity],
+            20 => &[Self::PPreferredIdentity],
+            _ => return None,
+        };
+        let is_same = |one: &Self| one.name().as_bytes().eq_ignore_ascii_case(name);
+        candidates.iter().copied().find(is_same)
     }
 
     /// The header with this compact form (IANA registry of SIP header fields), case ignored.

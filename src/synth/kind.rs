@@ -91,6 +91,22 @@ kinds! {
     Pickup = "pickup", 5;
     /// Transfer by BYE with Also (expired draft, still sent by old gateways).
     ByeAlso = "bye-also", 5;
+    /// Look-alike: two calls with the same numbers within ten seconds.
+    AlikeNumbers = "alike-numbers", 0;
+    /// Look-alike: calls of a trunk that all carry one charging identifier.
+    AlikeToken = "alike-token", 0;
+    /// Look-alike: calls with the nil Session-ID, or with one that all calls of a gateway share.
+    AlikeSessionId = "alike-session-id", 0;
+    /// Look-alike: media ports that a relay uses again for the next call.
+    AlikeMedia = "alike-media", 0;
+    /// Look-alike: another caller calls the Contact of a 302.
+    AlikeRedirect = "alike-redirect", 0;
+    /// Look-alike: another caller calls the target of a blind transfer.
+    AlikeTransfer = "alike-transfer", 0;
+    /// Look-alike: a dialler calls several numbers at once, as a fork does.
+    AlikeDialler = "alike-dialler", 0;
+    /// Look-alike: a callback whose In-Reply-To names a call that is over.
+    AlikeCallback = "alike-callback", 0;
     /// REGISTER with 401: no call.
     Register = "register", 20;
     /// OPTIONS: no call.

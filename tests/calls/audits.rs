@@ -96,6 +96,29 @@ fn costs_near_misses_and_what_if() {
     assert_eq!((found.headers[1].name.as_str(), found.headers[1].names_call_id), ("x-cid", 1));
 }
 
+/// The documented reading does not count a leg that ended in 487: joining it saves nothing, nor does it
+/// cost anything that it makes the call longer.
+#[test]
+fn near_misses_with_a_cancelled_leg_cost_nothing() {
+    let leg = |id: &str, start: f64| {
+        Scenario::new(id, "a", "p").talk(start, 2.0, start + 59.95, "4930100", "900")
+    };
+    let run = check(&[leg("b1", 0.0), leg("b2", 5.0)], "b1 b2");
+    let cost = |responses: [u16; 2]| {
+        let mut cdrs = cdrs(&run);
+        cdrs.iter_mut().zip(responses).for_each(|(cdr, response)| cdr.last_response = response);
+        let merged = merge(&run.outlines, &run.grouping, &cdrs);
+        let table = RuleTable::default();
+        let found = audit(&run.outlines, &run.grouping, &merged, &cdrs, &table).near_misses;
+        assert_eq!(found.len(), 1);
+        found[0].cost_ns
+    };
+    assert_eq!(cost([200, 200]), 55 * NS_PER_S);
+    assert_eq!(cost([200, 487]), 0);
+    assert_eq!(cost([487, 200]), 0);
+    assert_eq!(cost([487, 487]), 0);
+}
+
 #[test]
 fn filters() {
     let (run, _, merged, _) = world();

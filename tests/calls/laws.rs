@@ -151,6 +151,7 @@ proptest! {
                             && found.is_joined()
                     });
                     prop_assert_eq!(outcome.joined.is_ok(), joined);
+                    prop_assert!(!outcome.compared.is_empty(), "{}: values of both", outcome.rule);
                     prop_assert_ne!(outcome.joined, Err(Refusal::BeyondLimit), "{} {:?}", outcome.rule, outcome.compared);
                 }
             }
@@ -207,6 +208,41 @@ fn a_pair_that_did_not_join_names_every_rule() {
     assert_eq!(numbers.joined, Err(Refusal::OutsideWindow("the starts", 30_000_000_000)));
     assert_eq!(numbers.compared[2].left, b"2024-01-01T00:00:00.000000Z");
     assert_eq!(numbers.compared[2].right, b"2024-01-01T00:00:30.000000Z");
+}
+
+/// Where one leg, or both, lack what a rule compares, the values of both are stated all the same.
+#[test]
+fn what_one_leg_lacks_is_stated_beside_what_the_other_says() {
+    let one = Scenario::new("x", "a", "p").talk(0.0, 2.0, 60.0, "1", "2");
+    let other = Scenario::new("y", "p", "b")
+        .say(0.0, SessionId, "aa;bb")
+        .say(0.0, Replaces, "z;t1;t2")
+        .refer(30.0, true, 5, "700@h", 202)
+        .talk(0.0, 2.0, 90.0, "1", "2");
+    let told = explain_pair(&one.leg, &other.leg, &RuleTable::default());
+    let values = |rule: RuleName| -> Vec<(String, String)> {
+        let outcome = told.iter().find(|outcome| outcome.rule == rule).expect("every rule");
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        outcome.compared.iter().map(|both| (text(&both.left), text(&both.right))).collect()
+    };
+    let has = |rule: RuleName, left: &str, right: &str| {
+        let found = values(rule);
+        assert!(found.contains(&(left.to_owned(), right.to_owned())), "{rule}: {found:?}");
+    };
+    has(RuleName::SessionId, "", "aa;bb");
+    has(RuleName::Icid, "", "");
+    has(RuleName::Media, "", "");
+    has(RuleName::Replaces, "x;f-x;t-x", "z;t1;t2");
+    has(RuleName::Replaces, "", "y;f-y;t-y");
+    has(RuleName::Refer, "2@example.com", "700@h");
+    has(RuleName::Refer, "", "2 2@example.com");
+    has(RuleName::Redirect, "", "2 2@example.com");
+    has(RuleName::Redirect, "2 2@example.com", "");
+    has(RuleName::Header, "", "y");
+    has(RuleName::Header, "x", "");
+    has(RuleName::Recording, "", "y aa bb");
+    has(RuleName::History, "", "2");
+    has(RuleName::Numbers, "2", "2");
 }
 
 fn cdr(leg: u32, started: f64, connected: Option<f64>, ended: f64, last_response: u16) -> Cdr {

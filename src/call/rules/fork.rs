@@ -42,7 +42,9 @@ fn settled(leg: &LegOutline) -> Option<CaptureTime> {
 
 pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
     if !a.has_invite || !b.has_invite {
-        return Comparison::refused(Refusal::Absent("INVITE"));
+        let seen = |leg: &LegOutline| if leg.has_invite { "seen" } else { "none" };
+        let refused = Comparison::refused(Refusal::Absent("a leg has no INVITE"));
+        return refused.with_text("INVITE", seen(a), seen(b));
     }
     if a.source.address == b.source.address { siblings(table, a, b) } else { inbound(table, a, b) }
 }
@@ -115,7 +117,7 @@ fn inbound(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
                     Comparison::held(Class::Strong).token(INBOUND)
                 }
             }
-            _ => Comparison::refused(Refusal::Absent("answer or CANCEL")),
+            _ => Comparison::refused(Refusal::Absent("a leg has neither answer nor CANCEL")),
         }
     };
     show(outcome, a, b).with_text("element", a.destination.address, b.source.address)

@@ -6,7 +6,7 @@ use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
-use crate::call::rule::Class;
+use crate::call::rule::{Class, RuleName};
 use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
 use crate::leg::IdentifierKind;
 
@@ -44,7 +44,7 @@ fn without_suffix<'a>(value: &'a [u8], pattern: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The Call-IDs that a leg names: what named them, value, record.
-fn named<'a>(
+pub(super) fn named<'a>(
     leg: &'a LegOutline,
     table: &'a RuleTable,
 ) -> impl Iterator<Item = (&'static str, &'a [u8], RecordRef)> {
@@ -74,17 +74,17 @@ fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
 
 pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
     let leg = keys.outline;
-    keys.add(Role::Is, leg.call_id.to_vec());
+    keys.add(Role::Is, &leg.call_id);
     for (_, call_id, _) in named(leg, table) {
-        keys.add(Role::Names, call_id.to_vec());
+        keys.add(Role::Names, call_id);
     }
     if let Some(base) = derived_base(&leg.call_id, &table.call_id_suffixes) {
-        keys.add(Role::Names, base.to_vec());
-        keys.add(Role::Other, base.to_vec());
+        keys.add(Role::Names, base);
+        keys.add(Role::Other, base);
     }
     for (header, _) in leg.of_kind(IdentifierKind::Header) {
         if is_token_header(table, &header.value) {
-            keys.add(Role::Shared, header.value.to_vec());
+            keys.add(Role::Shared, header.value);
         }
     }
 }
@@ -97,10 +97,20 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
             .map(|(header, sighting)| (&*header.value, sighting.record))
             .collect()
     });
-    names(table, a, b)
-        .or_better(names(table, b, a).mirrored())
-        .or_better(derived(table, a, b))
-        .or_better(tokens)
+    let direct = super::either(RuleName::Header, context, a, b, |from, to| names(table, from, to));
+    // What is only stated explains less than what was compared.
+    let is_silent = |found: &Comparison| matches!(found.holds, Err(Refusal::Absent(_)));
+    let others = derived(table, a, b).or_better(tokens);
+    match (is_silent(&direct), is_silent(&others)) {
+        (true, true) if !table.token_headers.is_empty() => {
+            let mut both = direct;
+            both.compared.extend(others.compared);
+            both
+        }
+        (_, true) => direct,
+        (true, false) => others,
+        (false, false) => direct.or_better(others),
+    }
 }
 
 fn in_time(a: &LegOutline, b: &LegOutline, token: &[u8]) -> Comparison {
@@ -113,7 +123,7 @@ fn in_time(a: &LegOutline, b: &LegOutline, token: &[u8]) -> Comparison {
 }
 
 fn names(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("header with a Call-ID"));
+    let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
     for (what, call_id, record) in named(a, table) {
         let outcome = if call_id == &*b.call_id {
             in_time(a, b, call_id).with_times("legs end, start", a.ended, b.started.time)
@@ -132,7 +142,7 @@ fn derived(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
         |leg: &LegOutline| derived_base(&leg.call_id, &table.call_id_suffixes).map(<[u8]>::to_vec);
     let (left, right) = (base(a), base(b));
     if left.is_none() && right.is_none() {
-        return Comparison::refused(Refusal::Absent("Call-ID with a known suffix"));
+        return Comparison::refused(Refusal::Absent("no Call-ID has a known suffix"));
     }
     let left_root = left.unwrap_or_else(|| a.call_id.to_vec());
     let right_root = right.unwrap_or_else(|| b.call_id.to_vec());

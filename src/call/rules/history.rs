@@ -39,7 +39,8 @@ pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
 
 /// `a` was diverted from the number that `b` called.
 pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("Diversion or History-Info"));
+    let mut best =
+        Comparison::refused(Refusal::Absent("neither leg says Diversion or History-Info"));
     let key = |user: &[u8]| number_key(user, table.numbers_digits);
     for (from, identifier, sighting) in diverted_from(a, table.numbers_digits) {
         let after_ns = a.started.time.since_ns(b.ended);

@@ -12,7 +12,7 @@ use crate::leg::IdentifierKind;
 pub(super) fn keys(keys: &mut Keys<'_>) {
     for (icid, _) in keys.outline.of_kind(IdentifierKind::Icid) {
         if !icid.value.is_empty() {
-            keys.add(Role::Shared, icid.value.to_vec());
+            keys.add(Role::Shared, icid.value);
         }
     }
 }
@@ -25,6 +25,11 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
             .collect()
     })
 }
+
+/// Only one leg carries what a rule compares.
+pub(super) const ONE_SIDE: &str = "only one leg carries it";
+/// No leg does.
+pub(super) const NEITHER_SIDE: &str = "neither leg carries it";
 
 /// Compares two legs by tokens that are made for one conversation.
 pub(super) fn shared<'a>(
@@ -39,9 +44,12 @@ pub(super) fn shared<'a>(
         let first = |tokens: &[(&[u8], RecordRef)]| {
             tokens.first().map(|(value, _)| value.to_vec()).unwrap_or_default()
         };
-        let absent = Comparison::refused(Refusal::Absent(what));
         let is_said = !left.is_empty() || !right.is_empty();
-        return if is_said { absent.with(what, &first(&left), &first(&right)) } else { absent };
+        let why = if is_said { ONE_SIDE } else { NEITHER_SIDE };
+        let records: Vec<RecordRef> =
+            left.first().or(right.first()).map(|(_, record)| *record).into_iter().collect();
+        let absent = Comparison::refused(Refusal::Absent(why));
+        return absent.with(what, &first(&left), &first(&right)).at(&records);
     };
     let mut refusal = Refusal::Differs(what);
     let mut seen = (one, other);

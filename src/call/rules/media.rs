@@ -3,6 +3,7 @@
 //! A stream is told by its SDP address, or by the `o=` line that a B2BUA passed on. One address is
 //! not enough for two answered legs: a telephone may use one port for two calls.
 
+use super::icid::{NEITHER_SIDE, ONE_SIDE};
 use super::{Context, Keys};
 use crate::base::{CaptureTime, Endpoint, RecordRef};
 use crate::call::discriminate::{Demotion, DemotionReason};
@@ -67,7 +68,7 @@ fn address_of(value: &[u8], kind: IdentifierKind) -> Option<IpAddr> {
 pub(super) fn keys(keys: &mut Keys<'_>) {
     for kind in [IdentifierKind::MediaAddress, IdentifierKind::MediaOrigin] {
         for value in streams(keys.outline, kind).keys() {
-            keys.add(Role::Shared, value.to_vec());
+            keys.add(Role::Shared, value);
         }
     }
 }
@@ -86,14 +87,15 @@ fn compare_kind(
 ) -> Comparison {
     let (left, right) = (streams(a, kind), streams(b, kind));
     if left.is_empty() || right.is_empty() {
-        let absent = Comparison::refused(Refusal::Absent(what));
-        let is_said = !left.is_empty() || !right.is_empty();
-        return if is_said { absent.with(what, &text(&left), &text(&right)) } else { absent };
+        let why = if left.is_empty() && right.is_empty() { NEITHER_SIDE } else { ONE_SIDE };
+        let absent = Comparison::refused(Refusal::Absent(why));
+        return absent.with(what, &text(&left), &text(&right)).at(&first_records(&left, &right));
     }
     let shared: Vec<&[u8]> =
         left.keys().filter(|value| right.contains_key(*value)).copied().collect();
     if shared.is_empty() {
-        return Comparison::refused(Refusal::Differs(what)).with(what, &text(&left), &text(&right));
+        let differs = Comparison::refused(Refusal::Differs(what));
+        return differs.with(what, &text(&left), &text(&right)).at(&first_records(&left, &right));
     }
     let records: Vec<RecordRef> =
         shared.iter().take(2).flat_map(|v| [left[v].record, right[v].record]).collect();
@@ -108,6 +110,12 @@ fn compare_kind(
 
 fn text(streams: &Streams<'_>) -> Vec<u8> {
     streams.keys().take(4).copied().collect::<Vec<_>>().join(&b' ')
+}
+
+/// What shows the first stream of each leg that names one.
+fn first_records(left: &Streams<'_>, right: &Streams<'_>) -> Vec<RecordRef> {
+    let first = |streams: &Streams<'_>| streams.values().next().map(|stream| stream.record);
+    [left, right].into_iter().filter_map(first).collect()
 }
 
 fn sayers(stream: &Stream) -> Vec<u8> {

@@ -15,10 +15,11 @@ mod redirect;
 mod refer;
 mod replaces;
 mod session_id;
+mod stated;
 
 use super::discriminate::Demotion;
 use super::evidence::{Comparison, Evidence};
-use super::index::{Entry, Pairing, Role, Window};
+use super::index::{Entries, Pairing, Role, Window};
 use super::outline::LegOutline;
 use super::rule::RuleName;
 use super::table::{ADJOIN_WINDOW_NS, RuleTable};
@@ -26,7 +27,7 @@ use crate::base::CaptureTime;
 use std::collections::BTreeMap;
 
 pub use header::{derived_base, header_parts};
-pub(super) use refer::{is_by_caller, targets_of, transferee};
+pub(super) use refer::{is_by_caller, targets_of, transfer_parties, transferee};
 
 /// What a comparison may look at besides the two legs.
 #[derive(Clone, Copy)]
@@ -43,17 +44,16 @@ pub struct Context<'a> {
 pub struct Keys<'a> {
     pub(super) leg: u32,
     pub(super) outline: &'a LegOutline,
-    pub(super) entries: &'a mut Vec<Entry>,
+    pub(super) entries: &'a mut Entries,
 }
 
 impl Keys<'_> {
-    fn add(&mut self, role: Role, key: Vec<u8>) {
+    fn add(&mut self, role: Role, key: impl AsRef<[u8]>) {
         self.add_at(role, key, self.outline.started.time);
     }
 
-    fn add_at(&mut self, role: Role, key: Vec<u8>, at: CaptureTime) {
-        let until = self.outline.ended;
-        self.entries.push(Entry { key, role, at, leg: self.leg, until });
+    fn add_at(&mut self, role: Role, key: impl AsRef<[u8]>, at: CaptureTime) {
+        self.entries.add(key.as_ref(), (role, at), (self.leg, self.outline.ended));
     }
 }
 
@@ -132,21 +132,27 @@ pub const fn must_adjoin(rule: RuleName) -> bool {
 pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> Comparison {
     let legs = context.outlines;
     let (Some(a), Some(b)) = (legs.get(left as usize), legs.get(right as usize)) else {
-        return Comparison::refused(super::evidence::Refusal::Absent("leg"));
+        return Comparison::refused(super::evidence::Refusal::Absent("there is no such leg"));
     };
     let table = context.table;
     match rule {
         RuleName::CallId => call_id::compare(table, a, b),
-        RuleName::Replaces => either(a, b, replaces::compare),
-        RuleName::Refer => either(a, b, |from, to| refer::compare(table, from, to)),
-        RuleName::Redirect => either(a, b, |from, to| redirect::compare(table, from, to)),
+        RuleName::Replaces => either(rule, context, a, b, replaces::compare),
+        RuleName::Refer => {
+            either(rule, context, a, b, |from, to| refer::compare(context, from, to))
+        }
+        RuleName::Redirect => {
+            either(rule, context, a, b, |from, to| redirect::compare(table, from, to))
+        }
         RuleName::SessionId => session_id::compare(context, a, b),
         RuleName::Header => header::compare(context, a, b),
         RuleName::Icid => icid::compare(context, a, b),
         RuleName::Media => media::compare(context, a, b),
-        RuleName::Fork => either(a, b, |from, to| fork::compare(table, from, to)),
-        RuleName::Recording => either(a, b, recording::compare),
-        RuleName::History => either(a, b, |from, to| history::compare(table, from, to)),
+        RuleName::Fork => either(rule, context, a, b, |from, to| fork::compare(table, from, to)),
+        RuleName::Recording => either(rule, context, a, b, recording::compare),
+        RuleName::History => {
+            either(rule, context, a, b, |from, to| history::compare(table, from, to))
+        }
         RuleName::Numbers => numbers::compare(table, a, b),
     }
 }
@@ -160,11 +166,25 @@ pub fn resolve(rule: RuleName, outlines: &[LegOutline], evidence: &mut [Evidence
     }
 }
 
-/// Tries a directed comparison both ways and keeps what explains more.
+/// Tries a directed comparison both ways and keeps what explains more. A refusal also states what the
+/// two legs say in a direction in which there was nothing to compare.
 fn either(
+    rule: RuleName,
+    context: Context<'_>,
     a: &LegOutline,
     b: &LegOutline,
     directed: impl Fn(&LegOutline, &LegOutline) -> Comparison,
 ) -> Comparison {
-    directed(a, b).or_better(directed(b, a).mirrored())
+    let (forth, back) = (directed(a, b), directed(b, a).mirrored());
+    let silent = [forth.compared.is_empty(), back.compared.is_empty()];
+    let mut best = forth.or_better(back);
+    if best.holds.is_err() {
+        let stated = |is_right| {
+            let (says, is) = if is_right { (b, a) } else { (a, b) };
+            stated::stated(rule, context.table, says, is, is_right).compared
+        };
+        let silent = [false, true].into_iter().zip(silent).filter(|(_, is_silent)| *is_silent);
+        best.compared.extend(silent.flat_map(|(is_right, _)| stated(is_right)));
+    }
+    best
 }

@@ -34,7 +34,9 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
         (Some((caller, called)), Some(_)) => {
             Comparison::held(Class::Weak).token(&[&caller[..], b" ", &called].concat())
         }
-        _ => Comparison::refused(Refusal::Absent("caller or called number")),
+        _ => Comparison::refused(Refusal::Absent(
+            "a leg has no INVITE with a calling and a called number",
+        )),
     };
     outcome
         .with("caller", &a.caller, &b.caller)

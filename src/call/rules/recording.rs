@@ -8,7 +8,7 @@ use crate::call::rule::Class;
 use crate::leg::IdentifierKind;
 
 /// What a recording may name: the Call-ID, or a UUID of the session.
-fn names_of(leg: &LegOutline) -> Vec<Vec<u8>> {
+pub(super) fn names_of(leg: &LegOutline) -> Vec<Vec<u8>> {
     let mut names = vec![leg.call_id.to_vec()];
     for (session, _) in leg.of_kind(IdentifierKind::SessionId) {
         let halves = session.value.split(|byte| *byte == b';');
@@ -24,13 +24,13 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
         keys.add(Role::Is, name);
     }
     for (recording, _) in keys.outline.of_kind(IdentifierKind::Recording) {
-        keys.add(Role::Names, recording.value.to_vec());
+        keys.add(Role::Names, recording.value);
     }
 }
 
 /// `a` records `b`. Medium: a recording is a leg of its own (design.md section 12, point 13).
 pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("recording metadata"));
+    let mut best = Comparison::refused(Refusal::Absent("neither leg is a recording session"));
     let names = names_of(b);
     for (recording, sighting) in a.of_kind(IdentifierKind::Recording) {
         let outcome = if !names.iter().any(|name| **name == *recording.value) {

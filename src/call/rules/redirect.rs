@@ -24,7 +24,8 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
 
 /// `a` was redirected, `b` follows.
 pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("3xx with Contact"));
+    let mut best =
+        Comparison::refused(Refusal::Absent("neither leg was redirected by a 3xx with Contact"));
     for (contact, sighting) in a.of_kind(IdentifierKind::RedirectContact) {
         let found = matching_target(b, &contact.value);
         let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();

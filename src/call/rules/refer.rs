@@ -1,7 +1,7 @@
 //! `refer`: a REFER, or a BYE with Also, and the INVITE that it caused (RFC 3515, 3892, 4538, 5589).
 
-use super::Keys;
 use super::replaces::{DialogName, Found, tags_text};
+use super::{Context, Keys};
 use crate::base::{CaptureTime, Endpoint};
 use crate::call::evidence::{Comparison, Evidence, Refusal};
 use crate::call::index::Role;
@@ -63,13 +63,14 @@ pub(super) fn matching_target(leg: &LegOutline, wanted: &[u8]) -> Option<Vec<u8>
 }
 
 /// `a` transfers, `b` is what the transfer caused, or the dialog that an outside REFER is about.
-pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let mut best = Comparison::refused(Refusal::Absent("REFER"));
+pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+    let table = context.table;
+    let mut best = Comparison::refused(Refusal::Absent("neither leg asks with REFER or Also"));
     for refer in &a.refers {
         if let Some(dialog) = &refer.target_dialog {
             best = best.or_better(compare_dialog(refer, dialog, b));
         }
-        best = best.or_better(compare_refer(table, refer, a, b));
+        best = best.or_better(compare_refer(context, refer, a, b));
         best = best.or_better(compare_consultation(table, refer, a, b));
     }
     for (also, sighting) in a.of_kind(IdentifierKind::Also) {
@@ -99,10 +100,17 @@ fn compare_dialog(refer: &Refer, dialog: &[u8], b: &LegOutline) -> Comparison {
         .at(&[refer.sent.record, b.started.record])
 }
 
-fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutline) -> Comparison {
+fn compare_refer(
+    context: Context<'_>,
+    refer: &Refer,
+    a: &LegOutline,
+    b: &LegOutline,
+) -> Comparison {
+    let table = context.table;
     let Some(target) = &refer.target else {
-        return Comparison::refused(Refusal::Absent("Refer-To"));
+        return Comparison::refused(Refusal::Absent("the Refer-To cannot be read"));
     };
+    let (_, party) = transfer_parties(context.outlines, refer, a);
     let found = matching_target(b, target);
     let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
     let show = |comparison: Comparison| {
@@ -121,7 +129,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
     if let Some(refusal) = outside(refer.sent.time, refer.accepted(), b, table.refer_window_ns) {
         return show(Comparison::refused(refusal));
     }
-    let outcome = judge_transferee(table, refer, a, b);
+    let outcome = judge_transferee(table, refer, &party, b);
     let outcome = match (outcome.holds.is_ok(), b.refused_with()) {
         (true, Some(status)) => Comparison::refused(Refusal::Failed("INVITE", status)),
         _ => outcome,
@@ -133,7 +141,7 @@ fn compare_refer(table: &RuleTable, refer: &Refer, a: &LegOutline, b: &LegOutlin
             refer.referred_by.as_deref().unwrap_or_default(),
             named.unwrap_or_default(),
         )
-        .with("transferee", &transferee(refer.by_caller, a), &b.caller)
+        .with("transferee", &party, &b.caller)
         .with_text("transferee's address", refer.receiver, b.source)
 }
 
@@ -146,14 +154,18 @@ fn compare_consultation(
     b: &LegOutline,
 ) -> Comparison {
     let (Some(target), Some(cancel), None) = (&refer.target, b.cancelled, b.answered) else {
-        return Comparison::refused(Refusal::Absent("cancelled consultation"));
+        return Comparison::refused(Refusal::Absent(
+            "neither leg is a consultation that was cancelled",
+        ));
     };
     let after_ns = cancel.time.since_ns(refer.sent.time);
     let window = table.fork_window_ns.saturating_neg()..=table.refer_window_ns;
     let key = |user: &[u8]| number_key(user, table.numbers_digits);
     let party = transferee(!refer.by_caller, a);
     let Some(asked) = matching_target(b, target).filter(|_| b.has_invite) else {
-        return Comparison::refused(Refusal::Absent("cancelled consultation"));
+        return Comparison::refused(Refusal::Absent(
+            "neither leg is a consultation that was cancelled",
+        ));
     };
     let outcome = if let Some(status) = refer.failed_with() {
         Comparison::refused(Refusal::Failed("REFER", status))
@@ -183,15 +195,10 @@ fn token_of(leg: &LegOutline, sent: CaptureTime, by: Endpoint) -> Vec<u8> {
 }
 
 /// Proof by Referred-By, or by the dialog to replace; strong by the transferee's number and address.
-fn judge_transferee(
-    table: &RuleTable,
-    refer: &Refer,
-    a: &LegOutline,
-    b: &LegOutline,
-) -> Comparison {
+fn judge_transferee(table: &RuleTable, refer: &Refer, party: &[u8], b: &LegOutline) -> Comparison {
     let same_address = refer.receiver.address == b.source.address;
     let key = |user: &[u8]| number_key(user, table.numbers_digits);
-    let party = key(&transferee(refer.by_caller, a));
+    let party = key(party);
     let same_party = party.is_some() && party == key(&b.caller);
     let mut says = b.of_kind(IdentifierKind::ReferredBy).peekable();
     let is_replacing = refer.replaces.as_deref().is_some_and(|dialog| {
@@ -221,6 +228,45 @@ fn judge_transferee(
 /// The party that was asked to call: the other one than the sender.
 pub(in crate::call) fn transferee(by_caller: bool, leg: &LegOutline) -> Vec<u8> {
     if by_caller { leg.called.to_vec() } else { leg.caller.to_vec() }
+}
+
+/// The leg whose dialog a REFER outside of it is about (Target-Dialog, RFC 4538; Call-ID in Refer-To).
+pub(in crate::call) fn leg_about<'a>(
+    outlines: &'a [LegOutline],
+    refer: &Refer,
+    own: &LegOutline,
+) -> Option<&'a LegOutline> {
+    let name = DialogName::parse(refer.target_dialog.as_deref()?);
+    let wanted = (own.sensor, name.call_id);
+    let place = outlines.binary_search_by(|leg| (leg.sensor, &*leg.call_id).cmp(&wanted)).ok()?;
+    let leg = &outlines[place];
+    (leg.has_invite && !matches!(name.find(leg), Found::Other)).then_some(leg)
+}
+
+/// Numbers of who transfers and of who is transferred. A REFER under a Call-ID of its own names no
+/// parties: they are those of the dialog that it is about, told by their addresses. Where nothing tells,
+/// who transfers is an address, and who is transferred is empty.
+pub(in crate::call) fn transfer_parties(
+    outlines: &[LegOutline],
+    refer: &Refer,
+    leg: &LegOutline,
+) -> (Vec<u8>, Vec<u8>) {
+    if leg.has_invite {
+        return (transferee(!refer.by_caller, leg), transferee(refer.by_caller, leg));
+    }
+    let dialog = leg_about(outlines, refer, leg);
+    let number_at = |end: Endpoint| {
+        let dialog = dialog?;
+        let is_there = [dialog.source, dialog.destination].map(|side| side.address == end.address);
+        match is_there {
+            [true, false] => Some(dialog.caller.to_vec()),
+            [false, true] => Some(dialog.called.to_vec()),
+            _ => None,
+        }
+    };
+    // A controller is no party of the dialog: it goes by its address.
+    let sender = number_at(refer.sender).unwrap_or_else(|| refer.sender.to_string().into_bytes());
+    (sender, number_at(refer.receiver).unwrap_or_default())
 }
 
 /// Whether the caller's side said something with a BYE: as the BYE's tag says, else the address.

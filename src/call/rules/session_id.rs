@@ -1,5 +1,6 @@
 //! `session-id`: the pair of UUIDs of a session, which swap per direction (RFC 7989).
 
+use super::icid::{NEITHER_SIDE, ONE_SIDE};
 use super::{Context, Keys};
 use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
@@ -58,11 +59,11 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
     let found = sessions(keys.outline);
     for pair in found.pairs.keys() {
         keys.add(Role::Shared, pair_text(*pair));
-        keys.add(Role::Shared, pair.0.to_vec());
-        keys.add(Role::Shared, pair.1.to_vec());
+        keys.add(Role::Shared, pair.0);
+        keys.add(Role::Shared, pair.1);
     }
     for single in found.singles.keys() {
-        keys.add(Role::Shared, single.to_vec());
+        keys.add(Role::Shared, single);
     }
 }
 
@@ -76,13 +77,10 @@ fn text(found: &Sessions<'_>) -> Vec<u8> {
 pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
     let (left, right) = (sessions(a), sessions(b));
     if text(&left).is_empty() || text(&right).is_empty() {
-        let absent = Comparison::refused(Refusal::Absent("Session-ID"));
-        let is_said = text(&left) != text(&right);
-        return if is_said {
-            absent.with("Session-ID", &text(&left), &text(&right))
-        } else {
-            absent
-        };
+        let why = if text(&left) == text(&right) { NEITHER_SIDE } else { ONE_SIDE };
+        let absent = Comparison::refused(Refusal::Absent(why));
+        let records = first_records(&left, &right);
+        return absent.with("Session-ID", &text(&left), &text(&right)).at(&records);
     }
     let show = |comparison: Comparison| {
         comparison.with("Session-ID", &text(&left), &text(&right)).at(&first_records(&left, &right))
@@ -103,7 +101,9 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
                 .at(&records);
         }
     }
-    if let Some(outcome) = half(context, a, b, &left, &right) {
+    // A pair that both know, and that something stands against, is not half known.
+    let is_unknown = matches!(refusal, Refusal::Differs(_));
+    if is_unknown && let Some(outcome) = half(context, a, b, &left, &right) {
         match outcome {
             Ok(held) => return show(held),
             Err(found) => refusal = found,

@@ -1,5 +1,6 @@
 //! The scripts: one function a kind, from a scene to the calls that it makes.
 
+mod alike;
 mod basic;
 mod fork;
 mod noise;
@@ -216,6 +217,14 @@ pub(crate) fn play(scene: &mut Scene<'_>) -> Vec<ScriptedCall> {
         Kind::TransferRefused => transfer::refused(scene),
         Kind::Pickup => transfer::pickup(scene),
         Kind::ByeAlso => transfer::bye_also(scene),
+        Kind::AlikeNumbers => alike::numbers(scene),
+        Kind::AlikeToken => alike::token(scene),
+        Kind::AlikeSessionId => alike::session_id(scene),
+        Kind::AlikeMedia => alike::media(scene),
+        Kind::AlikeRedirect => alike::redirect(scene),
+        Kind::AlikeTransfer => alike::transfer(scene),
+        Kind::AlikeDialler => alike::dialler(scene),
+        Kind::AlikeCallback => alike::callback(scene),
         Kind::Register => noise::register(scene),
         Kind::Options => noise::options(scene),
         Kind::Message => noise::message(scene),

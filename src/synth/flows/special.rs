@@ -13,7 +13,7 @@ const INVITE_RETRANSMISSIONS_MS: [i64; 5] = [500, 1_500, 3_500, 7_500, 15_500];
 const BYE_RETRANSMISSIONS_MS: [i64; 6] = [500, 1_500, 3_500, 7_500, 11_500, 15_500];
 
 /// INVITE to a server that answers 302 with the Contact of `target`; ends 45 ms after the start.
-fn redirected(scene: &mut Scene<'_>, leg: &mut LegBuilder, target: &Party) {
+pub(super) fn redirected(scene: &mut Scene<'_>, leg: &mut LegBuilder, target: &Party) {
     leg.outbound = Some(super::proxy());
     let offer = leg.sdp(Side::Caller, "sendrecv", false);
     let invite = leg.request(scene.start, Side::Caller, "INVITE", false, &offer);
@@ -23,7 +23,7 @@ fn redirected(scene: &mut Scene<'_>, leg: &mut LegBuilder, target: &Party) {
 }
 
 /// A leg to a number that a server redirects, and the party it is redirected to.
-fn redirected_leg(scene: &mut Scene<'_>) -> (LegBuilder, Party) {
+pub(super) fn redirected_leg(scene: &mut Scene<'_>) -> (LegBuilder, Party) {
     let leg = scene.plain_leg();
     let number = scene.number();
     (leg, scene.phone(2, number))

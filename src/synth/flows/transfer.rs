@@ -47,12 +47,13 @@ fn third(scene: &mut Scene<'_>) -> Party {
 }
 
 /// When the transferred call is answered and hung up.
-fn next_timing(scene: &mut Scene<'_>, start: CaptureTime) -> Timing {
+pub(super) fn next_timing(scene: &mut Scene<'_>, start: CaptureTime) -> Timing {
     let answer = start.plus_ns(scene.delay(1_500, 15_000));
     Timing { start, answer, hangup: answer.plus_ns(scene.delay(5_000, 300_000)) }
 }
 
-pub(super) fn blind(scene: &mut Scene<'_>) -> Vec<ScriptedCall> {
+/// A blind transfer that goes well: its two legs, and when the REFER was sent.
+pub(super) fn transferred(scene: &mut Scene<'_>) -> (LegBuilder, LegBuilder, CaptureTime) {
     let (mut first, answer) = first_leg(scene);
     let target = third(scene);
     let referred = answer.plus_ns(pause(scene));
@@ -68,6 +69,11 @@ pub(super) fn blind(scene: &mut Scene<'_>) -> Vec<ScriptedCall> {
     hang_up(&mut second, timing.hangup, Side::Callee);
     notify(&mut first, timing.answer.plus_ns(ms(60)), Side::Caller, "SIP/2.0 200 OK", true);
     hang_up(&mut first, timing.answer.plus_ns(ms(120)), Side::Callee);
+    (first, second, referred)
+}
+
+pub(super) fn blind(scene: &mut Scene<'_>) -> Vec<ScriptedCall> {
+    let (first, second, _) = transferred(scene);
     vec![scene.call(vec![first, second], vec![relation(0, 1, RelationKind::Refer)])]
 }
 

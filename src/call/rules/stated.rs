@@ -1,0 +1,87 @@
+//! What each leg says, where one of them does not carry what a directed rule compares: so that a refusal
+//! always states the values of both, never only that something is missing.
+
+use super::header::named;
+use super::recording::names_of;
+use super::refer::targets_of;
+use super::replaces::{DialogName, tags_text};
+use crate::call::evidence::Comparison;
+use crate::call::outline::LegOutline;
+use crate::call::rule::RuleName;
+use crate::call::table::RuleTable;
+use crate::leg::IdentifierKind;
+
+/// Values of one leg that are shown; more of them explain nothing.
+const VALUES_MAX: usize = 4;
+
+/// Adds what `a` says of other legs beside what `b` is, by a directed rule; nothing for other rules.
+/// The values of `b` stand left when it is the left leg.
+pub(super) fn stated(
+    rule: RuleName,
+    table: &RuleTable,
+    a: &LegOutline,
+    b: &LegOutline,
+    is_right: bool,
+) -> Comparison {
+    use IdentifierKind::{Diversion, HistoryInfo, Recording, RedirectContact};
+    let nothing = Comparison::refused(super::super::evidence::Refusal::Off);
+    let ([forth, back], said, is) = match rule {
+        RuleName::Replaces => (
+            ["Replaces said, own dialogs", "own dialogs, Replaces said"],
+            replaced(a),
+            tags_text(&DialogName::parse(b""), b),
+        ),
+        RuleName::Refer => (
+            ["REFER or Also to, INVITE for", "INVITE for, REFER or Also to"],
+            referred(a),
+            list(targets_of(b)),
+        ),
+        RuleName::Redirect => (
+            ["redirected to, INVITE for", "INVITE for, redirected to"],
+            of_kinds(a, &[RedirectContact]),
+            list(targets_of(b)),
+        ),
+        RuleName::Header => (
+            ["Call-ID in a header, own Call-ID", "own Call-ID, Call-ID in a header"],
+            list(named(a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
+            b.call_id.to_vec(),
+        ),
+        RuleName::Recording => (
+            ["session recorded, own session", "own session, session recorded"],
+            of_kinds(a, &[Recording]),
+            list(names_of(b)),
+        ),
+        RuleName::History => (
+            ["diverted from, called", "called, diverted from"],
+            of_kinds(a, &[Diversion, HistoryInfo]),
+            b.called.to_vec(),
+        ),
+        _ => return nothing,
+    };
+    if is_right { nothing.with(back, &is, &said) } else { nothing.with(forth, &said, &is) }
+}
+
+/// Different values, the first few.
+fn list(mut values: Vec<Vec<u8>>) -> Vec<u8> {
+    values.sort();
+    values.dedup();
+    values.truncate(VALUES_MAX);
+    values.join(&b' ')
+}
+
+fn of_kinds(leg: &LegOutline, kinds: &[IdentifierKind]) -> Vec<u8> {
+    let of = |kind: &IdentifierKind| leg.of_kind(*kind).map(|(found, _)| found.value.to_vec());
+    list(kinds.iter().flat_map(of).collect())
+}
+
+fn replaced(leg: &LegOutline) -> Vec<u8> {
+    let of_refers = leg.refers.iter().filter_map(|refer| refer.replaces.as_deref());
+    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| &*found.value);
+    list(of_invite.chain(of_refers).map(<[u8]>::to_vec).collect())
+}
+
+fn referred(leg: &LegOutline) -> Vec<u8> {
+    let targets = leg.refers.iter().filter_map(|refer| refer.target.as_deref());
+    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| &*found.value);
+    list(targets.chain(also).map(<[u8]>::to_vec).collect())
+}
