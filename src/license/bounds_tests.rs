@@ -272,33 +272,36 @@ fn calls_that_ran_when_the_captures_began_can_keep_a_lock() {
     }
 }
 
+/// Seven calls of one hour: with equal numbers near each other, ended by 487, without numbers.
+fn seven_calls() -> Spool {
+    let mut spool = spool(&[0, 0]);
+    let day = spool.calendar.days()[0].started.ns();
+    for (index, (start, seconds, caller, connected, last_response)) in [
+        (0, 4_000, "100001", Some(5), 200),
+        (8, 4_000, "100001", Some(2), 200),
+        (16, 3_000, "100001", Some(2), 200),
+        (24, 30, "100001", None, 487),
+        (30, 900, "100002", Some(9), 200),
+        (33, 40, "100002", None, 487),
+        (50, 7_000, "", Some(1), 200),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let start = day + 10 * HOUR + start * S;
+        let mut cdr = cdr(&format!("c{index}"), (caller, "200000"), start, start + seconds * S);
+        cdr.connected = connected.map(|s: i64| CaptureTime::from_ns(start + s * S));
+        cdr.last_response = last_response;
+        spool.cdrs.push(cdr);
+    }
+    spool
+}
+
 /// Whatever the reading, what a loss can do stays between the bounds: the truth is a spool, what was
 /// read is the spool without some packets.
 #[test]
 fn the_bounds_hold_the_truth_under_every_reading() {
-    let truth = {
-        let mut spool = spool(&[0, 0]);
-        let day = spool.calendar.days()[0].started.ns();
-        for (index, (start, seconds, caller, connected, last_response)) in [
-            (0, 4_000, "100001", Some(5), 200),
-            (8, 4_000, "100001", Some(2), 200),
-            (16, 3_000, "100001", Some(2), 200),
-            (24, 30, "100001", None, 487),
-            (30, 900, "100002", Some(9), 200),
-            (33, 40, "100002", None, 487),
-            (50, 7_000, "", Some(1), 200),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let start = day + 10 * HOUR + start * S;
-            let mut cdr = cdr(&format!("c{index}"), (caller, "200000"), start, start + seconds * S);
-            cdr.connected = connected.map(|s: i64| CaptureTime::from_ns(start + s * S));
-            cdr.last_response = last_response;
-            spool.cdrs.push(cdr);
-        }
-        spool
-    };
+    let truth = seven_calls();
     let readings = Reading::all();
     let question = question(1, "");
     let days_of = |spool: &Spool| {
