@@ -219,10 +219,21 @@ pub(super) fn disagreement(verdict: &ScenarioVerdict) -> Option<String> {
         1 => format!("one other choice is enough: {}", flips[0]),
         _ => format!("each of these choices alone is enough: {}", flips.join(", ")),
     };
+    let told = [
+        (Outcome::Lifts, agreement.lifts, "lift"),
+        (Outcome::Stays, agreement.stays, "stay"),
+        (Outcome::CannotTell, agreement.cannot_tell, "cannot tell"),
+    ];
+    let others = told
+        .iter()
+        .filter(|(outcome, readings, _)| *readings > 0 && *outcome != verdict.judged.outcome);
+    let others: Vec<String> =
+        others.map(|(_, readings, what)| format!("{} {what}", grouped(*readings as u64))).collect();
     Some(format!(
-        "{} of {} of the GUI's rule, which is not public, say otherwise; {enough}.",
+        "{} of {} of the GUI's rule, which is not public, do not agree: {}; {enough}.",
         grouped(otherwise as u64),
         counted(agreement.readings as u64, "reading", "readings"),
+        others.join(", "),
     ))
 }
 
