@@ -119,32 +119,7 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             format!("Under this reading no one of the last {WINDOW_DAYS} days may be over.")
         }
     });
-    if judged.outcome == Outcome::CannotTell {
-        reasons.push(format!("By what was read alone: {}.", judged.without_loss.name()));
-    }
-    if judged.run_days_at_least < judged.run_days {
-        reasons.push(format!(
-            "Whatever was lost, {} of the run over the limit are certain: a lost CANCEL, leg or \
-             header can also make channels fewer.",
-            counted(judged.run_days_at_least as u64, "day", "days")
-        ));
-    }
-    if judged.run_days_at_most > judged.run_days {
-        reasons.push(format!(
-            "With what may be missing the run can be up to {}.",
-            counted(judged.run_days_at_most as u64, "day", "days")
-        ));
-    }
-    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
-    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
-    let is_told = judged.outcome != Outcome::CannotTell && judged.deciding.is_some();
-    if is_uncertain && !is_accepted && is_told {
-        reasons.push(
-            "Under this reading this is certain: it holds with every day that a loss touches over the limit, and with \
-             only those channels that no loss can have made more."
-                .to_owned(),
-        );
-    }
+    reasons.extend(under_loss(verdict));
     if let Some(deciding) = judged.deciding {
         let row = verdict.days.get(deciding.day);
         let date = row.map_or(as_of, |row| row.date);
@@ -169,6 +144,40 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             "Fewer than {} days are seen, so that no run can pass the free days.",
             GRACE_DAYS + 1
         ));
+    }
+    reasons
+}
+
+/// What the bounds say: how long the run of days over is at least and at most, and whether that decides.
+fn under_loss(verdict: &ScenarioVerdict) -> Vec<String> {
+    let judged = &verdict.judged;
+    let days = |days: usize| counted(days as u64, "day", "days");
+    let mut reasons = Vec::new();
+    if judged.outcome == Outcome::CannotTell {
+        reasons.push(format!("By what was read alone: {}.", judged.without_loss.name()));
+    }
+    if judged.run_days_at_least < judged.run_days {
+        reasons.push(format!(
+            "Certain of that run, whatever was lost: {}. A lost CANCEL, leg or header can also make \
+             channels fewer.",
+            days(judged.run_days_at_least)
+        ));
+    }
+    if judged.run_days_at_most > judged.run_days {
+        reasons.push(format!(
+            "With what may be missing the run can be up to {}.",
+            days(judged.run_days_at_most)
+        ));
+    }
+    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
+    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    let is_told = judged.outcome != Outcome::CannotTell && judged.deciding.is_some();
+    if is_uncertain && !is_accepted && is_told {
+        reasons.push(
+            "Under this reading this is certain: it holds with every day that a loss touches over \
+             the limit, and with only those channels that no loss can have made more."
+                .to_owned(),
+        );
     }
     reasons
 }
