@@ -227,6 +227,13 @@ fn the_history_of_every_scenario() {
         (&document["schema"], &document["limit_channels"]),
         (&"respool.history/1".into(), &Value::Null)
     );
+    let up: Vec<usize> = document["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scenario| scenario["up_at_peak"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(up, [2, 1, 1]);
     let with_limit = respool(&["history", &spool, "--quiet", "--json", "--limit", "7"]);
     let document: Value = serde_json::from_slice(&with_limit.stdout).unwrap();
     assert_eq!(document["limit_channels"], 7);

@@ -36,16 +36,23 @@ pub(super) fn run(arguments: &HistoryArguments, as_typed: Vec<String>) -> Result
 
 fn page(arguments: &HistoryArguments, made: &HistoryRun, limit_channels: Option<u64>) -> String {
     let report = &made.report;
+    let up_at = |scenario: usize| {
+        let up = made.up_at_peak.iter().find(|up| up.scenario == scenario);
+        up.map_or(&[][..], |up| &up.channels)
+    };
     let history = HistoryReport {
         calendar: &report.calendar,
         time_zone: &report.time_zone,
         limit_channels,
+        sensors: &report.sensors,
         scenarios: report
             .scenarios
             .iter()
-            .map(|verdict| ScenarioHistory {
+            .enumerate()
+            .map(|(place, verdict)| ScenarioHistory {
                 scenario: &verdict.scenario,
                 history: &verdict.history,
+                up_at_peak: up_at(place),
             })
             .collect(),
     };

@@ -217,12 +217,14 @@ fn the_history_as_text_csv_and_json() {
     let spool = spool(&[1, 3]);
     let report = report(&spool, 2);
     let header = Scenario::MergeHeader("=X-Call-ID".to_owned());
-    let scenarios =
-        vec![ScenarioHistory { scenario: &header, history: &report.scenarios[0].history }];
+    let up = [vec![spool.cdrs[1].clone()]];
+    let history = &report.scenarios[0].history;
+    let scenarios = vec![ScenarioHistory { scenario: &header, history, up_at_peak: &up }];
     let history = HistoryReport {
         calendar: &spool.calendar,
         time_zone: "UTC",
         limit_channels: Some(2),
+        sensors: &["north".to_owned()],
         scenarios,
     };
     let expect = "\
@@ -250,6 +252,12 @@ Concurrent calls, last 14 days (largest mean of an hour)
     assert_eq!(json["schema"], "respool.history/1");
     assert_eq!(json["scenarios"][0]["days"][1]["mean_channels"], "3.00");
     assert_eq!(json["scenarios"][0]["peaks"][0][0], "2026-03-02 10:00:00.000");
+    let up = &json["scenarios"][0]["up_at_peak"][0][0];
+    assert_eq!((&up["call_id"], &up["sensor"]), (&"d01c00".into(), &"north".into()));
+    assert_eq!(
+        (&up["caller"], &up["started"]),
+        (&"100000".into(), &"2026-03-02 10:00:00.000".into())
+    );
 }
 
 #[test]

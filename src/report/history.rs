@@ -21,6 +21,8 @@ pub struct ScenarioHistory<'a> {
     pub scenario: &'a Scenario,
     /// Its hours and days, of the same calendar as the others.
     pub history: &'a History,
+    /// The channels that were up at the first moment of its peak, each with its CDRs.
+    pub up_at_peak: &'a [Vec<Cdr>],
 }
 
 /// What is printed: one or several scenarios over one calendar.
@@ -32,6 +34,8 @@ pub struct HistoryReport<'a> {
     pub time_zone: &'a str,
     /// The limit; absent when none is given.
     pub limit_channels: Option<u64>,
+    /// Names of the sensors, by id.
+    pub sensors: &'a [String],
     /// The scenarios.
     pub scenarios: Vec<ScenarioHistory<'a>>,
 }
@@ -194,6 +198,18 @@ impl HistoryReport<'_> {
         text
     }
 
+    fn peak_cdr_json(&self, cdr: &Cdr) -> PeakCdrJson {
+        let sensor = self.sensors.get(usize::from(cdr.sensor.0)).map_or("", String::as_str);
+        PeakCdrJson {
+            call_id: terminal(&cdr.call_id),
+            sensor: terminal(sensor.as_bytes()),
+            caller: terminal(&cdr.caller),
+            called: terminal(&cdr.called),
+            started: utc_ms(cdr.started),
+            ended: utc_ms(cdr.ended),
+        }
+    }
+
     fn scenario_json(&self, one: &ScenarioHistory<'_>) -> ScenarioHistoryJson {
         let days = self.calendar.days().iter().zip(&one.history.days);
         let hours = self.calendar.hours().iter().zip(&one.history.hours);
@@ -208,6 +224,11 @@ impl HistoryReport<'_> {
                 .map(|span| [utc_ms(span.started), utc_ms(span.ended)])
                 .collect(),
             peak_count: one.history.peak_span_count,
+            up_at_peak: one
+                .up_at_peak
+                .iter()
+                .map(|channel| channel.iter().map(|cdr| self.peak_cdr_json(cdr)).collect())
+                .collect(),
             days: days
                 .map(|(day, count): (_, &DayCount)| HistoryDayJson {
                     date: day.date.to_string(),
@@ -315,10 +336,29 @@ pub struct ScenarioHistoryJson {
     pub peaks: Vec<[String; 2]>,
     /// How many stretches there are.
     pub peak_count: u64,
+    /// The channels that were up at the first moment of the peak, each with its CDRs.
+    pub up_at_peak: Vec<Vec<PeakCdrJson>>,
     /// The days.
     pub days: Vec<HistoryDayJson>,
     /// The hours.
     pub hours: Vec<HistoryHourJson>,
+}
+
+/// One CDR that was up at the peak.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeakCdrJson {
+    /// Its Call-ID; bytes that are no text as `\xNN`.
+    pub call_id: String,
+    /// Name of its sensor; the unnamed one is empty.
+    pub sensor: String,
+    /// Calling number.
+    pub caller: String,
+    /// Called number.
+    pub called: String,
+    /// Its start, UTC.
+    pub started: String,
+    /// Its end as the packets show it, UTC.
+    pub ended: String,
 }
 
 /// One day.
