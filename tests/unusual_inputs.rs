@@ -145,6 +145,23 @@ fn standard_input_is_a_capture() {
 }
 
 #[test]
+fn the_profile_stands_beside_the_result() {
+    let input = pcap(&call("c1", START));
+    let words = ["check", "-", "--limit", "4", "--quiet"];
+    let plain = run(&words, &input);
+    let profiled = run(&[&words[..], &["--profile"]].concat(), &input);
+    assert_eq!(profiled.stdout, plain.stdout);
+    assert_eq!(profiled.status.code(), plain.status.code());
+    let text = String::from_utf8(profiled.stderr).unwrap();
+    let stages: Vec<&str> =
+        text.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
+    for expect in ["walk", "read", "join", "make", "scenarios", "judge", "sum"] {
+        assert!(stages.contains(&expect), "{expect} in\n{text}");
+    }
+    assert!(plain.stderr.is_empty());
+}
+
+#[test]
 fn tls_on_a_sip_port_is_a_loss_that_can_be_accepted() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("tls.pcap");
