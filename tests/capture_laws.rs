@@ -307,6 +307,33 @@ fn odd_headers_are_believed_when_records_line_up() {
     assert_eq!((empty.original, empty.bytes.len()), (40, 0));
 }
 
+/// An odd record is met again and again until the bytes behind it are all there; it is one anomaly.
+#[test]
+fn an_odd_record_is_noted_once_whatever_the_pieces() {
+    let usual = Pcap::USUAL;
+    let oddities = [
+        ("captured > original", usual.record(START + 3, 0, 2, b"abcd")),
+        ("fraction", usual.record(START, 3_000_000, 4, b"abcd")),
+        ("no bytes", usual.record(START + 3, 0, 40, b"")),
+    ];
+    let garbage = [0xee; 70].as_slice();
+    for (what, odd) in &oddities {
+        for (behind, junk) in [(0, &[][..]), (1, &[]), (8, &[]), (8, garbage), (0, garbage)] {
+            let tail = [junk, &records(&usual, 4, 4 + behind)].concat();
+            let file = [pcap(&usual, 3), odd.clone(), tail].concat();
+            let whole = parse([&file[..]]);
+            let name = format!("{what}, {behind} records behind {} bytes", junk.len());
+            for cut in 1..file.len() {
+                let (left, right) = file.split_at(cut);
+                assert_eq!(parse([left, right]).notes, whole.notes, "{name}, cut at {cut}");
+            }
+            for size in [1, 7, 16] {
+                assert_eq!(parse(file.chunks(size)).notes, whole.notes, "{name}, by {size}");
+            }
+        }
+    }
+}
+
 // ---- damage ----
 
 #[test]

@@ -235,6 +235,9 @@ fn what_gives_nothing_is_explained() {
     let nested = (0..40).fold(sip4(), |inner, _| ip4(4, &inner));
     let outcome = run(&[(0, 1, 101, nested)]);
     assert_eq!(outcome.ledger.value("packet.explained_too_deep"), 1);
+    let [loss] = outcome.losses.as_slice() else { panic!("{:?}", outcome.losses) };
+    let moment = CaptureTime::from_ns(1);
+    assert_eq!((loss.kind, loss.when), (LossKind::Limit, Some((moment, moment))));
     let unknown = run(&[(0, 1, 147, vec![1]), (0, 9, 147, vec![1, 2])]);
     let [loss] = unknown.losses.as_slice() else { panic!("{:?}", unknown.losses) };
     assert_eq!((loss.kind, loss.bytes), (LossKind::UnknownLink, 3));

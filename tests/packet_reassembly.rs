@@ -254,14 +254,74 @@ fn a_new_syn_is_a_new_connection() {
 
 #[test]
 fn a_flow_without_sip_is_left_alone() {
-    let page = vec![b'x'; 200_000];
-    let parts: Vec<Part> = (0..200).map(|n| (n * 1000, (n + 1) * 1000, n as i64, 0)).collect();
+    let page = vec![b'x'; 2_000_000];
+    let parts: Vec<Part> = (0..2_000).map(|n| (n * 1000, (n + 1) * 1000, n as i64, 0)).collect();
     let outcome = run(&tcp_records(&page, &parts, 5, None));
     assert_eq!(outcome.streams.len(), 0);
     assert_eq!(outcome.losses.len(), 1, "port 5060: dropped bytes may have been SIP");
     assert!(outcome.ledger.value("packet.explained_tcp_not_sip") > 100);
     let few = run(&tcp_records(&page[..5000], &parts[..5], 5, None));
     assert_eq!((few.losses.len(), few.ledger.value("packet.segments_not_sip")), (0, 5));
+}
+
+/// What a flow carries is told from all of its records: a segment that looks like TLS decides nothing,
+/// wherever it lies, neither before SIP in one segment nor before SIP in segments of a few bytes.
+#[test]
+fn a_segment_like_tls_decides_nothing_about_the_rest() {
+    let check = |name: &str, cuts: &[usize], streams: usize| {
+        let mut stream = b"\x16\x03\x01\x00\x05hello".to_vec();
+        stream.extend(SIP);
+        let places = [&[0][..], cuts, &[stream.len()]].concat();
+        let count = places.len() - 1;
+        // Every way to deal the segments to two captures.
+        for dealt in 0u32..1 << count {
+            let parts: Vec<Part> = places
+                .windows(2)
+                .zip(1i64..)
+                .map(|(at, time)| (at[0], at[1], time, dealt >> (time - 1) & 1))
+                .collect();
+            let outcome = run(&tcp_records(&stream, &parts, 5, None));
+            assert_eq!(outcome.streams.len(), streams, "{name}, dealt as {dealt:b}");
+            let tls = outcome.ledger.value("packet.tls_flows");
+            assert_eq!(tls, u64::from(streams == 0), "{name}, dealt as {dealt:b}");
+            assert_eq!(outcome.losses.len(), 0, "{name}, dealt as {dealt:b}");
+        }
+    };
+    check("SIP in one segment", &[10], 1);
+    check("the word SIP/2.0 over two segments", &[10, 31], 1);
+    check("a byte a segment", &[10, 26, 27, 28, 29, 30, 31, 32, 33], 1);
+    // Nothing but the record.
+    let hello = b"\x16\x03\x01\x00\x05hello";
+    for capture in 0..2 {
+        let outcome = run(&tcp_records(hello, &[(0, 5, 1, 0), (5, 10, 2, capture)], 5, None));
+        assert_eq!((outcome.streams.len(), outcome.ledger.value("packet.tls_flows")), (0, 1));
+    }
+}
+
+/// What was let go before the first sign of SIP is a loss, on any port.
+#[test]
+fn a_late_sign_makes_what_went_before_a_loss() {
+    let mut stream = vec![b'x'; 1_200_000];
+    stream.extend(SIP);
+    let parts: Vec<Part> = stream
+        .chunks(1_000)
+        .zip(0i64..)
+        .map(|(chunk, number)| {
+            let from = usize::try_from(number).unwrap() * 1_000;
+            (from, from + chunk.len(), number, 0)
+        })
+        .collect();
+    let mut records = tcp_records(&stream, &parts, 5, None);
+    // Away from the SIP ports.
+    for (.., packet) in &mut records {
+        packet[20..24].copy_from_slice(&[0x1f, 0x90, 0x1f, 0x91]);
+    }
+    let outcome = run(&records);
+    assert_eq!(outcome.streams.len(), 1);
+    let [loss] = outcome.losses.as_slice() else { panic!("{:?}", outcome.losses) };
+    assert_eq!(loss.kind, LossKind::Limit);
+    assert!(loss.detail.contains("shows SIP later"), "{}", loss.detail);
+    assert_eq!(outcome.ledger.value("packet.tcp_segments_dropped"), 1_200);
 }
 
 #[test]
@@ -307,6 +367,62 @@ fn an_identification_used_again_gives_both_datagrams() {
     let outcome = run(&records);
     let found: Vec<_> = outcome.datagrams.iter().map(|found| found.payload.len()).collect();
     assert_eq!(found, [900, 1_000]);
+}
+
+/// What waits for other records inside tunnels is used or explained as outside of them: `run` checks
+/// that every fragment, segment and part is counted once.
+#[test]
+fn what_waits_inside_tunnels_is_conserved() {
+    let vxlan = |inner: &[u8]| {
+        let header = [8, 0, 0, 0, 0, 0, 7, 0];
+        ip4(17, &udp(40_001, 4_789, &cat(&[&header, &ether(0x0800, inner)])))
+    };
+    let gre = |inner: &[u8]| ip4(47, &cat(&[&[0, 0, 8, 0], inner]));
+    let ipip = |inner: &[u8]| ip4(4, inner);
+    let tunnels: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+        [("vxlan", &vxlan), ("gre", &gre), ("ipip", &ipip)];
+    let stream = sip_text(900);
+    let whole = udp(5060, 5062, &stream);
+    let media = udp(4_000, 4_002, &[0x80; 900]);
+    let half = whole.len() / 16 * 8;
+    let mut packets = vec![
+        ip4_part(17, 1, 0, true, &whole[..half]),
+        ip4_part(17, 1, half, false, &whole[half..]),
+        ip4_part(17, 2, 0, true, &media[..half]),
+        ip4_part(17, 2, half, false, &media[half..]),
+        // Half of a datagram, half of a stream, a stream of another kind.
+        ip4_part(17, 3, 0, true, &whole[..half]),
+    ];
+    packets.extend(
+        [(0, 0..500), (400, 400..900)].map(|(at, range): (u32, _)| {
+            ip4(6, &tcp((5060, 40_000), 5 + at, 0x10, &stream[range]))
+        }),
+    );
+    packets.push(ip4(6, &tcp((80, 40_000), 5, 0x10, b"HTTP/1.1 200 OK\r\n\r\n")));
+    let chunk = cat(&[&[0, 2, 0, 40, 0, 0, 0, 1], &[0; 8], &stream[..24]]);
+    packets.push(ip4(132, &cat(&[&[0x13, 0xc4, 0x13, 0xc6, 9, 9, 9, 9, 0, 0, 0, 0], &chunk])));
+    for (name, tunnel) in tunnels {
+        for copies in 1..=2 {
+            let each = (0i64..).zip(&packets);
+            let records: Vec<Raw> = each
+                .flat_map(|(time, packet)| {
+                    let bytes = tunnel(packet);
+                    (0..copies).map(move |copy| (copy, time, 101, bytes.clone()))
+                })
+                .collect();
+            let outcome = run(&records);
+            assert_eq!(outcome.stream_bytes(), [stream.clone()], "{name}");
+            let value = |counter: &str| outcome.ledger.value(counter);
+            let copies = u64::from(copies);
+            assert_eq!(value("packet.records_kept_segment"), 3 * copies, "{name}");
+            assert_eq!(value("packet.segments"), 3 * copies, "{name}");
+            assert_eq!(value("packet.segments_used"), 2, "{name}");
+            assert_eq!(value("packet.fragments"), 5 * copies, "{name}");
+            assert_eq!(value("packet.fragments_released"), 2 * copies, "{name}");
+            assert_eq!(value("packet.fragments_incomplete"), 1, "{name}");
+            assert_eq!(value("packet.sctp_parts"), copies, "{name}");
+        }
+    }
 }
 
 #[test]

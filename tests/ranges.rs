@@ -13,7 +13,7 @@ fn options(range_bytes: Option<usize>, threads: usize) -> ReconstructOptions {
     let ranges = RangeRules {
         capture_bytes_min: if range_bytes.is_some() { 0 } else { u64::MAX },
         range_bytes: range_bytes.unwrap_or(usize::MAX),
-        open: OpenRules { mapped_bytes_min: 1, young: Duration::ZERO },
+        open: OpenRules { mapped_bytes_min: 1, young: Duration::ZERO, ..OpenRules::default() },
     };
     ReconstructOptions { threads, ranges, ..ReconstructOptions::default() }
 }

@@ -3,11 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails stops")]
 
-use respool::base::LossKind;
-use respool::run::{ReconstructOptions, reconstruct};
-use std::fs;
+use respool::base::{Loss, LossKind};
+use respool::run::map::OpenRules;
+use respool::run::{RangeRules, ReconstructOptions, Reconstruction, reconstruct};
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
 
 const LIFTS: i32 = 0;
 const FAILURE: i32 = 2;
@@ -211,11 +216,12 @@ fn losses_of_a_spool_are_placed_by_their_paths() {
         fs::write(path, content).unwrap();
         let roots = [scratch.path().to_owned()];
         let found = reconstruct(&roots, &ReconstructOptions::default()).unwrap();
-        let losses: Vec<_> = found
+        let mut losses: Vec<_> = found
             .losses
             .iter()
             .map(|loss| (loss.kind, loss.when.map_or(0, |(_, last)| last.ns() / 1_000_000_000)))
             .collect();
+        losses.dedup();
         assert_eq!(losses, expect.into_iter().collect::<Vec<_>>(), "{place}");
     };
     let capture = pcap(&call("c@a", START));
@@ -227,7 +233,183 @@ fn losses_of_a_spool_are_placed_by_their_paths() {
     check(sip, b"no capture at all, only words", Some((LossKind::UnknownFormat, reach)));
     check("2026-11-20/10/00/RTP/c.pcap", b"no capture at all, only words", None);
     check("README", b"no capture at all, only words", None);
+    check("README.txt", b"no capture at all, only words", None);
+    check("2026-11-20.d/notes.md", b"# words", None);
+    // By its name or by its first bytes it is a capture, or an archive of some: it can be of any time.
+    let unknown = Some((LossKind::UnknownFormat, 0));
+    check("x.pcap", b"no capture at all, only words", unknown);
+    check("x.pcap.gz.1", b"no capture at all, only words", unknown);
+    check("captures.zip", b"PK\x03\x04 and so on", unknown);
+    check("trace", b"snoop\0\0\0\0\0\0\x02\0\0\0\x04", unknown);
+    // What is empty or as good as that was a capture only if its name or its place says so.
+    check("day.pcap", b"", Some((LossKind::CutTail, 0)));
+    check("done", b"", None);
+    check("done", b"ok\n", None);
     check(sip, cut, Some((LossKind::CutTail, reach)));
-    // Without a place, as far as the sensor's captures: the other one's last record.
+    // Without a place and a rotation, as far as all captures: the other one's last record.
     check("cut.pcap", cut, Some((LossKind::CutTail, i64::from(START + DAY) + 11)));
+}
+
+/// A capture a day, each with one call, the first one cut in its last record; and more files.
+fn daily(days: u32, more: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let scratch = tempfile::tempdir().unwrap();
+    for day in 0..days {
+        let mut bytes = pcap(&call(&format!("{day}@a"), START + day * DAY));
+        if day == 0 {
+            bytes.truncate(bytes.len() - 50);
+        }
+        fs::write(scratch.path().join(format!("day-{day:02}.pcap")), bytes).unwrap();
+    }
+    for (name, bytes) in more {
+        fs::write(scratch.path().join(name), bytes).unwrap();
+    }
+    scratch
+}
+
+fn losses(path: &Path) -> Vec<Loss> {
+    reconstruct(&[path.to_owned()], &ReconstructOptions::default()).unwrap().losses
+}
+
+/// What a capture lost at its end was captured before the next one of its rotation began; captures that
+/// overlap, and a single other one, bound nothing.
+#[test]
+fn a_cut_capture_is_bounded_by_its_rotation() {
+    let check = |days: u32, more: &[(&str, Vec<u8>)], last: u32, code: i32| {
+        let scratch = daily(days, more);
+        let found = losses(scratch.path());
+        let [loss] = found.as_slice() else { panic!("{found:?}") };
+        let (first, until) = loss.when.unwrap();
+        assert_eq!(loss.kind, LossKind::CutTail);
+        assert_eq!(first.floor_seconds(), i64::from(START) + 10);
+        assert_eq!(until.floor_seconds(), i64::from(last), "{days} days");
+        let name = scratch.path().to_str().unwrap();
+        assert_eq!(
+            run(&["check", name, "--limit", "1", "--quiet"], b"").status.code(),
+            Some(code),
+            "{days} days"
+        );
+    };
+    check(20, &[], START + DAY, LIFTS);
+    check(3, &[], START + DAY, LIFTS);
+    // Two days are no rotation; they lock nothing either.
+    check(2, &[], START + DAY + 11, LIFTS);
+    // Written beside the others: any of them may have been.
+    let beside = pcap(&call("beside@a", START + 5 * DAY + 5));
+    check(20, &[("beside.pcap", beside)], START + 19 * DAY + 11, CANNOT_TELL);
+    // The same capture under another name is no other capture.
+    let copy = pcap(&call("5@a", START + 5 * DAY));
+    check(20, &[("copy.pcap", copy)], START + DAY, LIFTS);
+    // Nothing says when what was compressed and cut was captured but its records, and the rotation.
+    let scratch = daily(20, &[]);
+    let plain = pcap(&call("x@a", START));
+    let gzip = zstd::encode_all(&plain[..], 3).unwrap();
+    fs::write(scratch.path().join("day-00.pcap"), &gzip[..gzip.len() - 9]).unwrap();
+    for loss in losses(scratch.path()) {
+        let reach = loss.when.map(|(_, last)| last.floor_seconds());
+        assert!(reach.is_none_or(|last| last <= i64::from(START + DAY)), "{loss:?}");
+    }
+}
+
+/// How the next file is changed once it is open: cut to so many bytes; grown when below 0.
+static CUT_TO: AtomicI64 = AtomicI64::new(0);
+
+fn change(path: &Path) {
+    let cut_to = CUT_TO.load(Ordering::Relaxed);
+    let file = OpenOptions::new().append(cut_to < 0).write(true).open(path).unwrap();
+    match u64::try_from(cut_to) {
+        Ok(length) => file.set_len(length).unwrap(),
+        Err(_) => {
+            let later = pcap(&call("later@a", START + DAY));
+            (&file).write_all(&later[24..]).unwrap();
+        }
+    }
+}
+
+fn call_ids(found: &Reconstruction) -> BTreeSet<Vec<u8>> {
+    found.legs.iter().map(|leg| leg.call_id().to_vec()).collect()
+}
+
+/// A capture that is cut or grows while it is read, in each way in which files are read: what was there
+/// comes out, the change is a loss, and nothing breaks.
+#[test]
+fn captures_that_change_while_they_are_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("x.pcap");
+    let records: Vec<_> =
+        (0..30).flat_map(|number| call(&format!("{number}@a"), START + number)).collect();
+    let bytes = pcap(&records);
+    fs::write(&path, &bytes).unwrap();
+    let roots = [path.clone()];
+    let whole = call_ids(&reconstruct(&roots, &ReconstructOptions::default()).unwrap());
+    assert_eq!(whole.len(), 30);
+    let rules = |mapped_bytes_min, young| OpenRules { mapped_bytes_min, young, opened: change };
+    let ranges = |capture_bytes_min, open| RangeRules { capture_bytes_min, range_bytes: 900, open };
+    let mapped = rules(0, Duration::ZERO);
+    let ways = [
+        ("at once", ranges(u64::MAX, rules(u64::MAX, Duration::ZERO))),
+        ("in pieces", ranges(u64::MAX, rules(0, Duration::MAX))),
+        ("mapped", ranges(u64::MAX, mapped)),
+        ("in ranges", ranges(0, mapped)),
+    ];
+    let cuts = (0..bytes.len()).step_by(bytes.len() / 60).map(|cut| cut as i64);
+    for cut_to in cuts.chain([24, bytes.len() as i64 - 1, -1]) {
+        CUT_TO.store(cut_to, Ordering::Relaxed);
+        for (way, ranges) in ways {
+            fs::write(&path, &bytes).unwrap();
+            let options = ReconstructOptions { ranges, threads: 2, ..Default::default() };
+            let found = reconstruct(&roots, &options).unwrap();
+            let said: Vec<&str> = found.losses.iter().map(|loss| &*loss.detail).collect();
+            let expect = if cut_to < 0 { "grew while it was read" } else { "was cut " };
+            assert!(said.iter().any(|said| said.contains(expect)), "{way} {cut_to}: {said:?}");
+            let ids = call_ids(&found);
+            assert!(ids.is_subset(&whole), "{way} {cut_to}");
+            assert!(cut_to >= 0 || ids == whole, "{way}: what was there when it was opened");
+            for loss in &found.losses {
+                assert!(loss.when.is_some() || found.spans.is_empty(), "{way} {cut_to}: {loss:?}");
+            }
+        }
+    }
+}
+
+/// The program itself on a capture that is cut and grown all the time, mapped or not: it always ends by
+/// itself, with a verdict or an error.
+#[test]
+fn the_program_survives_a_capture_that_never_rests() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("x.pcap");
+    let records: Vec<_> =
+        (0..3_000).flat_map(|number| call(&format!("{number}@a"), START + number)).collect();
+    let bytes = pcap(&records);
+    assert!(bytes.len() > 2 << 20, "large enough to be mapped: {}", bytes.len());
+    fs::write(&path, &bytes).unwrap();
+    let is_done = AtomicBool::new(false);
+    let name = path.to_str().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let file = File::options().write(true).open(&path).unwrap();
+            for round in 0u64.. {
+                file.set_len(round * 7_919 % bytes.len() as u64).unwrap();
+                // Old enough to be mapped.
+                file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+                std::thread::yield_now();
+                fs::write(&path, &bytes).unwrap();
+                file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for threads in ["1", "2"].iter().cycle().take(16) {
+            let words = ["check", name, "--limit", "1", "--json", "--quiet", "--threads", threads];
+            let output = run(&words, b"");
+            let error = String::from_utf8_lossy(&output.stderr);
+            let code = output.status.code();
+            assert!(matches!(code, Some(0..=3)), "ended with {:?}: {error}", output.status);
+            assert!(!error.contains("panicked"), "{error}");
+            if code != Some(FAILURE) {
+                serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }

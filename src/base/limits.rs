@@ -18,8 +18,11 @@ pub const IDENTIFIERS_PER_LEG_MAX: usize = 1_024;
 pub const CONTAINER_DEPTH_MAX: usize = 6;
 /// Bytes that one file may expand to; a bomb stops here. 1 TiB is far above any spool minute.
 pub const EXPANDED_BYTES_MAX: u64 = 1 << 40;
-/// Media flows (pairs of addresses) kept in one capture; a flow is about 150 bytes.
+/// Media flows (pairs of addresses) kept of all captures together, those with the smallest addresses; a
+/// flow is about 150 bytes.
 pub const MEDIA_FLOWS_MAX: usize = 4_000_000;
+/// Longest value of such a header that can be an identifier; longer ones are payload.
+pub const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
 /// Headers of the deployment's own (`X-...`) kept as candidates from one INVITE.
 pub const HEADER_CANDIDATES_PER_INVITE_MAX: usize = 16;
 /// Output window of one decoder, reused; fits the second-level cache.
@@ -61,21 +64,24 @@ pub const TUNNEL_OPTIONS_MAX: usize = 32;
 /// Seconds in which the fragments of one datagram must arrive; receivers wait 30 to 60 (RFC 1122
 /// section 3.3.2, RFC 8200 section 4.5).
 pub const FRAGMENT_WAIT_SECONDS: i64 = 30;
-/// Fragment bytes kept from one capture; fragments of RTP leave as soon as they are whole, so only
-/// incomplete and SIP-like datagrams stay.
-pub const FRAGMENT_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
+/// Memory of the IP fragments kept of all captures together, the earliest; fragments of RTP mostly
+/// leave as soon as they are whole, so only incomplete and SIP-like datagrams stay.
+pub const FRAGMENT_BYTES_MAX: usize = 256 << 20;
+/// Memory of what one open capture holds apart before it joins the rest of its worker.
+pub const HELD_BYTES_MAX: usize = 8 << 20;
 /// Bytes of one reassembled datagram: the IPv4 and IPv6 maximum without jumbograms.
 pub const DATAGRAM_BYTES_MAX: u32 = 65_535;
-/// Bytes kept of a TCP flow that has not shown a sign of SIP: more than the longest SIP message's
-/// header section, so that a flow entered in the middle of a message is kept until its next one.
-pub const TCP_UNDECIDED_BYTES_PER_FLOW_MAX: usize = 64 << 10;
-/// Bytes kept of all such flows of one capture.
-pub const TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX: usize = 16 << 20;
-/// TCP bytes of SIP flows kept from one capture; a spool holds next to none (its TCP is rebuilt), a
-/// plain capture of a busy TCP trunk stays below in a day file.
-pub const TCP_BYTES_PER_CAPTURE_MAX: usize = 2 << 30;
-/// TCP flow directions remembered in one capture; a scan of ports stops here.
-pub const TCP_FLOWS_PER_CAPTURE_MAX: usize = 1 << 20;
+/// Memory kept of a TCP flow none of whose segments shows a sign of SIP: far more than the longest SIP
+/// message, so that a flow entered in the middle of a message, or cut into segments of a few bytes, is
+/// kept until all captures are joined.
+pub const TCP_UNDECIDED_BYTES_PER_FLOW_MAX: usize = 1 << 20;
+/// Memory kept of all such flows of all captures; the longest go first, because bulk is not SIP.
+pub const TCP_UNDECIDED_BYTES_MAX: usize = 128 << 20;
+/// Memory of the TCP segments of SIP flows kept of all captures together, the earliest. A spool holds
+/// next to none (its TCP is rebuilt); plain captures of a busy TCP trunk are read in parts beyond it.
+pub const TCP_BYTES_MAX: usize = 4 << 30;
+/// TCP flow directions remembered without a sign of SIP; a scan of ports stops here.
+pub const TCP_FLOWS_MAX: usize = 1 << 20;
 /// A sequence number further than this from the last one belongs to another connection: windows are
 /// at most 1 GiB (RFC 7323 section 2.3), real ones a few MiB.
 pub const TCP_JUMP_BYTES_MAX: i64 = 256 << 20;
@@ -90,8 +96,8 @@ pub const TCP_SYN_LATE_BYTES_MAX: i64 = 64 << 10;
 pub const TCP_SYN_LATE_SECONDS: i64 = 3;
 /// First bytes of a run of stream bytes that decide what the stream is.
 pub const STREAM_CLASSIFY_BYTES_MAX: usize = 64 << 10;
-/// SCTP bytes kept from one capture while their messages are not whole.
-pub const SCTP_BYTES_PER_CAPTURE_MAX: usize = 64 << 20;
+/// Memory of the parts of SCTP messages kept of all captures together, the earliest.
+pub const SCTP_BYTES_MAX: usize = 256 << 20;
 /// Longest message of WebSocket or HEP over TCP; SIP messages stay far below 64 KiB.
 pub const FRAMED_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Longest HTTP header section of a WebSocket upgrade; web servers stop at 8 to 16 KiB.
@@ -127,9 +133,22 @@ pub const LOSSES_NAMED_PER_DAY_MAX: usize = 8;
 pub const LOSSES_NAMED_MAX: usize = 100_000;
 /// Candidate headers tried in the what-if table, most linking first: each groups the whole run anew.
 pub const WHAT_IF_HEADERS_MAX: usize = 16;
+/// Legs in an hour that may share the value of a strong identifier; more is a value that does not
+/// discriminate, which is demoted and reported (design.md section 12, point 8).
+pub const SHARED_LEGS_MAX: usize = 16;
+/// In-dialog INVITEs whose CSeq the sniffer remembers (`invitecseq_in_dialog`). A limit of the vendor:
+/// following it is what makes the CDR right, so hitting it is no anomaly.
+pub const IN_DIALOG_CSEQS_MAX: usize = 10;
+/// Pairs of addresses that the sniffer keeps for telling directions (`MAX_SIPCALLERDIP`); followed as
+/// the one above.
+pub const DIRECTION_PAIRS_MAX: usize = 8;
+/// Columns of a ladder; addresses beyond them share the last one, which says so.
+pub const LADDER_COLUMNS_MAX: usize = 24;
 /// Legs merged into one call by a merge header; more is a shared value or a flood, and every packet
 /// of the call would look at all of them.
 pub const MERGED_LEGS_PER_CALL_MAX: usize = 64;
+/// Bytes of `callidmerge_secret` that the sniffer keeps (voipmonitor.cpp:1025).
+pub const MERGE_SECRET_BYTES_MAX: usize = 127;
 /// Merge headers tried as scenarios, those that name most legs first: each is a scenario under all
 /// readings.
 pub const MERGE_HEADERS_MAX: usize = 4;

@@ -8,6 +8,12 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FileId(pub u32);
 
+impl FileId {
+    /// Stands for several files, where something cannot be told of one: a loss over many captures. No
+    /// file has this number, because the walk refuses so many.
+    pub const SEVERAL: Self = Self(u32::MAX);
+}
+
 /// One capture stream: a whole file (`member` 0) or one member of an archive (1, 2, ...).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CaptureId {

@@ -37,8 +37,6 @@ pub struct Call {
     pub id: u32,
     /// Its legs, rising.
     pub legs: Vec<u32>,
-    /// Whether any of its legs has an INVITE.
-    pub has_invite: bool,
     /// Start of the first leg.
     pub started: CaptureTime,
     /// End of the last leg.
@@ -70,12 +68,19 @@ pub struct MergedCalls {
     pub cdr_groups: Vec<Vec<usize>>,
 }
 
-impl MergedCalls {
-    /// Calls with an INVITE: all but a REFER under a Call-ID of its own that nothing joins.
-    #[must_use]
-    pub fn conversations(&self) -> usize {
-        self.calls.iter().filter(|call| call.has_invite).count()
+/// For each call the indexes of its CDRs, as in [`MergedCalls::cdr_groups`]: all that counting needs.
+///
+/// # Panics
+/// As [`merge`].
+#[must_use]
+pub fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
+    for (place, cdr) in cdrs.iter().enumerate() {
+        let group = grouping.group_of.get(cdr.leg as usize);
+        assert!(group.is_some(), "a CDR names a leg of its run");
+        groups[grouping.group_of[cdr.leg as usize] as usize].push(place);
     }
+    groups
 }
 
 /// Merges. `cdrs` name legs by their place among `outlines`.
@@ -84,11 +89,7 @@ impl MergedCalls {
 /// When a CDR names a leg that is not there: the caller mixed two runs.
 #[must_use]
 pub fn merge(outlines: &[LegOutline], grouping: &Grouping, cdrs: &[Cdr]) -> MergedCalls {
-    let mut cdr_groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
-    for (place, cdr) in cdrs.iter().enumerate() {
-        assert!((cdr.leg as usize) < outlines.len(), "a CDR names a leg of its run");
-        cdr_groups[grouping.group_of[cdr.leg as usize] as usize].push(place);
-    }
+    let cdr_groups = cdr_groups(grouping, cdrs);
     let mut evidence_groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
     for (place, found) in grouping.evidence.iter().enumerate().filter(|(_, f)| f.is_joined()) {
         evidence_groups[grouping.group_of[found.left as usize] as usize].push(place);
@@ -133,7 +134,6 @@ fn merge_one(
     Call {
         id,
         legs: legs.to_vec(),
-        has_invite: legs.iter().any(|leg| outlines[*leg as usize].has_invite),
         started: spans.first().map(|span| span.0).unwrap_or_default(),
         ended: spans.last().map(|span| span.1).unwrap_or_default(),
         connected: connected.first().map(|span| span.0),

@@ -2,6 +2,7 @@
 
 use super::rule::{Class, RuleName};
 use crate::base::NS_PER_S;
+use crate::base::limits::SHARED_LEGS_MAX;
 
 /// 64 T1 (RFC 3261 section 17): what a transfer or redirection causes starts within this.
 pub const CAUSE_WINDOW_NS: i64 = 32 * NS_PER_S;
@@ -15,9 +16,7 @@ pub const OFFER_WINDOW_NS: i64 = 2 * NS_PER_S;
 pub const NUMBERS_WINDOW_NS: i64 = 10 * NS_PER_S;
 /// The vendor's Legs by CID: digits compared.
 pub const NUMBERS_DIGITS: usize = 6;
-/// A value shared by more legs than this within [`DISCRIMINATION_WINDOW_NS`] does not discriminate.
-pub const SHARED_LEGS_MAX: usize = 16;
-/// One hour.
+/// A value shared by more than [`SHARED_LEGS_MAX`] legs within this does not discriminate.
 pub const DISCRIMINATION_WINDOW_NS: i64 = 3_600 * NS_PER_S;
 /// Headers whose value is another leg's Call-ID, by default (design.md section 12, point 10).
 pub const CALL_ID_HEADERS: [&str; 3] = ["x-call-id", "x-cid", "in-reply-to"];

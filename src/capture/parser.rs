@@ -175,6 +175,24 @@ impl Report {
     }
 }
 
+/// Captures of formats that are not read, by their first bytes (Wireshark's wiretap library).
+const OTHER_MAGICS: [(&[u8], &str); 7] = [
+    (b"snoop\0\0\0", "snoop"),
+    (b"GMBU", "Network Monitor 2"),
+    (b"RTSS", "Network Monitor 1"),
+    (b"XCP\0", "NetXray"),
+    (b"TRSNIFF ", "Sniffer"),
+    (&[0x1c, 0x00, 0x01, 0xac], "Ixia lcap"),
+    (&[0x1c, 0x00, 0x01, 0xab], "Ixia lcap"),
+];
+/// The longest of them.
+const OTHER_MAGIC_BYTES: usize = 8;
+
+/// The name of the format, when it is one of those that are not read.
+fn other_format(data: &[u8]) -> Option<&'static str> {
+    OTHER_MAGICS.iter().find(|(magic, _)| data.starts_with(magic)).map(|(_, name)| *name)
+}
+
 enum Walk {
     /// Not yet known.
     Start,
@@ -309,6 +327,16 @@ impl CaptureParser {
         let may_become = is_pcap_magic(data) || data.len() < SECTION_MAGIC.len();
         if may_become && !at_end {
             return Err(FILE_HEADER_BYTES);
+        }
+        if let Some(name) = other_format(data) {
+            self.walk = Walk::Unknown;
+            let detail = format!("a capture of the format {name}, which is not read");
+            self.report.note(NoteKind::Unsupported, 0, detail.clone());
+            self.report.lose(LossKind::UnknownFormat, 0, detail);
+            return Ok(0);
+        }
+        if !at_end && OTHER_MAGICS.iter().any(|(magic, _)| magic.starts_with(data)) {
+            return Err(OTHER_MAGIC_BYTES);
         }
         match erf::chain(data, at_end) {
             Chain::Yes => {

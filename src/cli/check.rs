@@ -54,6 +54,9 @@ pub(super) struct CheckArguments {
     /// Write all results to this SQLite file
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
+    /// Tell on standard error what each stage took
+    #[arg(long)]
+    profile: bool,
     /// Columns of the text [default: those of the terminal, else 80]
     #[arg(long, value_name = "N")]
     width: Option<usize>,
@@ -74,7 +77,10 @@ pub(super) fn run(arguments: &CheckArguments, as_typed: Vec<String>) -> Result<u
     if !arguments.input.quiet {
         warnings.iter().for_each(|warning| output::warn(warning));
     }
-    let report = run::check(&config)?;
+    let (report, profile) = run::profiled(&config)?;
+    if arguments.profile {
+        output::tell(&profile.to_string());
+    }
     if report.input.captures == 0 {
         let paths: Vec<_> = config.spools.iter().map(|path| path.display().to_string()).collect();
         let files = report.input.files.len();

@@ -34,8 +34,7 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
     }
     let claims = claims(legs);
     let names = names(legs);
-    let last_signals: Vec<Option<CaptureTime>> =
-        legs.iter().map(|leg| leg.facts.values().map(super::fact::FactTimes::last).max()).collect();
+    let last_signals: Vec<Option<CaptureTime>> = legs.iter().map(|leg| leg.last_signal()).collect();
     let finder = Finder { claims: &claims, names: &names, last_signals: &last_signals };
     let mut unclaimed = 0;
     for (key, activity) in flows {
@@ -52,11 +51,8 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
 fn claims(legs: &[Leg]) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (index, leg) in legs.iter().enumerate() {
-        for (identifier, sighting) in leg.identifiers() {
-            if identifier.kind != IdentifierKind::MediaAddress {
-                continue;
-            }
-            if let Some(endpoint) = parse_endpoint(&identifier.value) {
+        for (identifier, sighting) in leg.identifiers().of_kind(IdentifierKind::MediaAddress) {
+            if let Some(endpoint) = parse_endpoint(identifier.value) {
                 claims.push(Claim {
                     sensor: leg.sensor(),
                     endpoint,

@@ -119,13 +119,13 @@ impl IdentifierKind {
     }
 }
 
-/// One identifier: kind, value, and who said it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Identifier {
+/// One identifier: kind, value, and who said it. Borrowed, from a message or from the set that keeps it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Identifier<'l> {
     /// What it is.
     pub kind: IdentifierKind,
     /// Its value, in the form that the kind names.
-    pub value: Box<[u8]>,
+    pub value: &'l [u8],
     /// Source address of the message that carried it.
     pub said_by: Endpoint,
     /// CSeq number of that message: ties a Refer-To to its REFER, a redirect to its INVITE.
@@ -160,10 +160,11 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     /// Few values, so that identifiers meet.
-    pub(in crate::leg) fn any_identifier() -> impl Strategy<Value = Identifier> {
-        (0u8..4, 0u32..2).prop_map(|(value, cseq)| Identifier {
+    pub(in crate::leg) fn any_identifier() -> impl Strategy<Value = Identifier<'static>> {
+        const VALUES: [&[u8]; 4] = [b"0", b"1", b"22", b"21"];
+        (0usize..4, 0u32..2).prop_map(|(value, cseq)| Identifier {
             kind: if value % 2 == 0 { IdentifierKind::Icid } else { IdentifierKind::ReferTo },
-            value: vec![value].into(),
+            value: VALUES[value],
             said_by: Endpoint::UNKNOWN,
             cseq,
         })

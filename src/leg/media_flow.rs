@@ -98,8 +98,19 @@ pub struct MediaFlows<S> {
     /// Places of the last two flows: the two directions of one call, which is what a spool's RTP
     /// capture holds.
     recent: [u32; 2],
-    /// Packets of flows beyond the cap; they are counted, not used.
-    dropped_packets: u64,
+    /// Flows kept at most.
+    most: usize,
+    /// Flows from here on are not kept; absent: all are.
+    beyond: Option<FlowKey>,
+}
+
+/// Media flows in the order of their keys.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FlowTable {
+    /// When the packets of each were seen.
+    pub flows: BTreeMap<FlowKey, MediaActivity>,
+    /// The smallest key that is not kept, nor any behind it; absent: all are kept.
+    pub beyond: Option<FlowKey>,
 }
 
 impl<S: BuildHasher> MediaFlows<S> {
@@ -107,8 +118,14 @@ impl<S: BuildHasher> MediaFlows<S> {
     /// [`Self::into_sorted`] sorts.
     #[must_use]
     pub const fn new(hasher: S) -> Self {
+        Self::with_cap(hasher, MEDIA_FLOWS_MAX)
+    }
+
+    /// The same with another cap than [`MEDIA_FLOWS_MAX`].
+    #[must_use]
+    pub const fn with_cap(hasher: S, most: usize) -> Self {
         let places = HashTable::new();
-        Self { hasher, flows: Vec::new(), places, recent: [0; 2], dropped_packets: 0 }
+        Self { hasher, flows: Vec::new(), places, recent: [0; 2], most, beyond: None }
     }
 
     /// Adds one media packet.
@@ -132,33 +149,51 @@ impl<S: BuildHasher> MediaFlows<S> {
             places.find(hash_flow(hasher, flow), |place| flow.is(&flows[*place as usize].0));
         let place = match found {
             Some(place) => *place,
-            None if flows.len() < MEDIA_FLOWS_MAX => {
+            None => {
+                let key = flow.to_key();
+                if self.beyond.as_ref().is_some_and(|beyond| key >= *beyond) {
+                    return;
+                }
                 // The cap on flows is far below what 32 bits number.
                 let place = flows.len() as u32;
-                flows.push((flow.to_key(), MediaActivity::default()));
+                flows.push((key, MediaActivity::default()));
                 let rehash = |place: &u32| hash_flow(hasher, flows[*place as usize].0.as_ref());
                 places.insert_unique(hash_flow(hasher, flow), place, rehash);
                 place
             }
-            None => {
-                self.dropped_packets += 1;
-                return;
-            }
         };
         self.recent = [place, self.recent[0]];
         spans_of(&mut self.flows[place as usize].1, kind).insert(time);
+        // A quarter above the cap, so that cutting is rare.
+        if self.flows.len() > self.most.saturating_add(self.most / 4) {
+            self.keep_smallest();
+        }
     }
 
-    /// Packets that were dropped by the cap on flows.
-    #[must_use]
-    pub const fn dropped_packets(&self) -> u64 {
-        self.dropped_packets
+    /// Keeps the flows with the smallest keys, as many as the cap allows. Which those are is a function
+    /// of the set of flows: a worker never drops one that belongs to the smallest of all.
+    fn keep_smallest(&mut self) {
+        let Self { hasher, flows, places, .. } = self;
+        if flows.len() <= self.most {
+            return;
+        }
+        let (_, (beyond, _), _) =
+            flows.select_nth_unstable_by(self.most, |left, right| left.0.cmp(&right.0));
+        self.beyond = Some(beyond.clone());
+        flows.truncate(self.most);
+        places.clear();
+        for (place, (key, _)) in (0u32..).zip(flows.iter()) {
+            let rehash = |place: &u32| hash_flow(hasher, flows[*place as usize].0.as_ref());
+            places.insert_unique(hash_flow(hasher, key.as_ref()), place, rehash);
+        }
+        self.recent = [0; 2];
     }
 
     /// The flows in the order of their keys.
     #[must_use]
-    pub fn into_sorted(self) -> BTreeMap<FlowKey, MediaActivity> {
-        self.flows.into_iter().collect()
+    pub fn into_sorted(mut self) -> FlowTable {
+        self.keep_smallest();
+        FlowTable { flows: self.flows.into_iter().collect(), beyond: self.beyond }
     }
 }
 
@@ -187,16 +222,25 @@ fn spans_of(activity: &mut MediaActivity, kind: MediaKind) -> &mut MediaSpans {
     }
 }
 
-/// Joins the flows that several workers saw.
+/// Joins the flows that several workers saw: of all flows the [`MEDIA_FLOWS_MAX`] with the smallest keys.
 #[must_use]
-pub fn join_flows(
-    tables: Vec<BTreeMap<FlowKey, MediaActivity>>,
-) -> BTreeMap<FlowKey, MediaActivity> {
-    let mut joined: BTreeMap<FlowKey, MediaActivity> = BTreeMap::new();
+pub fn join_flows(tables: Vec<FlowTable>) -> FlowTable {
+    join_within(tables, MEDIA_FLOWS_MAX)
+}
+
+fn join_within(tables: Vec<FlowTable>, most: usize) -> FlowTable {
+    let mut joined = FlowTable::default();
+    joined.beyond = tables.iter().filter_map(|table| table.beyond.clone()).min();
     for table in tables {
-        for (key, activity) in table {
-            joined.entry(key).or_default().join(&activity);
+        for (key, activity) in table.flows {
+            if joined.beyond.as_ref().is_none_or(|beyond| key < *beyond) {
+                joined.flows.entry(key).or_default().join(&activity);
+            }
         }
+    }
+    if let Some(beyond) = joined.flows.keys().nth(most).cloned() {
+        joined.flows.split_off(&beyond);
+        joined.beyond = Some(beyond);
     }
     joined
 }
@@ -204,6 +248,7 @@ pub fn join_flows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn tells_media_by_its_first_bytes() {
@@ -245,10 +290,41 @@ mod tests {
                 flows.packet(flow, MediaKind::Rtp, CaptureTime::from_parts(round * 10, 0));
             }
         }
-        let sorted = flows.into_sorted();
+        let sorted = flows.into_sorted().flows;
         assert_eq!(sorted.len(), others.len());
         for flow in others {
             assert_eq!(sorted[&flow.to_key()].rtp.as_slice().len(), 3, "{flow:?}");
+        }
+    }
+
+    proptest! {
+        /// Whoever saw which packet: of all flows the smallest are kept, with all their packets.
+        #[test]
+        fn the_cap_is_of_the_set(
+            packets in prop::collection::vec((0u8..40, 0i64..5, 0usize..3), 0..80),
+            most in 1usize..20,
+        ) {
+            let endpoint = |last: u8| Endpoint::new(IpAddr::from([10, 0, 0, last]), 9);
+            let flow = |last: &u8| FlowRef {
+                sensor: SensorId(0),
+                destination: endpoint(*last),
+                source: endpoint(0),
+                entry_name: b"",
+            };
+            let hasher = foldhash::fast::FixedState::with_seed(7);
+            let mut workers = [0; 3].map(|_| MediaFlows::with_cap(hasher.clone(), most));
+            let mut expected: BTreeMap<FlowKey, MediaActivity> = BTreeMap::new();
+            for (last, time, worker) in &packets {
+                let time = CaptureTime::from_parts(*time * 100, 0);
+                workers[*worker].packet(flow(last), MediaKind::Rtp, time);
+                expected.entry(flow(last).to_key()).or_default().rtp.insert(time);
+            }
+            let beyond = expected.keys().nth(most).cloned();
+            if let Some(beyond) = &beyond {
+                expected.split_off(beyond);
+            }
+            let joined = join_within(workers.map(MediaFlows::into_sorted).into(), most);
+            prop_assert_eq!(joined, FlowTable { flows: expected, beyond });
         }
     }
 }

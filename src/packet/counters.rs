@@ -17,7 +17,7 @@ pub(super) enum Outcome {
     TcpControl,
     /// TCP payload of a flow that shows no sign of SIP and is larger than what is kept of such.
     TcpNotSip,
-    /// TCP payload of a TLS connection, or 802.11 payload that is encrypted.
+    /// Payload of ESP or 802.11 that is encrypted.
     Encrypted,
     /// SCTP without data: acknowledgements, heartbeats, handshakes.
     SctpControl,
@@ -37,12 +37,10 @@ pub(super) enum Outcome {
     Malformed,
     /// More encapsulations than the named bound.
     TooDeep,
-    /// A cap on kept bytes was hit.
-    OverLimit,
 }
 
 /// Ledger names of the outcomes: their sum is `packet.records`.
-pub const OUTCOME_COUNTERS: [&str; 17] = [
+pub const OUTCOME_COUNTERS: [&str; 16] = [
     "packet.records_with_datagram",
     "packet.records_kept_fragment",
     "packet.records_kept_segment",
@@ -59,7 +57,34 @@ pub const OUTCOME_COUNTERS: [&str; 17] = [
     "packet.explained_cut_header",
     "packet.explained_malformed",
     "packet.explained_too_deep",
-    "packet.explained_over_limit",
+];
+
+/// What waited for other records, inside tunnels too, and the counters of what became of it: each sum
+/// is the first counter, when all captures were joined.
+pub const KEPT_COUNTERS: [(&str, &[&str]); 3] = [
+    (
+        "packet.fragments",
+        &[
+            "packet.fragments_used",
+            "packet.fragments_duplicate",
+            "packet.fragments_incomplete",
+            "packet.fragments_released",
+            "packet.fragments_dropped",
+        ],
+    ),
+    (
+        "packet.segments",
+        &[
+            "packet.segments_used",
+            "packet.segments_duplicate",
+            "packet.segments_not_sip",
+            "packet.tcp_segments_dropped",
+        ],
+    ),
+    (
+        "packet.sctp_parts",
+        &["packet.sctp_parts_used", "packet.sctp_parts_duplicate", "packet.sctp_parts_dropped"],
+    ),
 ];
 
 /// Counters of one capture, plain words so that the fast path pays one addition each.

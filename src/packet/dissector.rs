@@ -5,6 +5,7 @@ use super::fast;
 use super::frame::Frame;
 use super::walk::{Held, Walk};
 use super::{Datagram, Residue};
+use crate::base::limits::HELD_BYTES_MAX;
 use crate::base::{
     CaptureId, CaptureTime, Ledger, Loss, LossKind, Note, NoteKind, Notes, RecordRef,
 };
@@ -34,18 +35,35 @@ pub struct Dissector {
     /// Datagrams that the fast path delivered.
     fast_datagrams: u64,
     held: Held,
-    cut: Option<Cut>,
-    too_deep: Option<(u32, u64)>,
+    /// What was held before and grew too large to stay apart.
+    residue: Residue,
+    cut: Option<Unseen>,
+    too_deep: Option<Unseen>,
 }
 
-/// Records that the snaplen ended before their payload: it may have been SIP.
+/// Records whose payload was not reached: it may have been SIP.
 #[derive(Clone, Copy, Debug)]
-struct Cut {
+struct Unseen {
     /// Number and offset of the first one.
     place: (u32, u64),
     first: CaptureTime,
     last: CaptureTime,
     bytes: u64,
+}
+
+impl Unseen {
+    fn add(unseen: &mut Option<Self>, record: &Record<'_>, bytes: u64) {
+        let (first, last) = (record.time, record.time);
+        let unseen = unseen.get_or_insert(Self {
+            place: (record.index, record.offset),
+            first,
+            last,
+            bytes: 0,
+        });
+        unseen.first = unseen.first.min(record.time);
+        unseen.last = unseen.last.max(record.time);
+        unseen.bytes += bytes;
+    }
 }
 
 /// What one capture gave besides its datagrams.
@@ -70,6 +88,7 @@ impl Dissector {
             counters: Counters::default(),
             fast_datagrams: 0,
             held: Held::default(),
+            residue: Residue::default(),
             cut: None,
             too_deep: None,
         }
@@ -116,20 +135,13 @@ impl Dissector {
         self.counters.count(outcome);
         match outcome {
             Outcome::CutHeader => {
-                let cut = self.cut.get_or_insert(Cut {
-                    place: (record.index, record.offset),
-                    first: record.time,
-                    last: record.time,
-                    bytes: 0,
-                });
-                cut.first = cut.first.min(record.time);
-                cut.last = cut.last.max(record.time);
-                cut.bytes += u64::from(frame.missing);
+                Unseen::add(&mut self.cut, record, u64::from(frame.missing));
             }
-            Outcome::TooDeep => {
-                self.too_deep = self.too_deep.or(Some((record.index, record.offset)));
-            }
+            Outcome::TooDeep => Unseen::add(&mut self.too_deep, record, u64::from(captured)),
             _ => {}
+        }
+        if self.held.memory() > HELD_BYTES_MAX {
+            self.residue.join(self.held.take_residue());
         }
     }
 
@@ -141,53 +153,58 @@ impl Dissector {
         self.counters.pour(&mut self.held.ledger);
         self.held.ledger.add("packet.datagrams", self.fast_datagrams);
         self.unread_links(&mut notes, &mut losses);
-        let firsts = [
+        let unseen = [
             (
-                self.cut.map(|cut| cut.place),
+                self.cut,
                 NoteKind::Cut,
-                "packets end before their payload (snaplen); first one here",
+                LossKind::CutTail,
+                "packets end before their payload (snaplen)",
             ),
-            (self.too_deep, NoteKind::Limit, "more encapsulations than the bound; first one here"),
+            (
+                self.too_deep,
+                NoteKind::Limit,
+                LossKind::Limit,
+                "packets have more encapsulations than are taken off",
+            ),
         ];
-        for (first, kind, detail) in firsts {
-            if let Some((record, offset)) = first {
-                let (offset, record) = (Some(offset), Some(record));
-                let detail = detail.to_owned();
-                notes.add(Note { capture: self.capture, offset, record, kind, detail });
-            }
-        }
-        if let Some(cut) = self.cut {
-            losses.push(Loss {
-                when: Some((cut.first, cut.last)),
-                kind: LossKind::CutTail,
-                file: self.capture.file,
-                bytes: cut.bytes,
-                detail: "packets end before their payload (snaplen)".to_owned(),
-            });
-        }
-        let mut held = self.held;
-        if let Some(first) = held.hep_over_limit {
+        for (unseen, note, loss, detail) in unseen {
+            let Some(unseen) = unseen else { continue };
+            let (record, offset) = unseen.place;
             notes.add(Note {
-                capture: first.capture,
-                offset: None,
-                record: Some(first.index),
-                kind: NoteKind::Limit,
-                detail: "compressed HEP payloads are longer than what is kept; first one here"
-                    .to_owned(),
+                capture: self.capture,
+                offset: Some(offset),
+                record: Some(record),
+                kind: note,
+                detail: format!("{detail}; first one here"),
+            });
+            losses.push(Loss {
+                when: Some((unseen.first, unseen.last)),
+                kind: loss,
+                file: self.capture.file,
+                bytes: unseen.bytes,
+                detail: detail.to_owned(),
             });
         }
-        let over = held.segments.over_limit.map(|dropped| (dropped.first, dropped.last));
-        for (what, when) in [
-            ("IP fragments", held.fragments.dropped),
-            ("TCP segments", over),
-            ("SCTP parts", held.sctp.dropped),
-        ] {
-            if let Some(when) = when {
-                limit(self.capture, what, when, &mut notes, &mut losses);
-            }
+        if let Some(dropped) = self.held.hep_over_limit {
+            let detail = "compressed HEP payloads are longer than what is kept";
+            notes.add(Note {
+                capture: self.capture,
+                offset: None,
+                record: Some(dropped.record.index),
+                kind: NoteKind::Limit,
+                detail: format!("{detail}; first one here"),
+            });
+            losses.push(Loss {
+                when: Some((dropped.first, dropped.last)),
+                kind: LossKind::Limit,
+                file: self.capture.file,
+                bytes: 0,
+                detail: detail.to_owned(),
+            });
         }
-        let ledger = std::mem::take(&mut held.ledger);
-        Dissected { residue: held.into_residue(), ledger, notes, losses }
+        let mut residue = self.residue;
+        residue.join(self.held.take_residue());
+        Dissected { residue, ledger: self.held.ledger, notes, losses }
     }
 
     fn unread_links(&self, notes: &mut Notes, losses: &mut Vec<Loss>) {
@@ -209,30 +226,6 @@ impl Dissector {
             });
         }
     }
-}
-
-fn limit(
-    capture: CaptureId,
-    what: &str,
-    when: (CaptureTime, CaptureTime),
-    notes: &mut Notes,
-    losses: &mut Vec<Loss>,
-) {
-    let detail = format!("{what} of this capture beyond the cap were dropped");
-    notes.add(Note {
-        capture,
-        offset: None,
-        record: None,
-        kind: NoteKind::Limit,
-        detail: detail.clone(),
-    });
-    losses.push(Loss {
-        when: Some(when),
-        kind: LossKind::Limit,
-        file: capture.file,
-        bytes: 0,
-        detail,
-    });
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! like RTP or RTCP leaves as soon as it is whole, because its bytes decide nothing but a media time.
 
 use super::assemble::{Whole, contiguous};
+use super::bound::{Dropped, Waits};
 use super::frame::Addresses;
-use crate::base::limits::{DATAGRAM_BYTES_MAX, FRAGMENT_BYTES_PER_CAPTURE_MAX};
+use crate::base::limits::DATAGRAM_BYTES_MAX;
 use crate::base::{CaptureTime, RecordRef};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -54,11 +55,26 @@ impl Fragment {
     }
 }
 
+impl Waits for Fragment {
+    fn dropped(&self) -> Dropped {
+        Dropped::of(self.record, self.time, 1, self.bytes.len())
+    }
+
+    fn is_copy_of(&self, other: &Self) -> bool {
+        (self.time, self.offset, self.more, self.protocol, self.missing, self.depth)
+            == (other.time, other.offset, other.more, other.protocol, other.missing, other.depth)
+            && (self.vendor_blind, &self.bytes) == (other.vendor_blind, &other.bytes)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// What became of a fragment.
 pub(super) enum Added {
     Kept,
     Malformed,
-    OverLimit,
     /// It completed a datagram of media.
     Media(Whole),
 }
@@ -76,10 +92,8 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct FragmentStore {
     by_key: HashMap<FragmentKey, Kept, foldhash::quality::RandomState>,
-    /// Memory in use, the entries' own size included, so that tiny fragments are bounded too.
-    bytes: usize,
-    /// Times of the first and last fragment dropped for [`FRAGMENT_BYTES_PER_CAPTURE_MAX`].
-    pub(super) dropped: Option<(CaptureTime, CaptureTime)>,
+    /// Memory in use.
+    pub(super) memory: usize,
 }
 
 impl FragmentStore {
@@ -88,13 +102,7 @@ impl FragmentStore {
         if fragment.bytes.is_empty() || fragment.end() > DATAGRAM_BYTES_MAX {
             return Added::Malformed;
         }
-        let size = memory(&fragment);
-        if self.bytes + size > FRAGMENT_BYTES_PER_CAPTURE_MAX {
-            let (first, last) = self.dropped.unwrap_or((fragment.time, fragment.time));
-            self.dropped = Some((first.min(fragment.time), last.max(fragment.time)));
-            return Added::OverLimit;
-        }
-        self.bytes += size;
+        self.memory += fragment.memory();
         let kept = self.by_key.entry(key).or_default();
         kept.bytes += fragment.bytes.len() as u64;
         kept.is_media |= fragment.is_media_head();
@@ -106,7 +114,7 @@ impl FragmentStore {
             && kept.total.map(u64::from) == Some(kept.bytes)
             && let Some(whole) = contiguous(&kept.fragments)
         {
-            self.bytes -= kept.fragments.iter().map(memory).sum::<usize>();
+            self.memory -= kept.fragments.iter().map(Waits::memory).sum::<usize>();
             self.by_key.remove(&key);
             return Added::Media(whole);
         }
@@ -117,8 +125,4 @@ impl FragmentStore {
     pub(super) fn into_sorted(self) -> BTreeMap<FragmentKey, Vec<Fragment>> {
         self.by_key.into_iter().map(|(key, kept)| (key, kept.fragments)).collect()
     }
-}
-
-const fn memory(fragment: &Fragment) -> usize {
-    fragment.bytes.len() + size_of::<Fragment>()
 }

@@ -158,14 +158,15 @@ impl Walk<'_> {
             vendor_blind: frame.vendor_blind,
             bytes: bytes.into(),
         };
-        match self.held.fragments.add(key, fragment) {
+        let added = self.held.fragments.add(key, fragment);
+        if !matches!(added, Added::Malformed) {
+            self.held.ledger.add("packet.fragments", 1);
+        }
+        match added {
             Added::Kept => Outcome::Fragment,
             Added::Malformed => Outcome::Malformed,
-            Added::OverLimit => Outcome::OverLimit,
             Added::Media(whole) => {
-                // All but the one at hand were counted as kept.
-                let earlier = whole.fragments.saturating_sub(1) as u64;
-                self.held.ledger.add("packet.fragments_released", earlier);
+                self.held.ledger.add("packet.fragments_released", whole.fragments as u64);
                 self.extensions(whole.frame, key.addresses, whole.protocol, &whole.bytes)
             }
         }

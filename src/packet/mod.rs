@@ -7,6 +7,7 @@
 //! output depends on the set of records and not on which file they came from, nor in which order.
 
 mod assemble;
+mod bound;
 mod counters;
 mod dissector;
 mod esp;
@@ -31,10 +32,10 @@ mod walk;
 mod websocket;
 mod wifi;
 
-pub use counters::OUTCOME_COUNTERS;
+pub use counters::{KEPT_COUNTERS, OUTCOME_COUNTERS};
 pub use dissector::{Dissected, Dissector, Settings};
 pub use reassemble::{Reassembled, StreamSink, reassemble};
-pub use residue::Residue;
+pub use residue::{Residue, Residues};
 
 use crate::base::{CaptureTime, Endpoint, RecordRef};
 

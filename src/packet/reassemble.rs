@@ -2,11 +2,13 @@
 //! nothing but the records.
 
 use super::assemble::{Assembled, Whole, assemble};
+use super::bound::{Dropped, Horizon};
 use super::counters::Outcome;
-use super::fragment::Fragment;
+use super::fragment::{Fragment, FragmentKey};
 use super::framing::{Framer, Kind, is_text, kind};
+use super::residue::settle_one;
 use super::sctp::{SctpKey, SctpPart};
-use super::segment::{Dropped, FlowSegments};
+use super::segment::FlowSegments;
 use super::stream::{Connection, Step, connections};
 use super::walk::{Held, Walk};
 use super::{Datagram, Flow, Residue, Settings, StreamChunk, StreamEvent, StreamGap, Transport};
@@ -47,15 +49,18 @@ pub fn reassemble(
     for residue in residues {
         all.join(residue);
     }
+    settle_one(&mut all);
     let mut pass = Pass { settings, sink, said: Reassembled::default() };
     // A reassembled datagram may be a tunnel with fragments inside.
     for _ in 0..TUNNEL_DEPTH_MAX {
         if all.fragments.is_empty() {
             break;
         }
-        let inner = pass.fragments(std::mem::take(&mut all));
+        let inner = pass.fragments(std::mem::take(&mut all.fragments));
         all.join(inner);
+        settle_one(&mut all);
     }
+    pass.beyond_caps(&all);
     let mut tls = BTreeMap::new();
     for (flow, segments) in all.flows {
         pass.flow(flow, segments, &mut tls);
@@ -76,10 +81,10 @@ struct Pass<'p> {
 type Ends = (Endpoint, Endpoint);
 
 impl Pass<'_> {
-    /// Takes the fragments of a residue and gives back what waits further.
-    fn fragments(&mut self, mut residue: Residue) -> Residue {
+    /// Puts fragments together and gives back what waits further.
+    fn fragments(&mut self, fragments: BTreeMap<FragmentKey, Vec<Fragment>>) -> Residue {
         let mut held = Held::default();
-        for (key, fragments) in std::mem::take(&mut residue.fragments) {
+        for (key, fragments) in fragments {
             let (total, mut seen_total) = (fragments.len(), 0);
             for assembled in assemble(fragments) {
                 let (whole, seen) = match assembled {
@@ -104,13 +109,49 @@ impl Pass<'_> {
                     if outcome != Outcome::Datagram {
                         self.count("packet.fragmented_without_datagram", 1);
                     }
+                    if outcome == Outcome::TooDeep {
+                        let (record, time) = (whole.frame.record, whole.frame.time);
+                        let dropped = Dropped::of(record, time, 1, whole.bytes.len());
+                        self.beyond(dropped, "packets have more encapsulations than are taken off");
+                    }
                 }
             }
             self.count("packet.fragments_duplicate", total - seen_total);
         }
+        if let Some(dropped) = held.hep_over_limit {
+            self.beyond(dropped, "compressed HEP payloads are longer than what is kept");
+        }
         self.said.ledger += std::mem::take(&mut held.ledger);
-        residue.join(held.into_residue());
-        residue
+        held.take_residue()
+    }
+
+    /// What the caps on all captures together dropped.
+    fn beyond_caps(&mut self, all: &Residue) {
+        let Horizon { copies, dropped, .. } = all.fragments_horizon;
+        self.said.ledger.add("packet.fragments_duplicate", copies);
+        self.said.ledger.add("packet.fragments_dropped", dropped.map_or(0, |part| part.count));
+        let Horizon { copies, dropped, .. } = all.sctp_horizon;
+        self.said.ledger.add("packet.sctp_parts_duplicate", copies);
+        self.said.ledger.add("packet.sctp_parts_dropped", dropped.map_or(0, |part| part.count));
+        for (what, horizon) in [
+            ("IP fragments", &all.fragments_horizon),
+            ("TCP segments of SIP", &all.segments_horizon),
+            ("parts of SCTP messages", &all.sctp_horizon),
+        ] {
+            if let Some(dropped) = horizon.dropped {
+                let detail = format!(
+                    "{what} from here on were dropped: all captures together hold more than is \
+                     kept; read them in parts with --from and --to"
+                );
+                self.beyond(dropped, &detail);
+            }
+        }
+        for dropped in [all.segments_horizon.dropped, all.forgotten].into_iter().flatten() {
+            self.said.ledger.add("packet.tcp_segments_dropped", dropped.count);
+        }
+        if let Some(dropped) = all.forgotten {
+            self.beyond(dropped, "more TCP connections without a sign of SIP than are remembered");
+        }
     }
 
     /// A datagram without all of its fragments is a loss when what is there looks like SIP.
@@ -133,38 +174,40 @@ impl Pass<'_> {
         }
     }
 
-    fn flow(&mut self, flow: Flow, segments: FlowSegments, tls: &mut BTreeMap<Ends, Dropped>) {
-        if let Some(dropped) = segments.tls {
-            let ends = (flow.source.min(flow.destination), flow.source.max(flow.destination));
+    fn flow(&mut self, flow: Flow, known: FlowSegments, tls: &mut BTreeMap<Ends, Dropped>) {
+        let ends = (flow.source.min(flow.destination), flow.source.max(flow.destination));
+        let mut encrypted = |dropped: Dropped| {
             tls.entry(ends).and_modify(|both| *both = both.join(dropped)).or_insert(dropped);
-        }
-        if let Some(dropped) = segments.dropped {
+        };
+        self.said.ledger.add("packet.segments_duplicate", known.copies);
+        if let Some(dropped) = known.dropped {
             self.count("packet.tcp_flows_dropped", 1);
-            self.said.ledger.add("packet.tcp_segments_dropped", dropped.segments);
-            if self.has_port(flow, &self.settings.sip_ports) {
-                self.said.losses.push(Loss {
-                    when: Some((dropped.first, dropped.last)),
-                    kind: LossKind::Limit,
-                    file: dropped.record.capture.file,
-                    bytes: dropped.bytes,
-                    detail: format!(
-                        "{} to {}: TCP on a SIP port dropped",
-                        flow.source, flow.destination
-                    ),
-                });
+            self.said.ledger.add("packet.tcp_segments_dropped", dropped.count);
+            if known.dropped_tls && !known.signed {
+                encrypted(dropped);
+            } else if known.signed || self.has_port(flow, &self.settings.sip_ports) {
+                let ends = format!("{} to {}", flow.source, flow.destination);
+                let what = if known.signed { "shows SIP later" } else { "is on a SIP port" };
+                let detail = format!("{ends}: TCP without a sign of SIP, dropped; it {what}");
+                self.beyond(dropped, &detail);
             }
         }
-        for connection in connections(segments.segments) {
-            self.connection(flow, &connection);
+        for connection in connections(known.segments) {
+            if !self.connection(flow, &connection)
+                && let Some(dropped) = connection.tls()
+            {
+                encrypted(dropped);
+            }
         }
     }
 
-    fn connection(&mut self, flow: Flow, connection: &Connection) {
+    /// Reads a connection; false when it carries nothing of ours.
+    fn connection(&mut self, flow: Flow, connection: &Connection) -> bool {
         let steps = connection.steps();
         let (segments, duplicate) = connection.segment_counts(&steps);
         let Some(kind) = classify(connection, &steps) else {
             self.said.ledger.add("packet.segments_not_sip", segments);
-            return;
+            return false;
         };
         self.count("packet.streams", 1);
         self.said.ledger.add("packet.segments_used", segments - duplicate);
@@ -190,6 +233,7 @@ impl Pass<'_> {
         } else {
             self.framed(Framer::new(flow, kind), connection, &steps);
         }
+        true
     }
 
     fn framed(&mut self, mut framer: Framer, connection: &Connection, steps: &[Step]) {
@@ -256,7 +300,7 @@ impl Pass<'_> {
             self.said.losses.push(Loss {
                 when: Some((dropped.first, dropped.last)),
                 kind: LossKind::Encrypted,
-                file: dropped.record.capture.file,
+                file: dropped.file,
                 bytes: dropped.bytes,
                 detail,
             });
@@ -265,7 +309,11 @@ impl Pass<'_> {
 
     /// The fragmented messages of one direction of an SCTP association.
     fn association(&mut self, key: SctpKey, parts: Vec<SctpPart>) {
-        for run in super::sctp::runs(parts) {
+        let total = parts.len();
+        let runs = super::sctp::runs(parts);
+        let used: usize = runs.iter().map(Vec::len).sum();
+        self.count("packet.sctp_parts_duplicate", total - used);
+        for run in runs {
             let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
             let whole = first.begins && last.ends;
             let latest = run.iter().max_by_key(|part| (part.time, part.record)).unwrap_or(first);
@@ -306,6 +354,18 @@ impl Pass<'_> {
     fn note(&mut self, kind: NoteKind, record: RecordRef, detail: String) {
         let RecordRef { capture, index } = record;
         self.said.notes.add(Note { capture, offset: None, record: Some(index), kind, detail });
+    }
+
+    /// A note and a loss of what a cap dropped.
+    fn beyond(&mut self, dropped: Dropped, detail: &str) {
+        self.note(NoteKind::Limit, dropped.record, detail.to_owned());
+        self.said.losses.push(Loss {
+            when: Some((dropped.first, dropped.last)),
+            kind: LossKind::Limit,
+            file: dropped.file,
+            bytes: dropped.bytes,
+            detail: detail.to_owned(),
+        });
     }
 
     /// A note and a loss of missing bytes.

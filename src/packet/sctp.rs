@@ -4,10 +4,10 @@
 //! are read and then joined by transmission sequence number.
 
 use super::Transport;
+use super::bound::{Dropped, Waits};
 use super::counters::Outcome;
 use super::frame::{Addresses, Frame, be16, be32};
 use super::walk::{Walk, short};
-use crate::base::limits::SCTP_BYTES_PER_CAPTURE_MAX;
 use crate::base::{CaptureTime, Endpoint, RecordRef};
 use std::collections::BTreeMap;
 
@@ -36,25 +36,35 @@ pub(super) struct SctpPart {
     pub(super) record: RecordRef,
 }
 
+impl Waits for SctpPart {
+    fn dropped(&self) -> Dropped {
+        Dropped::of(self.record, self.time, 1, self.bytes.len())
+    }
+
+    fn is_copy_of(&self, other: &Self) -> bool {
+        (self.time, self.tsn, self.stream, self.begins, self.ends)
+            == (other.time, other.tsn, other.stream, other.begins, other.ends)
+            && (self.vendor_blind, self.missing) == (other.vendor_blind, other.missing)
+            && self.bytes == other.bytes
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// Parts of messages of one capture.
 #[derive(Debug, Default)]
 pub(super) struct SctpStore {
     pub(super) parts: BTreeMap<SctpKey, Vec<SctpPart>>,
-    bytes: usize,
-    /// Times of the first and last part dropped for [`SCTP_BYTES_PER_CAPTURE_MAX`].
-    pub(super) dropped: Option<(CaptureTime, CaptureTime)>,
+    /// Memory in use.
+    pub(super) memory: usize,
 }
 
 impl SctpStore {
-    fn add(&mut self, key: SctpKey, part: SctpPart) -> bool {
-        if self.bytes + part.bytes.len() > SCTP_BYTES_PER_CAPTURE_MAX {
-            let (first, last) = self.dropped.unwrap_or((part.time, part.time));
-            self.dropped = Some((first.min(part.time), last.max(part.time)));
-            return false;
-        }
-        self.bytes += part.bytes.len();
+    fn add(&mut self, key: SctpKey, part: SctpPart) {
+        self.memory += part.memory();
         self.parts.entry(key).or_default().push(part);
-        true
     }
 }
 
@@ -145,6 +155,8 @@ impl Walk<'_> {
             missing: frame.missing,
             bytes: data.into(),
         };
-        if self.held.sctp.add(key, part) { Outcome::SctpPart } else { Outcome::OverLimit }
+        self.held.sctp.add(key, part);
+        self.held.ledger.add("packet.sctp_parts", 1);
+        Outcome::SctpPart
     }
 }

@@ -1,15 +1,13 @@
-//! TCP segments of one capture, kept until all captures are read.
+//! TCP segments, kept by flow direction until all captures are read.
 //!
-//! Only flows with a sign of SIP (or WebSocket, or HEP) are kept in full; others up to a named number
-//! of bytes, because the sign may come later or lie in another capture; TLS flows leave only their
-//! span. All by flow direction.
+//! Whether a flow is SIP (or a WebSocket, or HEP) is known for certain only when the records of all
+//! captures are together: until then every flow is kept, whatever its segments look like. A flow none
+//! of whose segments shows a sign is let go when it is longer than a cap.
 
 use super::Flow;
+use super::bound::{Dropped, Waits};
 use super::websocket;
-use crate::base::limits::{
-    TCP_BYTES_PER_CAPTURE_MAX, TCP_FLOWS_PER_CAPTURE_MAX, TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX,
-    TCP_UNDECIDED_BYTES_PER_FLOW_MAX,
-};
+use crate::base::limits::TCP_UNDECIDED_BYTES_PER_FLOW_MAX;
 use crate::base::{CaptureTime, RecordRef};
 use hashbrown::HashMap;
 use memchr::memmem;
@@ -31,42 +29,20 @@ pub(super) struct Segment {
     pub(super) record: RecordRef,
 }
 
-/// Moments and bytes of something that was not kept.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Dropped {
-    /// The first by place.
-    pub(super) record: RecordRef,
-    pub(super) first: CaptureTime,
-    pub(super) last: CaptureTime,
-    pub(super) segments: u64,
-    pub(super) bytes: u64,
-}
-
-impl Dropped {
-    /// One segment.
-    fn of(segment: &Segment) -> Self {
-        Self {
-            record: segment.record,
-            first: segment.time,
-            last: segment.time,
-            segments: 1,
-            bytes: segment.bytes.len() as u64,
-        }
+impl Waits for Segment {
+    fn dropped(&self) -> Dropped {
+        let count = u64::from(!self.bytes.is_empty());
+        Dropped::of(self.record, self.time, count, self.bytes.len())
     }
 
-    /// Both.
-    pub(super) fn join(self, other: Self) -> Self {
-        Self {
-            record: self.record.min(other.record),
-            first: self.first.min(other.first),
-            last: self.last.max(other.last),
-            segments: self.segments + other.segments,
-            bytes: self.bytes + other.bytes,
-        }
+    fn is_copy_of(&self, other: &Self) -> bool {
+        (self.time, self.sequence, self.syn, self.vendor_blind, self.missing)
+            == (other.time, other.sequence, other.syn, other.vendor_blind, other.missing)
+            && self.bytes == other.bytes
     }
 
-    fn joined(current: Option<Self>, other: Self) -> Option<Self> {
-        Some(current.map_or(other, |dropped| dropped.join(other)))
+    fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -75,112 +51,97 @@ impl Dropped {
 pub(super) struct FlowSegments {
     /// A segment showed SIP, a WebSocket or HEP.
     pub(super) signed: bool,
-    /// A segment showed a TLS record.
-    pub(super) tls: Option<Dropped>,
-    /// Segments dropped before any sign, or beyond a cap.
+    /// Segments let go before any sign.
     pub(super) dropped: Option<Dropped>,
+    /// One of those looked like TLS.
+    pub(super) dropped_tls: bool,
     pub(super) segments: Vec<Segment>,
-    bytes: usize,
+    /// Segments with payload that were there twice.
+    pub(super) copies: u64,
+    /// Memory of the segments.
+    memory: usize,
 }
 
 impl FlowSegments {
-    /// What two captures know of one flow.
+    /// What two parts of the records tell of one flow.
     pub(super) fn join(&mut self, other: Self) {
         self.signed |= other.signed;
-        if let Some(tls) = other.tls {
-            self.tls = Dropped::joined(self.tls, tls);
-        }
-        if let Some(dropped) = other.dropped {
-            self.dropped = Dropped::joined(self.dropped, dropped);
-        }
+        self.dropped = Dropped::joined(self.dropped, other.dropped);
+        self.dropped_tls |= other.dropped_tls;
+        self.copies += other.copies;
+        self.memory += other.memory;
         self.segments.extend(other.segments);
+        self.settle();
     }
 
-    fn drop_segments(&mut self) -> usize {
-        for segment in std::mem::take(&mut self.segments) {
-            let dropped = Dropped::of(&segment);
-            self.dropped = Dropped::joined(self.dropped, dropped);
+    /// Memory in use, that of the flow itself included.
+    pub(super) const fn memory(&self) -> usize {
+        self.memory + size_of::<Flow>() + size_of::<Self>()
+    }
+
+    fn add(&mut self, segment: Segment) {
+        self.memory += segment.memory();
+        self.segments.push(segment);
+        self.settle();
+    }
+
+    /// Lets a flow without a sign go that is too long, or of which something was let go already.
+    fn settle(&mut self) {
+        if self.signed || self.segments.is_empty() {
+            return;
         }
-        std::mem::take(&mut self.bytes)
+        if self.dropped.is_none() {
+            if self.memory <= TCP_UNDECIDED_BYTES_PER_FLOW_MAX {
+                return;
+            }
+            self.forget_copies();
+        }
+        if self.dropped.is_some() || self.memory > TCP_UNDECIDED_BYTES_PER_FLOW_MAX {
+            self.let_go();
+        }
     }
-}
 
-/// What became of a segment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fate {
-    Kept,
-    NotSip,
-    Tls,
-    OverLimit,
-}
+    /// Takes segments out that are there twice.
+    pub(super) fn forget_copies(&mut self) {
+        self.copies += super::bound::forget_copies(&mut self.segments);
+        self.memory = self.segments.iter().map(Waits::memory).sum();
+    }
 
-/// What the payload of a segment shows.
-enum Sign {
-    Sip,
-    Tls,
-    Nothing,
+    /// Lets all segments go.
+    pub(super) fn let_go(&mut self) {
+        for segment in std::mem::take(&mut self.segments) {
+            self.dropped_tls |= is_tls(&segment.bytes);
+            self.dropped = Dropped::joined(self.dropped, Some(segment.dropped()));
+        }
+        self.memory = 0;
+    }
+
+    /// Takes the segments out from a moment on, and tells them.
+    pub(super) fn cut(&mut self, from: CaptureTime) -> Option<Dropped> {
+        let dropped = super::bound::cut(&mut self.segments, from);
+        self.memory = self.segments.iter().map(Waits::memory).sum();
+        dropped
+    }
 }
 
 /// Segments of one capture. The map's order never leaves: [`Self::into_sorted`] sorts by flow.
 #[derive(Debug, Default)]
 pub(super) struct SegmentStore {
     flows: HashMap<Flow, FlowSegments, foldhash::quality::RandomState>,
-    undecided_bytes: usize,
-    signed_bytes: usize,
-    /// Segments dropped for a cap although they may be SIP.
-    pub(super) over_limit: Option<Dropped>,
+    /// Memory in use, at least.
+    pub(super) memory: usize,
 }
 
 impl SegmentStore {
-    /// Keeps a segment that has payload, or begins a connection.
-    pub(super) fn add(&mut self, flow: Flow, segment: Segment) -> Fate {
-        let dropped = Dropped::of(&segment);
-        if self.flows.len() >= TCP_FLOWS_PER_CAPTURE_MAX && !self.flows.contains_key(&flow) {
-            self.over_limit = Dropped::joined(self.over_limit, dropped);
-            return Fate::OverLimit;
-        }
+    /// Takes a segment that has payload, or begins a connection; tells whether it was kept.
+    pub(super) fn add(&mut self, flow: Flow, segment: Segment) -> bool {
         let state = self.flows.entry(flow).or_default();
-        let size = segment.bytes.len() + size_of::<Segment>();
-        if !state.signed {
-            match sign(&segment.bytes) {
-                Sign::Sip => {
-                    state.signed = true;
-                    self.undecided_bytes -= state.bytes;
-                    self.signed_bytes += state.bytes;
-                }
-                Sign::Tls if state.tls.is_none() => {
-                    self.undecided_bytes -= state.drop_segments();
-                    // What came before on a TLS connection is its handshake or the middle of a record.
-                    state.tls = state.dropped.take();
-                    state.tls = Dropped::joined(state.tls, dropped);
-                    return Fate::Tls;
-                }
-                Sign::Tls | Sign::Nothing => {}
-            }
-        }
-        if state.signed {
-            if self.signed_bytes + size > TCP_BYTES_PER_CAPTURE_MAX {
-                state.dropped = Dropped::joined(state.dropped, dropped);
-                self.over_limit = Dropped::joined(self.over_limit, dropped);
-                return Fate::OverLimit;
-            }
-            self.signed_bytes += size;
-        } else if state.tls.is_some() {
-            state.tls = Dropped::joined(state.tls, dropped);
-            return Fate::Tls;
-        } else if state.dropped.is_some()
-            || state.bytes + size > TCP_UNDECIDED_BYTES_PER_FLOW_MAX
-            || self.undecided_bytes + size > TCP_UNDECIDED_BYTES_PER_CAPTURE_MAX
-        {
-            self.undecided_bytes -= state.drop_segments();
-            state.dropped = Dropped::joined(state.dropped, dropped);
-            return Fate::NotSip;
-        } else {
-            self.undecided_bytes += size;
-        }
-        state.bytes += size;
-        state.segments.push(segment);
-        Fate::Kept
+        let before = state.memory();
+        state.signed = state.signed || shows_sip(&segment.bytes);
+        state.add(segment);
+        // The size of a new flow is counted with its first segment.
+        self.memory += state.memory().saturating_sub(before) + size_of::<Flow>();
+        !state.segments.is_empty()
     }
 
     /// Everything kept, by flow.
@@ -189,19 +150,17 @@ impl SegmentStore {
     }
 }
 
+/// Whether a segment begins like a TLS record (RFC 8446 section 5.1) and shows nothing of ours.
+pub(super) fn is_tls(bytes: &[u8]) -> bool {
+    let begins_a_record = matches!(bytes, [0x14..=0x17, 3, 0..=4, high, low, ..]
+        if u16::from_be_bytes([*high, *low]) <= 0x4800);
+    begins_a_record && !shows_sip(bytes)
+}
+
 /// The sign in one segment: it need not stand at its start, which may lie inside a message.
-fn sign(bytes: &[u8]) -> Sign {
-    if let [0x14..=0x17, 3, 0..=4, high, low, ..] = bytes
-        && u16::from_be_bytes([*high, *low]) <= 0x4800
-    {
-        return Sign::Tls;
-    }
-    if bytes.starts_with(b"HEP3")
+fn shows_sip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HEP3")
         || memmem::find(bytes, b"SIP/2.0").is_some()
         || websocket::is_sip_upgrade(bytes)
         || websocket::begins_sip_frame(bytes)
-    {
-        return Sign::Sip;
-    }
-    Sign::Nothing
 }

@@ -5,7 +5,8 @@
 //! end. The time of a piece is the latest among the pieces up to it since the start or the last gap:
 //! the moment from which it could be consumed in order.
 
-use super::segment::Segment;
+use super::bound::{Dropped, Waits};
+use super::segment::{Segment, is_tls};
 use crate::base::limits::{
     TCP_JUMP_BYTES_MAX, TCP_QUIET_JUMP_BYTES_MAX, TCP_QUIET_SECONDS, TCP_SYN_LATE_BYTES_MAX,
     TCP_SYN_LATE_SECONDS,
@@ -115,6 +116,13 @@ impl Connection {
         used.sort_unstable();
         used.dedup();
         (with_payload as u64, (with_payload - used.len()) as u64)
+    }
+
+    /// What there is of it, when a segment looks like TLS.
+    pub(super) fn tls(&self) -> Option<Dropped> {
+        let segments = || self.segments.iter().map(|(_, segment)| segment);
+        let all = segments().map(Waits::dropped).reduce(Dropped::join);
+        all.filter(|_| segments().any(|segment| is_tls(&segment.bytes)))
     }
 
     /// First and last moment.

@@ -2,7 +2,7 @@
 
 use super::counters::Outcome;
 use super::frame::{Addresses, Frame, be16, be32};
-use super::segment::{Fate, Segment};
+use super::segment::Segment;
 use super::walk::{Walk, short};
 use super::{Flow, Transport};
 use crate::base::Endpoint;
@@ -39,14 +39,12 @@ impl Walk<'_> {
             missing: frame.missing,
             bytes: payload.into(),
         };
-        let kept = self.held.segments.add(flow, segment);
-        match kept {
-            _ if payload.is_empty() => Outcome::TcpControl,
-            Fate::Kept => Outcome::Segment,
-            Fate::NotSip => Outcome::TcpNotSip,
-            Fate::Tls => Outcome::Encrypted,
-            Fate::OverLimit => Outcome::OverLimit,
+        let is_kept = self.held.segments.add(flow, segment);
+        if payload.is_empty() {
+            return Outcome::TcpControl;
         }
+        self.held.ledger.add("packet.segments", 1);
+        if is_kept { Outcome::Segment } else { Outcome::TcpNotSip }
     }
 
     /// A segment that the sniffer wrote in place of a reassembled SIP message (run section 3): one

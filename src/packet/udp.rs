@@ -1,6 +1,7 @@
 //! UDP: the payload, unless it is an encapsulation.
 
 use super::Transport;
+use super::bound::Dropped;
 use super::counters::Outcome;
 use super::fast::is_tunnel_port;
 use super::frame::{Addresses, Frame, be16};
@@ -40,7 +41,8 @@ impl Walk<'_> {
                 ..frame.blind()
             };
             if message.over_limit {
-                self.held.hep_over_limit.get_or_insert(frame.record);
+                let dropped = Dropped::of(frame.record, frame.time, 1, 0);
+                self.held.hep_over_limit = Dropped::joined(self.held.hep_over_limit, Some(dropped));
             }
             let ends = (message.source, message.destination);
             return self.deliver(frame, ends, Transport::Hep, &message.payload);

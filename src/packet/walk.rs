@@ -4,13 +4,14 @@
 //! `sctp`, `gre`, `tunnel`, `esp`). Nesting is bounded by the IP layers entered ([`Frame::deeper`])
 //! and by the tags taken off one frame.
 
+use super::bound::Dropped;
 use super::counters::Outcome;
 use super::fragment::FragmentStore;
 use super::frame::{Addresses, Frame};
 use super::sctp::SctpStore;
 use super::segment::SegmentStore;
 use super::{Datagram, Residue, Transport};
-use crate::base::{CaptureTime, Endpoint, Ledger, RecordRef};
+use crate::base::{CaptureTime, Endpoint, Ledger};
 use std::collections::BTreeMap;
 
 /// Records of one link type or encapsulation that is not read.
@@ -29,20 +30,23 @@ pub(super) struct Held {
     pub(super) fragments: FragmentStore,
     pub(super) segments: SegmentStore,
     pub(super) sctp: SctpStore,
-    /// The first record with a compressed HEP payload that is longer than what is kept.
-    pub(super) hep_over_limit: Option<RecordRef>,
+    /// Records with a compressed HEP payload that is longer than what is kept.
+    pub(super) hep_over_limit: Option<Dropped>,
     /// By link type.
     pub(super) unread_links: BTreeMap<u16, Unread>,
 }
 
 impl Held {
-    /// What waits for other records.
-    pub(super) fn into_residue(self) -> Residue {
-        Residue {
-            fragments: self.fragments.into_sorted(),
-            flows: self.segments.into_sorted(),
-            sctp: self.sctp.parts,
-        }
+    /// Memory of what waits for other records.
+    pub(super) const fn memory(&self) -> usize {
+        self.fragments.memory + self.segments.memory + self.sctp.memory
+    }
+
+    /// Takes out what waits for other records.
+    pub(super) fn take_residue(&mut self) -> Residue {
+        let fragments = std::mem::take(&mut self.fragments).into_sorted();
+        let segments = std::mem::take(&mut self.segments).into_sorted();
+        Residue::new(fragments, segments, std::mem::take(&mut self.sctp).parts)
     }
 }
 

@@ -93,7 +93,7 @@ fn summary(text: &mut String, audited: Audited<'_>) {
     );
     let legs = view.outlines.iter().filter(|leg| leg.has_invite).count();
     let legs = counted(legs as u64, "leg", "legs");
-    let all = counted(view.merged.conversations() as u64, "call", "calls");
+    let all = counted(view.grouping.conversations(view.outlines) as u64, "call", "calls");
     line(text, &format!("read: {legs}, which are {all}"));
     let Some(peak) = audited.peak else { return };
     let hour = peak.as_is.hour;

@@ -329,9 +329,7 @@ mod tests {
                     NOT ONE CALL: no rule joins these two legs\n";
         assert!(text.starts_with(head), "{text}");
         let json = explain_json(explained);
-        for (rule, told) in
-            crate::call::RuleName::ALL.into_iter().zip(json["rules"].as_array().unwrap())
-        {
+        for (rule, told) in RuleName::ALL.into_iter().zip(json["rules"].as_array().unwrap()) {
             assert!(text.contains(&format!("\n{rule} (")), "{rule}");
             assert_eq!(told["rule"], rule.name());
             assert_eq!(told["joined"], false);

@@ -2,6 +2,7 @@
 //! a column per address, a row per message, by time. Everything from the wire is escaped.
 
 use super::explain::{printable, printable_ascii};
+use crate::base::limits::LADDER_COLUMNS_MAX;
 use crate::base::{CaptureTime, Endpoint};
 use crate::leg::{FactKey, Leg, MessageKind};
 use std::collections::BTreeMap;
@@ -10,8 +11,6 @@ use std::collections::BTreeMap;
 const COLUMN_MIN: usize = 12;
 /// Widest column; wider ones only move the page apart.
 const COLUMN_MAX: usize = 32;
-/// Columns drawn; addresses beyond them share the last one.
-const COLUMNS_MAX: usize = 24;
 /// Time, leg and their spaces.
 const MARGIN: usize = 19;
 
@@ -36,7 +35,7 @@ impl Default for LadderStyle {
 struct Row<'a> {
     time: CaptureTime,
     leg: usize,
-    key: &'a FactKey,
+    key: FactKey<'a>,
 }
 
 /// The strokes of one style.
@@ -62,7 +61,7 @@ pub fn ladder(legs: &[&Leg], style: LadderStyle) -> String {
     }
     rows.sort_by_key(|row| (row.time, row.leg, row.key));
     let columns = columns_of(&rows);
-    let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, COLUMNS_MAX))
+    let width = (style.width.saturating_sub(MARGIN) / columns.len().clamp(1, LADDER_COLUMNS_MAX))
         .clamp(COLUMN_MIN, COLUMN_MAX);
     let mut text = String::new();
     for (number, leg) in (1usize..).zip(&legs) {
@@ -86,7 +85,7 @@ fn columns_of(rows: &[Row<'_>]) -> BTreeMap<Endpoint, usize> {
     for row in rows {
         for end in [row.key.source, row.key.destination] {
             let next = columns.len();
-            columns.entry(end).or_insert(next.min(COLUMNS_MAX - 1));
+            columns.entry(end).or_insert(next.min(LADDER_COLUMNS_MAX - 1));
         }
     }
     columns
@@ -97,9 +96,9 @@ fn heading(columns: &BTreeMap<Endpoint, usize>, width: usize) -> String {
     let mut ends: Vec<(usize, String)> =
         columns.iter().map(|(end, place)| (*place, end.to_string())).collect();
     ends.sort();
-    if ends.len() > COLUMNS_MAX {
-        ends.truncate(COLUMNS_MAX - 1);
-        ends.push((COLUMNS_MAX - 1, "others".to_owned()));
+    if ends.len() > LADDER_COLUMNS_MAX {
+        ends.truncate(LADDER_COLUMNS_MAX - 1);
+        ends.push((LADDER_COLUMNS_MAX - 1, "others".to_owned()));
     }
     let is_narrow = ends.iter().all(|(_, name)| name.len() < width);
     if is_narrow {
@@ -114,7 +113,7 @@ fn heading(columns: &BTreeMap<Endpoint, usize>, width: usize) -> String {
         .collect()
 }
 
-fn label(key: &FactKey) -> String {
+fn label(key: &FactKey<'_>) -> String {
     let sdp = if key.has_sdp { " (SDP)" } else { "" };
     match key.kind {
         MessageKind::Request(method) => format!("{}{sdp}", method.name()),
@@ -130,12 +129,12 @@ fn draw(
     strokes: &Strokes,
 ) -> String {
     let (from, to) = (columns[&row.key.source], columns[&row.key.destination]);
-    let posts = columns.len().min(COLUMNS_MAX);
+    let posts = columns.len().min(LADDER_COLUMNS_MAX);
     let mut cells: Vec<char> = vec![' '; posts.saturating_sub(1) * width + 1];
     for post in 0..posts {
         cells[post * width] = strokes.post;
     }
-    let label = label(row.key);
+    let label = label(&row.key);
     let mut tail = String::new();
     if from == to {
         let whom = if row.key.source == row.key.destination { "to itself" } else { "among others" };
@@ -183,16 +182,17 @@ mod tests {
                 cseq_number: 1,
                 kind,
                 cseq_method: Method::Invite,
-                from_tag: Box::default(),
-                to_tag: Box::default(),
-                branch: Box::default(),
+                from_tag: &[],
+                to_tag: &[],
+                branch: &[],
                 source,
                 destination,
                 auth_failed: false,
                 has_sdp: false,
             };
             let record = RecordRef { capture: CaptureId::default(), index };
-            leg.add_message(key, CaptureTime::from_parts(i64::from(index), 250_000_000), record);
+            let time = CaptureTime::from_parts(i64::from(index), 250_000_000);
+            leg.add_message(&key, None, time, record);
         }
         leg
     }
@@ -226,18 +226,21 @@ leg 1  x\\x1b[2J
 
     #[test]
     fn a_flood_of_addresses_shares_the_last_column() {
-        let mut flood = leg(b"x", 1);
-        let (model, _) = flood.messages().next().map(|(k, t)| (k.clone(), t.clone())).unwrap();
+        let (model, mut flood) = (leg(b"x", 1), leg(b"x", 1));
+        let (model, _) = model.messages().next().unwrap();
         for (index, port) in (100..).zip(1..60) {
             let destination = Endpoint::new([10, 9, 9, 9].into(), port);
             let record = RecordRef { capture: CaptureId::default(), index };
-            let key = FactKey { destination, ..model.clone() };
-            flood.add_message(key, CaptureTime::from_parts(9, 0), record);
+            let key = FactKey { destination, ..model };
+            flood.add_message(&key, None, CaptureTime::from_parts(9, 0), record);
         }
         let text = ladder(&[&flood], LadderStyle::default());
         assert!(text.contains("others\n"), "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("INVITE")).count(), 62, "{text}");
-        assert!(text.lines().all(|line| line.chars().count() < MARGIN + COLUMNS_MAX * COLUMN_MAX));
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() < MARGIN + LADDER_COLUMNS_MAX * COLUMN_MAX)
+        );
     }
 
     #[test]

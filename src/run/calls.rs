@@ -8,10 +8,11 @@ use super::config::{CallsConfig, StoredConfig};
 use super::error::Error;
 use super::paths::TypedPaths;
 use super::reconstruct::{ReconstructOptions, reconstruct};
+use super::side_by_side;
 use crate::base::{CaptureId, CaptureTime, FileId, Note, NoteKind, RecordRef, SensorId};
 use crate::call::{
     Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, RuleOutcome, RuleTable, audit,
-    explain, group, merge, outline_all,
+    explain, merge,
 };
 use crate::channel::{Calendar, Channels, Groups, Reading, Units, busiest_hour, merging_saves};
 use crate::leg::{Cdr, Leg};
@@ -87,7 +88,7 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let first = found.spans.values().map(|span| span.first).min();
     let last = found.spans.values().map(|span| span.last).max();
     let read = Read {
-        outlines: outline_all(&found.legs),
+        outlines: side_by_side::outlines(&found.legs),
         legs: Some(found.legs),
         cdrs: found.cdrs,
         sensors: found.listing.sensors.clone(),
@@ -133,7 +134,7 @@ pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
 
 fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
     let Read { legs, outlines, cdrs, sensors, places, span, losses } = read;
-    let grouping = group(&outlines, &rules);
+    let grouping = side_by_side::group(&outlines, &rules);
     let merged = merge(&outlines, &grouping, &cdrs);
     CallRun {
         legs,

@@ -6,9 +6,12 @@ use crate::capture::{CaptureEnd, CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
-use crate::spool::{FileKind, SpoolFile};
+use crate::spool::{FileKind, SpoolFile, is_named_as_capture};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
+
+/// The shortest magic of a capture.
+const MAGIC_BYTES: u64 = 4;
 
 /// Reads one file into the gathering.
 pub(super) struct Extraction<'g> {
@@ -23,6 +26,8 @@ pub(super) struct Extraction<'g> {
 
 struct Stream {
     origin: Origin,
+    /// Of the archive entry; empty for a file by itself.
+    name: Box<[u8]>,
     parser: CaptureParser,
     dissector: Dissector,
 }
@@ -71,6 +76,11 @@ impl<'g> Extraction<'g> {
     }
 
     fn close_file(self, bytes: u64) {
+        // Too short for the magic of anything: it was a capture only if its place or name says so.
+        if bytes < MAGIC_BYTES && promise(self.spool_file, b"").is_none() {
+            self.gathering.losses.retain(|loss| loss.file != self.file);
+            self.gathering.open_losses.retain(|loss| loss.file != self.file);
+        }
         self.gathering.ledger.add("file.bytes", bytes);
         self.gathering.add_summary(self.file, self.spool_file.sensor, self.summary);
     }
@@ -91,7 +101,7 @@ pub(super) fn origin_of(file: &SpoolFile, entry_name: &[u8]) -> Origin {
 pub(super) fn finish_capture(
     gathering: &mut Gathering,
     summary: &mut FileSummary,
-    (id, file): (FileId, &SpoolFile),
+    (id, file, entry_name): (FileId, &SpoolFile, &[u8]),
     mut captured: CaptureEnd,
     dissector: Dissector,
 ) {
@@ -103,8 +113,8 @@ pub(super) fn finish_capture(
         }
         None => {
             gathering.ledger.add("capture.none", 1);
-            if captured.losses.is_empty() && captured.bytes > 0 && is_signalling(file) {
-                gathering.losses.push(unknown_format(id, captured.bytes));
+            if captured.losses.is_empty() && captured.bytes > 0 {
+                gathering.losses.extend(unknown_format(id, file, entry_name, captured.bytes));
             }
         }
     }
@@ -117,7 +127,7 @@ pub(super) fn finish_capture(
     }
     gathering.losses.extend(captured.losses);
     gathering.losses.extend(dissected.losses);
-    gathering.residues.entry(file.sensor).or_default().join(dissected.residue);
+    gathering.residues.add(file.sensor, dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {
@@ -127,6 +137,7 @@ impl ContainerSink for Extraction<'_> {
         let origin = origin_of(self.spool_file, name);
         let stream = Stream {
             origin,
+            name: name.into(),
             parser: CaptureParser::new(capture),
             dissector: Dissector::new(capture),
         };
@@ -162,7 +173,7 @@ impl ContainerSink for Extraction<'_> {
         finish_capture(
             self.gathering,
             &mut self.summary,
-            (self.file, self.spool_file),
+            (self.file, self.spool_file, &stream.name),
             captured,
             stream.dissector,
         );
@@ -182,9 +193,24 @@ fn is_signalling(file: &SpoolFile) -> bool {
     file.placement.is_some() && file.kind.may_hold_sip()
 }
 
-fn unknown_format(file: FileId, bytes: u64) -> Loss {
-    let detail = "no capture, where the spool keeps signalling".to_owned();
-    Loss { when: None, kind: LossKind::UnknownFormat, file, bytes, detail }
+/// The loss of what is no capture and may have been one: by where it lies, or by its name. Anything else
+/// that is no capture (a README among them) is noted and loses nothing.
+fn unknown_format(id: FileId, file: &SpoolFile, entry_name: &[u8], bytes: u64) -> Option<Loss> {
+    let detail = promise(file, entry_name)?.to_owned();
+    Some(Loss { when: None, kind: LossKind::UnknownFormat, file: id, bytes, detail })
+}
+
+/// Why a file, or an entry of it, must have been a capture, whatever its bytes are; absent when nothing
+/// says so.
+fn promise(file: &SpoolFile, entry_name: &[u8]) -> Option<&'static str> {
+    let name = if entry_name.is_empty() { file.path.as_os_str().as_bytes() } else { entry_name };
+    if is_signalling(file) {
+        Some("no capture, where the spool keeps signalling")
+    } else if file.kind.may_hold_sip() && is_named_as_capture(name) {
+        Some("named like a capture or an archive, and of no format that is read")
+    } else {
+        None
+    }
 }
 
 /// Takes the records of one stream.

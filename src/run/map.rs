@@ -46,11 +46,14 @@ pub struct OpenRules {
     pub mapped_bytes_min: u64,
     /// Files written more recently are read.
     pub young: Duration,
+    /// Hears of each file when it is open and nothing of it was read yet: what happens to a file from
+    /// then on happens while it is read. For tests; does nothing by default.
+    pub opened: fn(&Path),
 }
 
 impl Default for OpenRules {
     fn default() -> Self {
-        Self { mapped_bytes_min: MAPPED_BYTES_MIN, young: YOUNG }
+        Self { mapped_bytes_min: MAPPED_BYTES_MIN, young: YOUNG, opened: |_| {} }
     }
 }
 
@@ -127,7 +130,14 @@ impl OpenFile {
         }
         let file = File::open(path)?;
         let metadata = file.metadata()?;
+        let is_read_at_once = metadata.is_file() && metadata.len() < rules.mapped_bytes_min;
+        if is_read_at_once {
+            (rules.opened)(path);
+        }
         let content = Self::content(&file, &metadata, rules)?;
+        if !is_read_at_once {
+            (rules.opened)(path);
+        }
         Ok(Self { content, watch: Some((file, metadata)) })
     }
 
@@ -147,6 +157,12 @@ impl OpenFile {
         // A file that grows faster than it is read must end all the same.
         let left = if metadata.is_file() { len } else { u64::MAX };
         Ok(Content::Pieces(Pieces { source: Box::new(file.try_clone()?), left }))
+    }
+
+    /// Bytes of the file when it was opened; absent for the standard input.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.watch.as_ref().map(|(_, before)| before.len())
     }
 
     /// What happened to the file since it was opened; call it when all was read.

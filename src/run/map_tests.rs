@@ -5,8 +5,10 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use tempfile::NamedTempFile;
 
-const MAP_ALWAYS: OpenRules = OpenRules { mapped_bytes_min: 0, young: Duration::ZERO };
-const MAP_NEVER: OpenRules = OpenRules { mapped_bytes_min: 0, young: Duration::MAX };
+const MAP_ALWAYS: OpenRules =
+    OpenRules { mapped_bytes_min: 0, young: Duration::ZERO, opened: |_| {} };
+const MAP_NEVER: OpenRules =
+    OpenRules { mapped_bytes_min: 0, young: Duration::MAX, opened: |_| {} };
 
 fn file(len: usize) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();

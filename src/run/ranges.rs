@@ -34,7 +34,7 @@ pub struct RangeRules {
     pub capture_bytes_min: u64,
     /// Size of a range.
     pub range_bytes: usize,
-    /// Which files are mapped: others are read by one thread.
+    /// How files are opened; those that are not mapped are read by one thread.
     pub open: OpenRules,
 }
 
@@ -262,7 +262,7 @@ impl<'f> RangedFile<'f> {
         let capture = CaptureId { file: self.id, member: 0 };
         let dissector = std::mem::replace(&mut order.dissector, Dissector::new(capture));
         gathering.ledger.add("capture.opened", 1);
-        finish_capture(gathering, summary, (self.id, self.file), captured, dissector);
+        finish_capture(gathering, summary, (self.id, self.file, b""), captured, dissector);
         gathering.ledger.add("file.bytes", self.bytes().len() as u64);
         true
     }

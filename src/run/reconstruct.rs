@@ -3,18 +3,22 @@
 use super::error::Error;
 use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
-use super::map::{Change, Content, OpenFile, OpenRules};
+use super::map::{Change, Content, OpenFile};
 use super::paths::TypedPaths;
+use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
+use super::rotation::next_begins;
+use super::side_by_side::pool;
 use super::streams::read_streams;
-use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
 use crate::call::outline::takes_part;
 use crate::leg::attribute::attribute;
-use crate::leg::media_flow::join_flows;
+use crate::leg::media_flow::{FlowTable, join_flows};
+use crate::leg::midway::is_midway;
 use crate::leg::table::{PARTITIONS, join_sorted};
 use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
@@ -54,6 +58,8 @@ pub struct Reconstruction {
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
+    /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
+    pub running: Vec<TimeSpan>,
     /// Who was registered when, over all sensors.
     pub registrations: Registrations,
     /// The files that were walked.
@@ -72,6 +78,8 @@ pub struct Reconstruction {
     pub notes: Notes,
     /// What was there and could not be read.
     pub losses: Vec<Loss>,
+    /// What each stage took.
+    pub profile: Profile,
 }
 
 /// Reads the captures under `roots` and makes their CDRs.
@@ -84,44 +92,49 @@ pub fn reconstruct(
     roots: &[PathBuf],
     options: &ReconstructOptions,
 ) -> Result<Reconstruction, Error> {
+    let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(Error::Threads)?;
-    let mut found = pool.install(|| read_all(listing, options));
+    profile.ended("walk", ("files", listing.files.len() as u64), 0);
+    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile));
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
 
-fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstruction {
+fn read_all(
+    listing: SpoolListing,
+    options: &ReconstructOptions,
+    mut profile: Profile,
+) -> Reconstruction {
     let hasher = Hasher::default();
     let gatherings = gather(&listing, options, &hasher);
+    let records =
+        |gathering: &Gathering| -> u64 { gathering.files.values().map(|file| file.records).sum() };
+    let records = gatherings.iter().map(records).sum();
+    profile.ended("read", ("records", records), listing.bytes());
     let mut whole = Gathering::new(&hasher);
     let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     let mut flows = Vec::new();
-    let mut dropped_packets = 0;
     for gathering in gatherings {
         let (legs, worker_flows) = whole.absorb(gathering);
         for (partition, legs) in partitions.iter_mut().zip(legs.into_partitions()) {
             partition.push(legs);
         }
-        dropped_packets += worker_flows.dropped_packets();
         flows.push(worker_flows.into_sorted());
     }
-    for (sensor, residue) in std::mem::take(&mut whole.residues) {
+    for (sensor, residue) in std::mem::take(&mut whole.residues).into_settled() {
         read_streams(&mut whole, &options.capture, sensor, residue);
     }
     let (streamed, stream_flows) = whole.take_legs(&hasher);
-    // Only now every span is known, and so how far the loss reaches.
-    dropped_media(&mut whole, dropped_packets + stream_flows.dropped_packets());
     for (partition, legs) in partitions.iter_mut().zip(streamed.into_partitions()) {
         partition.push(legs);
     }
     flows.push(stream_flows.into_sorted());
     let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
+    let running = running_at_first_packet(&joined, &whole.spans);
     let (legs, legs_without_invite) = with_invite(joined);
-    finish(listing, options, whole, legs, legs_without_invite, flows)
+    profile.ended("join legs", ("legs", legs.len() as u64), 0);
+    let found = finish(listing, options, whole, legs, legs_without_invite, flows, profile);
+    Reconstruction { running, ..found }
 }
 
 fn finish(
@@ -130,14 +143,23 @@ fn finish(
     mut whole: Gathering,
     mut legs: Vec<Leg>,
     legs_without_invite: u64,
-    flows: Vec<BTreeMap<crate::leg::media_flow::FlowKey, crate::leg::MediaActivity>>,
+    flows: Vec<FlowTable>,
+    mut profile: Profile,
 ) -> Reconstruction {
-    let unclaimed = attribute(&mut legs, &join_flows(flows));
+    let flows = join_flows(flows);
+    // Every span is known here, and so how far the loss reaches.
+    if flows.beyond.is_some() {
+        dropped_media(&mut whole);
+    }
+    let unclaimed = attribute(&mut legs, &flows.flows);
+    profile.ended("attribute media", ("flows", flows.flows.len() as u64), 0);
+    drop(flows);
     whole.ledger.add("media.flows_without_leg", unclaimed);
     let with_invite = legs.iter().filter(|leg| leg.has_invite()).count();
     whole.ledger.add("leg.with_invite", with_invite as u64);
     whole.ledger.add("leg.without_invite", legs_without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
+    profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
     for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
         whole.notes.add(limit_note(leg));
     }
@@ -165,6 +187,7 @@ fn finish(
         legs,
         cdrs,
         legs_without_invite,
+        running: Vec::new(),
         registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
@@ -174,6 +197,7 @@ fn finish(
         losses: whole.losses,
         listing,
         paths: TypedPaths::default(),
+        profile,
     }
 }
 
@@ -248,7 +272,7 @@ fn read_bytes(
     id: FileId,
     file: &SpoolFile,
 ) -> std::io::Result<()> {
-    let mut opened = OpenFile::open(&file.path, &OpenRules::default())?;
+    let mut opened = OpenFile::open(&file.path, &options.ranges.open)?;
     let extraction = Extraction::new(gathering, &options.capture, id, file);
     match &mut opened.content {
         Content::Whole(bytes) => extraction.whole(bytes),
@@ -264,7 +288,11 @@ fn look_for_change(
     file: &SpoolFile,
     opened: &OpenFile,
 ) -> std::io::Result<()> {
+    let was_cut_before = opened.size().is_some_and(|size| size < file.size);
     let (kind, detail) = match opened.change()? {
+        Change::None | Change::Grew | Change::Rewritten if was_cut_before => {
+            (LossKind::CutTail, "was cut before it was read")
+        }
         Change::None => return Ok(()),
         Change::Grew => (LossKind::CutTail, "grew while it was read; what came later was not read"),
         Change::Cut => (LossKind::CutTail, "was cut while it was read"),
@@ -289,6 +317,23 @@ fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
     let with_invite = legs.par_iter().filter(|leg| leg.has_invite()).count();
     let without = (total - with_invite) as u64;
     (legs, without)
+}
+
+/// From the first packet of their sensor to their own last message: calls that are answered, of which
+/// no INVITE was captured, and that were first seen so soon that they can have begun before.
+fn running_at_first_packet(
+    partitions: &[Vec<Leg>],
+    spans: &BTreeMap<SensorId, TimeSpan>,
+) -> Vec<TimeSpan> {
+    let running = |leg: &Leg| {
+        let first = spans.get(&leg.sensor())?.first;
+        let is_early = leg.first_seen()? <= first.plus_ns(CALL_REACH_NS);
+        let last = leg.last_seen()?;
+        (is_early && !leg.has_invite() && is_midway(leg)).then_some(TimeSpan { first, last })
+    };
+    let mut found: Vec<TimeSpan> = partitions.iter().flatten().filter_map(running).collect();
+    found.sort_by_key(|span| (span.first, span.last));
+    found
 }
 
 fn make_cdrs(
@@ -317,15 +362,13 @@ pub(super) fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
         && !rules.ignores_response(cdr.last_response)
 }
 
-/// Media packets beyond the cap on flows were not attributed: ends of calls without a BYE may be too
-/// early, anywhere.
-fn dropped_media(whole: &mut Gathering, packets: u64) {
-    if packets == 0 {
-        return;
-    }
-    let detail =
-        format!("{packets} media packets beyond {MEDIA_FLOWS_MAX} flows were not attributed");
-    whole.ledger.add("media.packets_dropped", packets);
+/// Media flows beyond the cap were not attributed: ends of calls without a BYE may be too early,
+/// anywhere.
+fn dropped_media(whole: &mut Gathering) {
+    let detail = format!(
+        "more than {MEDIA_FLOWS_MAX} media flows: those with the largest addresses were not attributed"
+    );
+    whole.ledger.add("media.flow_cap_hit", 1);
     whole.notes.add(Note {
         capture: CaptureId::default(),
         offset: None,
@@ -336,7 +379,7 @@ fn dropped_media(whole: &mut Gathering, packets: u64) {
     whole.losses.push(Loss {
         when: whole.spans.values().copied().reduce(TimeSpan::joined).map(|s| (s.first, s.last)),
         kind: LossKind::Limit,
-        file: FileId::default(),
+        file: FileId::SEVERAL,
         bytes: 0,
         detail,
     });
@@ -357,21 +400,22 @@ fn limit_note(leg: &Leg) -> Note {
 }
 
 /// Losses that carry no time get that of their file: by its path, else from its first record on. What
-/// is lost at the end of a capture reaches as far as its file may, else as far as the sensor's captures:
-/// nothing says when its last packet was.
+/// is lost at the end of a capture reaches as far as its file may: by its path, else to the next capture
+/// of its rotation, else to the end of all captures, because nothing says when its last packet was.
 fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
-    let sensor_last = |file: &SpoolFile| whole.spans.get(&file.sensor).map(|span| span.last);
+    let next = next_begins(listing, &whole.files);
+    let all_last = whole.spans.values().map(|span| span.last).max();
+    let by_others = |id: FileId| next.get(&id).copied().or(all_last);
     for mut loss in std::mem::take(&mut whole.open_losses) {
         let file = listing.files.get(loss.file.0 as usize);
-        let by_path = file.and_then(SpoolFile::reach).map(|(_, end)| end);
-        let end = by_path.or(file.and_then(sensor_last));
+        let end = file.and_then(SpoolFile::reach).map(|(_, end)| end).or(by_others(loss.file));
         loss.when = loss.when.map(|(first, last)| (first, end.map_or(last, |end| end.max(last))));
         whole.losses.push(loss);
     }
     for loss in whole.losses.iter_mut().filter(|loss| loss.when.is_none()) {
         let file = listing.files.get(loss.file.0 as usize);
         let by_records = whole.files.get(&loss.file).and_then(|file| file.span).map(|span| {
-            let last = file.and_then(sensor_last).unwrap_or(span.last);
+            let last = by_others(loss.file).unwrap_or(span.last);
             (span.first, last.max(span.last))
         });
         loss.when = file.and_then(SpoolFile::reach).or(by_records);

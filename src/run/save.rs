@@ -5,15 +5,15 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches, outline_all};
+use crate::call::{Branch, Evidence, branches, merge, outline_all};
 use crate::channel::Channels;
 use crate::leg::Leg;
-use crate::license::{DayRow, ScenarioVerdict};
+use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
 use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
-    LegRow, RunRow, VerdictRow,
+    LegRow, ReadingVerdictRow, RunRow, VerdictRow,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
         write_history(&database, saved.report, verdict)?;
     }
     write_verdicts(&database, saved.report)?;
+    for verdict in &saved.report.scenarios {
+        write_readings(&database, verdict)?;
+    }
     database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
@@ -106,7 +109,7 @@ fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
             sensor: found.listing.sensor_name(leg.sensor()),
             outline,
             seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.messages().count() as u64,
+            messages: leg.message_count() as u64,
             has_media: leg.media().last().is_some(),
             vendor_blind: leg.is_vendor_blind(),
         })
@@ -161,7 +164,8 @@ fn write_branches(database: &Database, legs: &[Leg]) -> Result<(), Error> {
 }
 
 fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
-    let (Some(calls), Some(grouping)) = (&unit.calls, &unit.grouping) else { return Ok(()) };
+    let Some(grouping) = &unit.grouping else { return Ok(()) };
+    let calls = merge(&unit.outlines, grouping, &unit.cdrs);
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
         let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);
@@ -296,6 +300,34 @@ fn scenario_name(verdict: &ScenarioVerdict) -> String {
     verdict.scenario.header().map_or_else(|| name.to_owned(), |header| format!("{name}={header}"))
 }
 
+/// Limit minus figure.
+fn margin_millichannels(margin: Margin) -> i64 {
+    let distance = i64::try_from(millichannels(margin.distance)).unwrap_or(i64::MAX);
+    if margin.above { -distance } else { distance }
+}
+
+/// Every reading that was compared, whether it is listed or not.
+fn write_readings(database: &Database, verdict: &ScenarioVerdict) -> Result<(), Error> {
+    let scenario = scenario_name(verdict);
+    let names: Vec<String> =
+        verdict.readings.iter().map(|(reading, _)| reading.to_string()).collect();
+    let rows: Vec<ReadingVerdictRow<'_>> = verdict
+        .readings
+        .iter()
+        .zip(&names)
+        .map(|((_, judged), reading)| ReadingVerdictRow {
+            scenario: &scenario,
+            reading,
+            verdict: judged.outcome.name(),
+            run_days: [judged.run_days, judged.run_days_at_least, judged.run_days_at_most],
+            decisive_millichannels: judged.deciding.map(|day| millichannels(day.figure)),
+            margin_millichannels: judged.deciding.map(|day| margin_millichannels(day.margin)),
+        })
+        .collect();
+    database.write_reading_verdicts(&rows)?;
+    Ok(())
+}
+
 fn write_verdicts(database: &Database, report: &CheckReport) -> Result<(), Error> {
     let texts: Vec<(String, String, String)> = report
         .scenarios
@@ -316,11 +348,7 @@ fn write_verdicts(database: &Database, report: &CheckReport) -> Result<(), Error
                 reading,
                 verdict: verdict.judged.outcome.name(),
                 decisive_millichannels: deciding.map(|day| millichannels(day.figure)),
-                margin_millichannels: deciding.map(|day| {
-                    let distance = millichannels(day.margin.distance);
-                    let distance = i64::try_from(distance).unwrap_or(i64::MAX);
-                    if day.margin.above { -distance } else { distance }
-                }),
+                margin_millichannels: deciding.map(|day| margin_millichannels(day.margin)),
                 reason,
             }
         })

@@ -6,6 +6,7 @@
 pub mod conf;
 mod conf_line;
 mod coverage;
+mod extension;
 mod layout;
 mod listing;
 mod order;
@@ -15,6 +16,7 @@ mod walk;
 
 pub use conf::{ConfError, SpoolSettings, VoipmonitorConf};
 pub use coverage::{Coverage, DayHours};
+pub use extension::is_named_as_capture;
 pub use layout::{FileKind, Granularity, Placement};
 pub use listing::{SkipCount, SkipReason, SpoolFile, SpoolListing, Unreadable};
 pub use walk::{SpoolError, WalkOptions, walk};

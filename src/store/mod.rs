@@ -10,11 +10,12 @@ mod rows;
 mod text;
 mod write;
 mod write_legs;
+mod write_readings;
 
 pub use database::{Database, SCHEMA, StoreError};
 pub use read::{ReadError, StoredRun, is_sqlite};
 pub use rows::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, EvidenceRow, LegRow,
-    RunRow, VerdictRow,
+    ReadingVerdictRow, RunRow, VerdictRow,
 };
 pub use text::{escaped_text, unescaped_bytes};

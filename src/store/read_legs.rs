@@ -1,11 +1,11 @@
 //! Legs out of the tables that `write_legs` filled.
 
 use super::read::{bytes, endpoint, moment, record, rows, seen, wrong};
-use crate::base::{CaptureTime, SensorId};
+use crate::base::{CaptureTime, Endpoint, SensorId};
 use crate::call::LegOutline;
 use crate::call::outline::{Failure, HangUp, Moment};
 use crate::call::transactions::{Dialog, Refer};
-use crate::leg::{Identifier, IdentifierKind, Sighting};
+use crate::leg::{Identifier, IdentifierKind, IdentifierSet, Sighting};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
 
@@ -40,10 +40,11 @@ pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Ve
         of(&mut legs, place)?.refers.push(refer);
     }
     let sql = "SELECT leg, kind, value, said_by, cseq, first_ns, last_ns, record FROM identifiers";
-    for (place, said) in rows(connection, sql, identifier)? {
-        of(&mut legs, place)?.identifiers.push(said);
+    for said in rows(connection, sql, said)? {
+        let Said { kind, ref value, said_by, cseq, sighting, .. } = said;
+        let identifier = Identifier { kind, value, said_by, cseq };
+        of(&mut legs, said.leg)?.identifiers.add(identifier, sighting);
     }
-    legs.iter_mut().for_each(|leg| leg.identifiers.sort_by(|a, b| a.0.cmp(&b.0)));
     Ok((sensors, legs))
 }
 
@@ -77,7 +78,7 @@ fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<LegOutline> {
         request_user: bytes(row, 6)?.into(),
         dialogs: Vec::new(),
         refers: Vec::new(),
-        identifiers: Vec::new(),
+        identifiers: IdentifierSet::default(),
     })
 }
 
@@ -115,15 +116,25 @@ fn refer(row: &Row<'_>) -> rusqlite::Result<(u32, Refer)> {
     Ok((row.get(0)?, refer))
 }
 
-fn identifier(row: &Row<'_>) -> rusqlite::Result<(u32, (Identifier, Sighting))> {
+/// An identifier of a leg.
+struct Said {
+    leg: u32,
+    kind: IdentifierKind,
+    value: Vec<u8>,
+    said_by: Endpoint,
+    cseq: u32,
+    sighting: Sighting,
+}
+
+fn said(row: &Row<'_>) -> rusqlite::Result<Said> {
     let name = row.get_ref(1)?.as_str()?;
-    let identifier = Identifier {
+    let time = |at: usize| row.get(at).map(CaptureTime::from_ns);
+    Ok(Said {
+        leg: row.get(0)?,
         kind: IdentifierKind::from_name(name).ok_or_else(|| wrong(1, "not a kind"))?,
-        value: bytes(row, 2)?.into(),
+        value: bytes(row, 2)?,
         said_by: endpoint(row, 3)?,
         cseq: row.get(4)?,
-    };
-    let time = |at: usize| row.get(at).map(CaptureTime::from_ns);
-    let sighting = Sighting { first: time(5)?, last: time(6)?, record: record(row, 7)? };
-    Ok((row.get(0)?, (identifier, sighting)))
+        sighting: Sighting { first: time(5)?, last: time(6)?, record: record(row, 7)? },
+    })
 }

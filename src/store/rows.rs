@@ -183,3 +183,20 @@ pub struct VerdictRow<'a> {
     /// In words, why.
     pub reason: &'a str,
 }
+
+/// The verdict of a scenario under one of the readings that were compared.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingVerdictRow<'a> {
+    /// Name of the scenario.
+    pub scenario: &'a str,
+    /// The reading, `axis=choice,...`.
+    pub reading: &'a str,
+    /// Name of the verdict.
+    pub verdict: &'a str,
+    /// Days over in a row up to the day of the verdict: as read, at least, at most.
+    pub run_days: [usize; 3],
+    /// The count of the day that decides, in thousandths of a channel.
+    pub decisive_millichannels: Option<u64>,
+    /// Limit minus that count.
+    pub margin_millichannels: Option<i64>,
+}

@@ -292,6 +292,24 @@ CREATE TABLE verdicts (
   PRIMARY KEY (scenario, reading)
 ) STRICT, WITHOUT ROWID;
 
+-- The verdict of every scenario under every reading that was compared. Runs are of days over the limit
+-- up to the day of the verdict: as read, by the channels that are there whatever was lost, and with
+-- every day over that may miss something.
+CREATE TABLE reading_verdicts (
+  scenario TEXT NOT NULL,
+  reading TEXT NOT NULL,
+  -- lifts, stays or cannot-tell.
+  verdict TEXT NOT NULL,
+  run_days INTEGER NOT NULL,
+  run_days_at_least INTEGER NOT NULL,
+  run_days_at_most INTEGER NOT NULL,
+  -- The count of the day that decides, and limit minus that count, in thousandths of a channel; NULL
+  -- where too few days are seen for any limit to keep the lock.
+  decisive_millichannels INTEGER,
+  margin_millichannels INTEGER,
+  PRIMARY KEY (scenario, reading)
+) STRICT, WITHOUT ROWID;
+
 -- Anomalies in the data: the first of each kind by place; `note_counts` has all.
 CREATE TABLE notes (
   kind TEXT NOT NULL,
@@ -312,6 +330,7 @@ CREATE TABLE note_counts (
 -- What was there and could not be read: it makes counts lower bounds.
 CREATE TABLE losses (
   kind TEXT NOT NULL,
+  -- 4294967295 where it is of several files.
   file INTEGER NOT NULL,
   -- First and last moment that the lost bytes may belong to; NULL when they may be anywhere.
   first_ns INTEGER,

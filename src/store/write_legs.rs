@@ -114,12 +114,12 @@ fn write_refer(
 
 fn write_identifier(
     statement: &mut Statement<'_>,
-    (leg, identifier, sighting): (u32, &Identifier, &Sighting),
+    (leg, identifier, sighting): (u32, Identifier<'_>, Sighting),
 ) -> rusqlite::Result<usize> {
     statement.execute(params![
         leg,
         identifier.kind.name(),
-        escaped_text(&identifier.value),
+        escaped_text(identifier.value),
         identifier.said_by.to_string(),
         identifier.cseq,
         sighting.first.ns(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::{CaptureId, Endpoint, FileId, LossKind, Note, NoteKind, SensorId};
 use crate::call::LegOutline;
 use crate::leg::{Bye, Cdr, Leg, Side, VendorCut};
+use crate::store::LegRow;
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
@@ -146,7 +147,8 @@ fn written(dir: &Path, name: &str, reversed: bool) -> Vec<u8> {
     let path = dir.join(name);
     let database = Database::create(&path).unwrap();
     let mut cdrs: Vec<Cdr> = (0..50).map(|leg| Cdr { leg, ..cdr(i64::from(leg), 1_000) }).collect();
-    let mut legs: Vec<_> = (0..50).map(leg_row).collect();
+    let outline = outline();
+    let mut legs: Vec<_> = (0..50).map(|id| leg_row(id, &outline)).collect();
     let mut losses = vec![
         Loss { when: None, kind: LossKind::Gap, file: FileId(0), bytes: 1, detail: "a".into() },
         Loss { when: None, kind: LossKind::CutTail, file: FileId(1), bytes: 0, detail: "b".into() },

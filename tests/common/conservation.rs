@@ -1,7 +1,7 @@
 //! The conservation laws of the ledger: what went in was used or is explained.
 
 use respool::base::Ledger;
-use respool::packet::OUTCOME_COUNTERS;
+use respool::packet::{KEPT_COUNTERS, OUTCOME_COUNTERS};
 use respool::run::Reconstruction;
 
 /// Every law that does not hold, as text.
@@ -35,7 +35,8 @@ pub(crate) fn violations(found: &Reconstruction) -> Vec<String> {
         ),
         ("captures that were opened", opened(ledger), sum(&["capture.read", "capture.none"])),
     ];
-    let broken = laws.iter().filter(|(_, left, right)| left != right);
+    let kept = KEPT_COUNTERS.map(|(kept, ends)| (kept, sum(&[kept]), sum(ends)));
+    let broken = laws.iter().chain(&kept).filter(|(_, left, right)| left != right);
     broken.map(|(law, left, right)| format!("{law}: {left} is not {right}")).collect()
 }
 

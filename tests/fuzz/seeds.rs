@@ -367,7 +367,9 @@ pub(crate) fn streams() -> Vec<Vec<u8>> {
     socket.extend(u16::try_from(first.len()).unwrap().to_be_bytes());
     socket.extend(&first);
     let hep_stream = [hep(&first, 15), hep(&second, 15)].concat();
-    [both, socket, hep_stream, b"\x16\x03\x01\x00\x05hello".to_vec()]
+    let hello = b"\x16\x03\x01\x00\x05hello".to_vec();
+    let behind_tls = [hello.clone(), second].concat();
+    [both, socket, hep_stream, hello, behind_tls]
         .into_iter()
         .flat_map(|stream| {
             let plans: [&[u8]; 3] =

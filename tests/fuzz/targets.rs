@@ -5,9 +5,10 @@ use respool::base::limits::CONTAINER_DEPTH_MAX;
 use respool::base::{CaptureId, CaptureTime, Endpoint, FileId, Ledger, Loss, Note, RecordRef};
 use respool::capture::{CaptureEnd, CaptureParser, LinkType, Record, split_ranges};
 use respool::container::{ContainerSink, MemberNumber, StreamEnd, UnpackLimits, Unpacker};
-use respool::leg::observe;
+use respool::leg::{Scratch, observe};
 use respool::packet::{
-    Datagram, Dissector, OUTCOME_COUNTERS, Settings, StreamEvent, StreamSink, Transport, reassemble,
+    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Settings, StreamEvent, StreamSink,
+    Transport, reassemble,
 };
 use respool::sip::{self, FrameEnd, Framer};
 use std::collections::BTreeMap;
@@ -161,20 +162,33 @@ pub(crate) fn capture(bytes: &[u8]) -> u64 {
 struct Taken {
     datagrams: u64,
     sizes: Vec<(Transport, bool)>,
+    /// Transport, moment, whether cut, a hash of the bytes.
+    delivered: Vec<(Transport, CaptureTime, bool, u64)>,
     framer: Option<Framer>,
     messages: Vec<(Vec<u8>, FrameEnd)>,
+}
+
+impl Taken {
+    /// What was delivered, in an order of its own.
+    fn payloads(&self) -> Vec<(Transport, CaptureTime, bool, u64)> {
+        let mut payloads = self.delivered.clone();
+        payloads.sort_unstable();
+        payloads
+    }
 }
 
 impl StreamSink for Taken {
     fn datagram(&mut self, datagram: Datagram<'_>) {
         self.datagrams += 1;
         assert!(!datagram.payload.is_empty());
-        self.sizes.push((datagram.transport, datagram.cut));
+        let Datagram { transport, time, cut, payload, .. } = datagram;
+        self.sizes.push((transport, cut));
+        self.delivered.push((transport, time, cut, hash(payload)));
         if sip::looks_like_sip(datagram.payload)
             && let Some(message) = sip::scan(datagram.payload)
         {
             let mut leg = respool::leg::Leg::new(respool::base::SensorId(0), message.call_id());
-            observe(&mut leg, &datagram, &message);
+            observe(&mut leg, &datagram, &message, &mut Scratch::default());
         }
     }
 
@@ -228,6 +242,10 @@ fn dissect(records: &[OwnedRecord], captures: u32) -> (Taken, Ledger, Vec<Note>)
     ledger += reassembled.ledger;
     notes.extend(reassembled.notes.kept().cloned());
     assert_eq!(taken.datagrams, ledger.value("packet.datagrams"), "datagrams that nobody counted");
+    for (kept, ends) in KEPT_COUNTERS {
+        let ended: u64 = ends.iter().map(|name| ledger.value(name)).sum();
+        assert_eq!(ended, ledger.value(kept), "{kept}: {ledger:?}");
+    }
     (taken, ledger, notes)
 }
 
@@ -304,7 +322,7 @@ pub(crate) fn sip(bytes: &[u8]) -> u64 {
         vendor_blind: false,
     };
     let mut leg = respool::leg::Leg::new(respool::base::SensorId(0), message.call_id());
-    observe(&mut leg, &datagram, &message);
+    observe(&mut leg, &datagram, &message, &mut Scratch::default());
     let anomalies: Vec<_> = message.anomalies().iter().collect();
     hash((
         (looks, message.method(), message.status().map(|status| status / 100)),
@@ -347,12 +365,13 @@ pub(crate) fn tcp(bytes: &[u8]) -> u64 {
         }
     }
     let (taken, ledger, notes) = dissect(&records, 1);
-    let (dealt, dealt_ledger, _) = dissect(&records, 3);
-    // What begins like TLS is dropped capture by capture, unless a single segment names SIP: text that
-    // is SIP only over several segments is then read or not by how they lie in captures.
-    let tls_flows = |ledger: &Ledger| ledger.value("packet.tls_flows");
-    if tls_flows(&ledger) + tls_flows(&dealt_ledger) == 0 {
+    for captures in [2, 3] {
+        let (dealt, dealt_ledger, _) = dissect(&records, captures);
         assert_eq!(taken.messages, dealt.messages, "captures change the streams");
+        assert_eq!(taken.payloads(), dealt.payloads(), "captures change what is delivered");
+        for name in ["packet.tls_flows", "packet.streams", "packet.tcp_flows_dropped"] {
+            assert_eq!(ledger.value(name), dealt_ledger.value(name), "{name}");
+        }
     }
     kinds(&ledger, &taken, &notes)
 }

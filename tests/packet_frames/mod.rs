@@ -4,8 +4,8 @@
 use respool::base::{CaptureId, CaptureTime, Endpoint, FileId, Ledger, Loss, RecordRef};
 use respool::capture::{LinkType, Record};
 use respool::packet::{
-    Datagram, Dissector, OUTCOME_COUNTERS, Residue, Settings, StreamEvent, StreamSink, Transport,
-    reassemble,
+    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Residue, Settings, StreamEvent,
+    StreamSink, Transport, reassemble,
 };
 
 pub(crate) const SIP: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
@@ -114,10 +114,10 @@ pub(crate) fn run(records: &[Raw]) -> Outcome {
     outcome.ledger += said.ledger;
     outcome.losses.extend(said.losses);
     assert_eq!(outcome.ledger.value("packet.datagrams"), outcome.datagrams.len() as u64);
-    let fragments = ["used", "incomplete", "duplicate", "released"];
-    let fragments = fragments.iter().map(|what| format!("packet.fragments_{what}"));
-    let fragments: u64 = fragments.map(|name| outcome.ledger.value(&name)).sum();
-    assert!(fragments >= outcome.ledger.value("packet.records_kept_fragment"), "fragments");
+    for (kept, ends) in KEPT_COUNTERS {
+        let ended: u64 = ends.iter().map(|name| outcome.ledger.value(name)).sum();
+        assert_eq!(ended, outcome.ledger.value(kept), "{kept}: {:?}", outcome.ledger);
+    }
     outcome
 }
 
