@@ -141,7 +141,7 @@ pub fn rule_evidence(rule: RuleName, outlines: &[LegOutline], table: &RuleTable)
     let Candidates { pairs, demoted, left_out } =
         candidates(entries, &pairing, outlines, table, must_adjoin(rule));
     let comparisons = pairs.len() as u64;
-    let context = Context { outlines, table, demoted: &demoted };
+    let context = Context { outlines, table, demoted: &demoted, explains: false };
     let mut evidence: Vec<Evidence> = pairs
         .into_iter()
         .filter_map(|(left, right)| {
