@@ -1,7 +1,13 @@
-//! What all readings cost beside the documented one: 2,000,000 CDRs of 30 days, four scenarios, in one
-//! run, so that the ratio does not depend on the machine. The bound is 3.
+//! What all readings cost beside the documented one: 2,000,000 CDRs of 30 days, four scenarios, one
+//! thread, in one run, so that the ratio does not depend on the machine. The bound is 3.
 //!
-//! `cargo bench --profile fast --bench readings [CDRs]`
+//! Three things are timed in turn, each with the preparation of its units:
+//! - `history`: the documented reading counted, and nothing else: no verdict has less;
+//! - `documented`: the verdict under the documented reading, as `judge` gives it with that reading alone
+//!   (which counts the other choice of the axis `cut` too, for the caveat);
+//! - `all`: the verdict under all readings, as `check` gives it.
+//!
+//! `cargo bench --profile fast --bench readings [-- CDRs [rounds]]`
 
 #![allow(clippy::print_stdout, reason = "a table is what a bench is for")]
 
@@ -9,7 +15,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use respool::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
 use respool::channel::evident::SameHop;
-use respool::channel::{Calendar, Groups, Reading, Units};
+use respool::channel::{Calendar, Groups, Joining, Reading, Units};
 use respool::leg::{Bye, Cdr, VendorCut};
 use respool::license::{Coverage, Evidence, Question, Scenario, judge};
 use std::time::{Duration, Instant};
@@ -17,8 +23,10 @@ use std::time::{Duration, Instant};
 const CDRS_DEFAULT: usize = 2_000_000;
 const DAYS: i64 = 30;
 const LIMIT_CHANNELS: u64 = 500;
-/// Rounds, of which the fastest counts: what else the machine does only adds.
-const ROUNDS: usize = 3;
+/// Rounds; in each, every scenario is timed in every way. The median counts.
+const ROUNDS_DEFAULT: usize = 5;
+/// What is timed.
+const WAYS: [&str; 3] = ["history", "documented", "all"];
 
 /// A generator of numbers that is the same everywhere (`SplitMix64`).
 struct Random(u64);
@@ -125,57 +133,83 @@ fn scenarios(cdrs: &[Cdr]) -> Vec<(Scenario, Groups)> {
     ]
 }
 
+/// One way of judging one scenario, timed.
+fn time(way: &str, cdrs: &[Cdr], calendar: &Calendar, scenario: &(Scenario, Groups)) -> Duration {
+    let documented = Reading::documented();
+    let readings = if way == "all" { Reading::all() } else { vec![documented] };
+    let coverage = Coverage::complete(calendar);
+    let start = Instant::now();
+    let units = Units::new(cdrs, &scenario.1);
+    if way == "history" {
+        let history = units.history(calendar, documented.count);
+        let elapsed = start.elapsed();
+        assert!(history.peak_channels > 0);
+        return elapsed;
+    }
+    let question = Question {
+        limit_channels: LIMIT_CHANNELS,
+        reading: documented,
+        readings,
+        accept_loss: false,
+    };
+    let distinct = SameHop(cdrs);
+    let joining = Joining::Alone;
+    let evidence =
+        Evidence { units: &units, calendar, coverage: &coverage, distinct: &distinct, joining };
+    let verdict = judge(scenario.0.clone(), evidence, &question);
+    let elapsed = start.elapsed();
+    assert_eq!(verdict.readings.len(), question.readings.len());
+    elapsed
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
 fn main() {
-    let count = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(CDRS_DEFAULT);
+    let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let count = numbers.next().unwrap_or(CDRS_DEFAULT);
+    let rounds = numbers.next().unwrap_or(ROUNDS_DEFAULT).max(1);
     let calendar = Calendar::new(TimeZone::UTC, date(2026, 11, 1), date(2026, 11, 30));
     let cdrs = cdrs(count, &calendar);
-    let coverage = Coverage::complete(&calendar);
     let scenarios = scenarios(&cdrs);
-    let documented = vec![Reading::documented()];
-    let all = Reading::all();
-    let time = |readings: &[Reading], groups: &Groups, scenario: &Scenario| {
-        let question = Question {
-            limit_channels: LIMIT_CHANNELS,
-            reading: Reading::documented(),
-            readings: readings.to_vec(),
-            accept_loss: false,
-        };
-        let start = Instant::now();
-        // Preparing the units is part of both: the documented reading alone needs it too.
-        let units = Units::new(&cdrs, groups);
-        let distinct = SameHop(&cdrs);
-        let evidence = Evidence {
-            units: &units,
-            calendar: &calendar,
-            coverage: &coverage,
-            distinct: &distinct,
-        };
-        let verdict = judge(scenario.clone(), evidence, &question);
-        (start.elapsed(), verdict.agreement.readings)
-    };
-    let fastest = |readings: &[Reading], groups: &Groups, scenario: &Scenario| {
-        let rounds = (0..ROUNDS).map(|_| time(readings, groups, scenario).0);
-        rounds.min().unwrap_or_default()
-    };
-    println!("{count} CDRs, {DAYS} days, {} readings; fastest of {ROUNDS} rounds", all.len());
-    println!("{:<24} {:>12} {:>12} {:>7}", "scenario", "documented", "all", "ratio");
-    let (mut one_total, mut all_total) = (Duration::ZERO, Duration::ZERO);
-    for (scenario, groups) in &scenarios {
-        let one = fastest(&documented, groups, scenario);
-        let every = fastest(&all, groups, scenario);
-        let name = format!("{} {}", scenario.name(), scenario.header().unwrap_or_default());
-        print_row(&name, one, every);
-        one_total += one;
-        all_total += every;
+    println!("{count} CDRs, {DAYS} days, {} readings, {rounds} rounds", Reading::all().len());
+    let mut times = vec![[const { Vec::new() }; WAYS.len()]; scenarios.len() + 1];
+    for _ in 0..rounds {
+        let mut sums = [Duration::ZERO; WAYS.len()];
+        for (place, scenario) in scenarios.iter().enumerate() {
+            for (way, sum) in sums.iter_mut().enumerate() {
+                let elapsed = time(WAYS[way], &cdrs, &calendar, scenario);
+                times[place][way].push(elapsed);
+                *sum += elapsed;
+            }
+        }
+        for (way, sum) in sums.into_iter().enumerate() {
+            times[scenarios.len()][way].push(sum);
+        }
     }
-    print_row("all four", one_total, all_total);
+    let mut names: Vec<String> = scenarios
+        .iter()
+        .map(|(scenario, _)| {
+            format!("{} {}", scenario.name(), scenario.header().unwrap_or_default())
+        })
+        .collect();
+    names.push("all four".to_owned());
+    println!("{:<24} {:<11} {:>9}  {:>6}  rounds, ms", "scenario", "way", "median ms", "all/it");
+    for (name, ways) in names.iter().zip(&times) {
+        print_rows(name, ways);
+    }
 }
 
-fn print_row(name: &str, one: Duration, every: Duration) {
-    let ratio = every.as_secs_f64() / one.as_secs_f64().max(1e-9);
-    println!("{name:<24} {:>10.0} ms {:>10.0} ms {ratio:>7.2}", ms(one), ms(every));
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
+fn print_rows(name: &str, ways: &[Vec<Duration>]) {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+    let all = ways.last().map(|times| ms(median(times))).unwrap_or_default();
+    for (way, times) in WAYS.iter().zip(ways) {
+        let own = ms(median(times));
+        let each: Vec<String> = times.iter().map(|time| format!("{:.0}", ms(*time))).collect();
+        let ratio = all / own.max(1e-9);
+        println!("{name:<24} {way:<11} {own:>9.0}  {ratio:>6.2}  {}", each.join(" "));
+    }
 }

@@ -11,7 +11,7 @@
 
 use respool::base::{CaptureId, FileId, RecordRef, SensorId};
 use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group};
-use respool::leg::{Leg, observe};
+use respool::leg::{Leg, Scratch, observe};
 use respool::packet::{Datagram, Transport};
 use respool::sip;
 use respool::synth::{Generator, Mix, Parameters, ScriptedCall, ScriptedLeg, Wire};
@@ -67,7 +67,7 @@ fn extract(calls: &[ScriptedCall], sensors: &[String; 2]) -> BTreeMap<Name, Leg>
             };
             let leg =
                 legs.entry((sensor, call_id.clone())).or_insert_with(|| Leg::new(sensor, &call_id));
-            observe(leg, &datagram, &message);
+            observe(leg, &datagram, &message, &mut Scratch::default());
         }
     }
     legs.retain(|_, leg| leg.has_invite());

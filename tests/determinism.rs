@@ -29,13 +29,8 @@ use tempfile::TempDir;
 
 /// Tables that tell where records lie.
 const OF_FILES: [&str; 4] = ["captures", "notes", "note_counts", "ledger"];
-/// Columns that do.
-const COLUMNS_OF_FILES: [(&str, &str); 4] = [
-    ("runs", "arguments"),
-    ("evidence", "record"),
-    ("evidence", "other_record"),
-    ("losses", "file"),
-];
+/// Columns that do; so do all that name a record.
+const COLUMNS_OF_FILES: [(&str, &str); 2] = [("runs", "arguments"), ("losses", "file")];
 
 fn program(words: &[&str], directory: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_respool"))
@@ -72,7 +67,11 @@ impl Output {
     /// What is a function of the set of records alone.
     fn of_records(&self) -> Self {
         let (outside, _) = self.json.split_once("\n  \"input\": {").unwrap();
-        let keeps = |table: &str, column: &str| !COLUMNS_OF_FILES.contains(&(table, column));
+        let keeps = |table: &str, column: &str| {
+            !COLUMNS_OF_FILES.contains(&(table, column))
+                && column != "record"
+                && !column.ends_with("_record")
+        };
         let mut rows = self.rows.clone();
         rows.retain(|table, _| !OF_FILES.contains(&table.as_str()));
         for (table, rows) in &mut rows {

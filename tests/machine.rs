@@ -66,24 +66,23 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
         cseq_number: option("cseq=").unwrap_or(default_cseq).parse().unwrap(),
         kind,
         cseq_method,
-        from_tag: option("from=").unwrap_or("f").as_bytes().into(),
-        to_tag: option("to=").unwrap_or("").as_bytes().into(),
-        branch: option("branch=").unwrap_or("z9hG4bK").as_bytes().into(),
+        from_tag: option("from=").unwrap_or("f").as_bytes(),
+        to_tag: option("to=").unwrap_or("").as_bytes(),
+        branch: option("branch=").unwrap_or("z9hG4bK").as_bytes(),
         source,
         destination,
         auth_failed: options.contains(&"auth-failed"),
         has_sdp: options.contains(&"sdp"),
     };
-    if kind == MessageKind::Request(Method::Invite) {
-        let parties = InviteParties {
-            from_user: option("caller=").unwrap_or("1001").as_bytes().into(),
-            to_user: option("called=").unwrap_or("2002").as_bytes().into(),
-            is_csta: options.contains(&"csta"),
-            ..InviteParties::default()
-        };
-        leg.add_parties(key.clone(), parties);
-    }
-    leg.add_message(key, time, RecordRef { capture: CaptureId::default(), index: 1 });
+    let parties = InviteParties {
+        from_user: option("caller=").unwrap_or("1001").as_bytes(),
+        to_user: option("called=").unwrap_or("2002").as_bytes(),
+        is_csta: options.contains(&"csta"),
+        ..InviteParties::default()
+    };
+    let parties = Some(&parties).filter(|_| kind == MessageKind::Request(Method::Invite));
+    let record = RecordRef { capture: CaptureId::default(), index: 1 };
+    leg.add_message(&key, parties, time, record);
 }
 
 fn ms(ns: i64) -> String {

@@ -61,44 +61,39 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     };
     let (caller, callee) = (endpoint("10.0.0.1:5060"), endpoint("10.0.0.2:5060"));
     let (source, destination) = if words[2] == ">" { (caller, callee) } else { (callee, caller) };
+    let [from_tag, to_tag, branch] =
+        ["from-", "to-", "z9hG4bK-"].map(|before| format!("{before}{}", words[0]).into_bytes());
+    let is_invite = kind == MessageKind::Request(Method::Invite);
     let key = FactKey {
         cseq_number: if cseq_method == Method::Bye { 2 } else { 1 },
         kind,
         cseq_method,
-        from_tag: format!("from-{}", words[0]).into_bytes().into(),
-        to_tag: if matches!(kind, MessageKind::Request(Method::Invite)) {
-            Box::default()
-        } else {
-            format!("to-{}", words[0]).into_bytes().into()
-        },
-        branch: format!("z9hG4bK-{}", words[0]).into_bytes().into(),
+        from_tag: &from_tag,
+        to_tag: if is_invite { &[] } else { &to_tag },
+        branch: &branch,
         source,
         destination,
         auth_failed: false,
         has_sdp: false,
     };
     let record = RecordRef { capture: CaptureId::default(), index: 1 };
-    if kind == MessageKind::Request(Method::Invite) {
-        let parties = InviteParties {
-            from_user: b"1001".as_slice().into(),
-            to_user: b"2002".as_slice().into(),
-            ..InviteParties::default()
-        };
-        leg.add_parties(key.clone(), parties);
-    }
+    let parties =
+        InviteParties { from_user: b"1001", to_user: b"2002", ..InviteParties::default() };
+    let parties = Some(&parties).filter(|_| is_invite);
     if let Some(named) = options.iter().find_map(|word| word.strip_prefix("names=")) {
-        let identifier = Identifier {
-            kind: IdentifierKind::Header,
-            value: format!("x-parent: {named}").into_bytes().into(),
-            said_by: source,
-            cseq: 1,
-        };
+        let value = format!("x-parent: {named}").into_bytes();
+        let kind = IdentifierKind::Header;
+        let identifier = Identifier { kind, value: &value, said_by: source, cseq: 1 };
         leg.add_identifier(identifier, Sighting { first: time, last: time, record });
     }
-    leg.add_message(key, time, record);
+    leg.add_message(&key, parties, time, record);
 }
 
 fn merge(legs: &[Leg]) -> HeaderMerge {
+    merge_hidden(legs, None)
+}
+
+fn merge_hidden(legs: &[Leg], secret: Option<&[u8]>) -> HeaderMerge {
     let (timing, numbers) = (TimingRules::default(), NumberRules::default());
     let horizon = CaptureTime::from_parts(HORIZON_S, 0);
     let cdrs: Vec<Cdr> = (0u32..)
@@ -106,7 +101,7 @@ fn merge(legs: &[Leg]) -> HeaderMerge {
         .flat_map(|(index, leg)| finalise(leg, index, &timing, &numbers, horizon))
         .collect();
     let horizons = BTreeMap::from([(SensorId(0), horizon), (SensorId(1), horizon)]);
-    let rules = MergeRules { timing: &timing, numbers: &numbers, horizons: &horizons };
+    let rules = MergeRules { timing: &timing, numbers: &numbers, secret, horizons: &horizons };
     // Header names have no case.
     merge_by_header(legs, &cdrs, "X-Parent", rules, |_| true)
 }
@@ -148,14 +143,27 @@ fn a_child_goes_into_the_open_call_of_its_parent() {
     check(&ladder, &["a 0.000 10.150"]);
     let merged = merge(&legs(&ladder));
     assert_eq!((merged.named, merged.merged), (1, vec![(1, 0)]));
-    assert_eq!(merge_headers(&legs(&ladder))[0].name, "x-parent");
+    assert_eq!(merge_headers(&legs(&ladder), None)[0].name, "x-parent");
+}
+
+/// `callidmerge_secret` (sniff.cpp:8052-8065): the value is the parent's Call-ID, XORed and in base64.
+#[test]
+fn a_hidden_call_id_is_revealed_with_the_secret() {
+    // "a" ^ "s" = 0x12; base64 of one byte 0x12 is "Eg==".
+    let ladder = call("a", "0.0", "10.0", "") + &call("b", "0.1", "10.1", "names=Eg==");
+    let legs = legs(&ladder);
+    assert_eq!(merge(&legs).merged, []);
+    assert_eq!(merge_headers(&legs, None), []);
+    assert_eq!(merge_hidden(&legs, Some(b"s")).merged, [(1, 0)]);
+    assert_eq!(merge_headers(&legs, Some(b"s"))[0].name, "x-parent");
+    assert_eq!(merge_hidden(&legs, Some(b"t")).merged, []);
 }
 
 #[test]
 fn without_the_header_nothing_changes() {
     let ladder = call("a", "0.0", "10.0", "") + &call("b", "0.1", "10.1", "");
     check(&ladder, &["a 0.000 10.050", "b 0.100 10.150"]);
-    assert_eq!(merge_headers(&legs(&ladder)), []);
+    assert_eq!(merge_headers(&legs(&ladder), None), []);
 }
 
 #[test]
@@ -205,7 +213,7 @@ fn only_the_merged_leg_closes_the_call() {
 fn a_leg_of_another_sensor_is_no_parent() {
     let ladder = call("0/a", "0.0", "10.0", "") + &call("1/b", "0.1", "10.1", "names=a");
     check(&ladder, &["a 0.000 10.050", "b 0.100 10.150"]);
-    assert_eq!(merge_headers(&legs(&ladder)), []);
+    assert_eq!(merge_headers(&legs(&ladder), None), []);
 }
 
 #[test]

@@ -393,9 +393,11 @@ fn what_waits_inside_tunnels_is_conserved() {
         // Half of a datagram, half of a stream, a stream of another kind.
         ip4_part(17, 3, 0, true, &whole[..half]),
     ];
-    packets.extend([(0, 0..500), (400, 400..900)].map(|(at, range): (u32, _)| {
-        ip4(6, &tcp((5060, 40_000), 5 + at, 0x10, &stream[range]))
-    }));
+    packets.extend(
+        [(0, 0..500), (400, 400..900)].map(|(at, range): (u32, _)| {
+            ip4(6, &tcp((5060, 40_000), 5 + at, 0x10, &stream[range]))
+        }),
+    );
     packets.push(ip4(6, &tcp((80, 40_000), 5, 0x10, b"HTTP/1.1 200 OK\r\n\r\n")));
     let chunk = cat(&[&[0, 2, 0, 40, 0, 0, 0, 1], &[0; 8], &stream[..24]]);
     packets.push(ip4(132, &cat(&[&[0x13, 0xc4, 0x13, 0xc6, 9, 9, 9, 9, 0, 0, 0, 0], &chunk])));

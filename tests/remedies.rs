@@ -127,6 +127,85 @@ fn every_reading_is_listed_where_they_are_asked_for() {
     assert_eq!(lines.count(), 3_072 / 8);
 }
 
+/// The list in the JSON, each scenario with its own verdicts and figures: two legs of one call, an hour
+/// of channels at most, on one day.
+#[test]
+fn every_reading_is_in_the_json_of_every_scenario() {
+    let spool = corpus("b2bua-x-call-id");
+    let pins = "cut=packets,span=whole-call,edges=exact,dedup=none,terminated=excluded,branches=leg,\
+                over=at-least,lock=more-than-14";
+    let words = [&*spool, "--limit", "2", "--readings", "all", "--reading", pins];
+    let document = check(&words);
+    let listed = |scenario: &Value| {
+        let readings = scenario["readings"].as_array().unwrap().iter();
+        readings
+            .map(|reading| {
+                let name = reading["reading"].as_str().unwrap();
+                let left = name.replace(pins.split(",over").next().unwrap(), "");
+                let figure = &reading["deciding"]["figure"]["text"];
+                let verdict = reading["verdict"].as_str().unwrap();
+                assert_eq!(reading["without_loss"], verdict);
+                let runs = ["run_days_at_least", "run_days", "run_days_at_most"];
+                let runs: Vec<u64> =
+                    runs.iter().map(|run| reading[run].as_u64().unwrap()).collect();
+                format!("{left}: {verdict} {figure} {runs:?}")
+            })
+            .collect::<Vec<String>>()
+    };
+    let expect = |mean: &str, peak: &str, outcome: &str, runs: &str| {
+        let line = |window: &str, unlock: &str, figure: &str, outcome: &str, runs: &str| {
+            format!(
+                ",window={window},over=at-least,lock=more-than-14,unlock={unlock}: {outcome} {figure} {runs}"
+            )
+        };
+        vec![
+            line("hourly-mean", "run-within-grace", "null", "lifts", "[0, 0, 0]"),
+            line("hourly-mean", "last-day", mean, "lifts", "[0, 0, 0]"),
+            line("hourly-mean", "whole-window", mean, "lifts", "[0, 0, 0]"),
+            line("hourly-peak", "run-within-grace", "null", "lifts", runs),
+            line("hourly-peak", "last-day", peak, outcome, runs),
+            line("hourly-peak", "whole-window", peak, outcome, runs),
+        ]
+    };
+    for scenario in document["scenarios"].as_array().unwrap() {
+        let is_as_is = scenario["name"] == "as-is";
+        let mean = scenario["days"][0]["figure"]["text"].to_string();
+        let expect = if is_as_is {
+            expect(&mean, "\"2.00\"", "stays", "[1, 1, 1]")
+        } else {
+            expect(&mean, "\"1.00\"", "lifts", "[0, 0, 0]")
+        };
+        assert_eq!(listed(scenario), expect, "{}", scenario["name"]);
+    }
+    let without = check(&[&*spool, "--limit", "2"]);
+    assert!(without["scenarios"][0].get("readings").is_none());
+}
+
+/// What an auditor finds of the scenarios: verdict, days and hours of each, and every reading.
+#[test]
+fn the_database_holds_every_scenario_and_reading() {
+    let folder = TempDir::new().unwrap();
+    let database = folder.path().join("run.db");
+    let spool = corpus("b2bua-x-call-id");
+    check(&[&*spool, "--limit", "1", "--db", database.to_str().unwrap()]);
+    let database = rusqlite::Connection::open(&database).unwrap();
+    let count = |sql: &str| {
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<(String, i64)>>()
+    };
+    for (table, rows) in
+        [("verdicts", 1), ("reading_verdicts", 3_072), ("channel_days", 1), ("channel_hours", 24)]
+    {
+        let sql = format!("SELECT scenario, count(*) FROM {table} GROUP BY 1 ORDER BY 1");
+        let expect = ["as-is", "merge-header=x-call-id", "merged"];
+        assert_eq!(count(&sql), expect.map(|name| (name.to_owned(), rows)), "{table}");
+    }
+    let differ = "SELECT v.scenario, count(*) FROM verdicts v JOIN reading_verdicts r
+        USING (scenario, reading, verdict) GROUP BY 1 ORDER BY 1";
+    assert_eq!(count(differ).len(), 3);
+}
+
 #[test]
 fn the_history_of_every_scenario() {
     let spool = corpus("b2bua-x-call-id");
@@ -170,6 +249,13 @@ fn licenses_are_listed_shown_and_checked() {
     assert_eq!((good.status.code(), ended.status.code()), (Some(0), Some(1)));
     assert!(stdout(&good).contains("limit: 8 x concurrent channel"), "{}", stdout(&good));
     assert!(stdout(&ended).contains("no recompute lifts it"), "{}", stdout(&ended));
+    let help = stdout(&respool(&["license", "check", "--help"]));
+    assert!(
+        help.contains("Exit codes: 0 no cause of a lock is in force, 1 at least one is"),
+        "{help}"
+    );
+    let missing = respool(&["license", "check", "/no/such.toml"]);
+    assert_eq!(missing.status.code(), Some(2));
 }
 
 /// A capture of raw IPv4 (link type 228) with SIP over UDP, one record a message: second, text.
@@ -264,6 +350,78 @@ fn units_of_other_licenses_are_counted_from_captures() {
     // Equal numbers within 10 s: one channel by the documented reading.
     assert_eq!(used("voipmonitor"), (Some(1), Some(true)));
     assert_eq!(used("ayrix"), (None, Some(false)));
+}
+
+/// A figure that holds more than the unit is told as what it is, in text and JSON.
+#[test]
+fn a_figure_of_units_is_told_with_its_bound() {
+    let folder = TempDir::new().unwrap();
+    let (invite, ok) = answer("call", "G729", 4_000, "");
+    let spool = capture(&[(0, invite), (10, ok), (60, hang_up("call"))]);
+    let spool = write(&folder, "a.pcap", spool);
+    // units of the key, causes, what is said
+    for (units, said) in [
+        (1, "at most 1 at once (G.729 channel): never more than the limit of 1"),
+        (
+            0,
+            "at most 1 at once (G.729 channel): whether it was ever more than the limit of 0 cannot be",
+        ),
+    ] {
+        let text = format!(
+            "policy = 'digium'\nkeys = [{{ name = 'a', units = {units}, kind = 'codec' }}]\n"
+        );
+        let license = write(&folder, "license.toml", text);
+        let words = [
+            "check",
+            spool.to_str().unwrap(),
+            "--limit",
+            "9",
+            "--quiet",
+            "--license",
+            license.to_str().unwrap(),
+        ];
+        let document: Value =
+            serde_json::from_slice(&respool(&[&words[..], &["--json"]].concat()).stdout).unwrap();
+        let license = &document["license"];
+        assert_eq!(license["units_in_use_bound"], "at-most");
+        assert_eq!(license["causes"].as_array().unwrap().len(), 0);
+        let notice = license["notices"][0].as_str().unwrap();
+        let unit = notice.split('(').nth(1).and_then(|rest| rest.split(')').next()).unwrap();
+        assert!(notice.starts_with(&said.replace("G.729 channel", unit)), "{notice}");
+        let text = stdout(&respool(&[&words[..], &["--width", "300"]].concat()));
+        assert!(text.contains(&format!("License: {notice}")), "{text}");
+    }
+}
+
+/// Calls of which the capture holds no INVITE, because they ran when it began: at most a channel each.
+#[test]
+fn calls_that_ran_when_the_capture_began_are_told() {
+    let folder = TempDir::new().unwrap();
+    let (invite, ok) = answer("call", "PCMA", 4_000, "");
+    let messages =
+        [(0, hang_up("older")), (1, invite), (11, ok), (60, hang_up("call")), (70, hang_up("old"))];
+    let spool = write(&folder, "a.pcap", capture(&messages));
+    let words = ["check", spool.to_str().unwrap(), "--limit", "1", "--quiet"];
+    let text = stdout(&respool(&[&words[..], &["--width", "300"]].concat()));
+    let expect = "2 calls ran already when the captures began; the INVITE is not in them. As read they \
+                  are no channels, at most one each. The last one was seen at 2026-";
+    let place = expect.find("2026-").unwrap();
+    assert!(text.contains(&expect[..place]), "{text}");
+    let document: Value =
+        serde_json::from_slice(&respool(&[&words[..], &["--json"]].concat()).stdout).unwrap();
+    assert_eq!(document["running_at_start"]["calls"], 2);
+    let day = &document["scenarios"][0]["days"][0];
+    let numerator = |figure: &Value| figure["numerator"].as_str().unwrap().parse::<u64>().unwrap();
+    // 70 s of the one that ended last, none of the one that ended first.
+    assert_eq!(numerator(&day["most"]), numerator(&day["figure"]) + 70_000_000_000);
+    // One of them and the call: two at once, over the limit of 1 by the peak of the hour.
+    let pins = "window=hourly-peak,unlock=last-day";
+    let told = respool(&[&words[..], &["--reading", pins, "--json"]].concat());
+    let document: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&document["verdict"], told.status.code()), (&"cannot-tell".into(), Some(3)));
+    let with_room =
+        respool(&["check", spool.to_str().unwrap(), "--limit", "3", "--quiet", "--reading", pins]);
+    assert_eq!(with_room.status.code(), Some(0));
 }
 
 /// Two answered calls over one hop, three seconds apart, from one number to another: deduplication

@@ -147,6 +147,8 @@ pub const LADDER_COLUMNS_MAX: usize = 24;
 /// Legs merged into one call by a merge header; more is a shared value or a flood, and every packet
 /// of the call would look at all of them.
 pub const MERGED_LEGS_PER_CALL_MAX: usize = 64;
+/// Bytes of `callidmerge_secret` that the sniffer keeps (voipmonitor.cpp:1025).
+pub const MERGE_SECRET_BYTES_MAX: usize = 127;
 /// Merge headers tried as scenarios, those that name most legs first: each is a scenario under all
 /// readings.
 pub const MERGE_HEADERS_MAX: usize = 4;

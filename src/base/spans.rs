@@ -3,6 +3,7 @@
 //! Keeps what timing rules need (where silence lies) in a few words, however many packets there were.
 
 use super::time::CaptureTime;
+use std::fmt;
 
 /// First and last moment of one span, both inside.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -17,21 +18,51 @@ pub struct Span {
 ///
 /// A join-semilattice: two moments share a span exactly when a chain of moments with steps of at
 /// most `GAP_NS` links them, whatever the order of insertion.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Spans<const GAP_NS: i64> {
-    spans: Vec<Span>,
+    kept: Kept,
+}
+
+/// Nearly every set is one span, which costs no allocation.
+#[derive(Clone, Default)]
+enum Kept {
+    #[default]
+    None,
+    One(Span),
+    /// Never shorter than two.
+    More(Vec<Span>),
+}
+
+impl<const GAP_NS: i64> PartialEq for Spans<GAP_NS> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl<const GAP_NS: i64> Eq for Spans<GAP_NS> {}
+
+impl<const GAP_NS: i64> fmt::Debug for Spans<GAP_NS> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.as_slice()).finish()
+    }
 }
 
 impl<const GAP_NS: i64> Spans<GAP_NS> {
     /// The set that holds one moment.
     #[must_use]
-    pub fn of(moment: CaptureTime) -> Self {
-        Self { spans: vec![Span { first: moment, last: moment }] }
+    pub const fn of(moment: CaptureTime) -> Self {
+        Self { kept: Kept::One(Span { first: moment, last: moment }) }
     }
 
     /// Adds one moment. Cheap when moments come in order.
+    #[inline]
     pub fn insert(&mut self, moment: CaptureTime) {
-        if let Some(last) = self.spans.last_mut()
+        let last = match &mut self.kept {
+            Kept::None => None,
+            Kept::One(span) => Some(span),
+            Kept::More(spans) => spans.last_mut(),
+        };
+        if let Some(last) = last
             && moment >= last.first
             && moment.since_ns(last.last) <= GAP_NS
         {
@@ -43,7 +74,7 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
 
     /// Adds all moments of `other`.
     pub fn join(&mut self, other: &Self) {
-        for span in &other.spans {
+        for span in other.as_slice() {
             self.insert_span(*span);
         }
     }
@@ -51,40 +82,58 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
     /// The spans in rising order.
     #[must_use]
     pub fn as_slice(&self) -> &[Span] {
-        &self.spans
+        match &self.kept {
+            Kept::None => &[],
+            Kept::One(span) => std::slice::from_ref(span),
+            Kept::More(spans) => spans,
+        }
     }
 
     /// The earliest moment; absent when the set is empty.
     #[must_use]
     pub fn first(&self) -> Option<CaptureTime> {
-        self.spans.first().map(|span| span.first)
+        self.as_slice().first().map(|span| span.first)
     }
 
     /// The latest moment; absent when the set is empty.
     #[must_use]
     pub fn last(&self) -> Option<CaptureTime> {
-        self.spans.last().map(|span| span.last)
+        self.as_slice().last().map(|span| span.last)
     }
 
     /// Whether no moment was added.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.kept, Kept::None)
     }
 
     /// Adds a span whose inner steps are known to be at most `GAP_NS`.
     pub fn insert_span(&mut self, added: Span) {
-        let start = self.spans.partition_point(|span| added.first.since_ns(span.last) > GAP_NS);
+        let spans = self.as_slice();
+        let start = spans.partition_point(|span| added.first.since_ns(span.last) > GAP_NS);
         let end = start
-            + self.spans[start..].partition_point(|span| span.first.since_ns(added.last) <= GAP_NS);
+            + spans[start..].partition_point(|span| span.first.since_ns(added.last) <= GAP_NS);
         let mut merged = added;
-        if let (Some(low), Some(high)) =
-            (self.spans[start..end].first(), self.spans[start..end].last())
-        {
+        if let (Some(low), Some(high)) = (spans[start..end].first(), spans[start..end].last()) {
             merged.first = merged.first.min(low.first);
             merged.last = merged.last.max(high.last);
         }
-        self.spans.splice(start..end, [merged]);
+        let is_all = start == 0 && end == spans.len();
+        match &mut self.kept {
+            Kept::More(more) if !is_all => {
+                more.splice(start..end, [merged]);
+            }
+            Kept::One(other) if !is_all => {
+                let pair = if start == 0 { vec![merged, *other] } else { vec![*other, merged] };
+                self.kept = Kept::More(pair);
+            }
+            kept => *kept = Kept::One(merged),
+        }
+        if let Kept::More(more) = &self.kept
+            && let [only] = more.as_slice()
+        {
+            self.kept = Kept::One(*only);
+        }
     }
 }
 

@@ -84,7 +84,7 @@ pub fn branches(leg: &Leg) -> Vec<Branch> {
     found
 }
 
-fn is_response_to_invite(key: &FactKey) -> bool {
+fn is_response_to_invite(key: &FactKey<'_>) -> bool {
     matches!(key.kind, MessageKind::Response(_)) && key.cseq_method == Method::Invite
 }
 
@@ -105,18 +105,18 @@ fn by_to_tag(
             && !key.to_tag.is_empty()
             && !matches!(key.kind, MessageKind::Response(100 | 401 | 407));
         if is_answer {
-            tags.entry(&key.to_tag).or_default().push((key, times));
+            tags.entry(key.to_tag).or_default().push((*key, times));
         }
     }
     let mut found: Vec<Branch> = Vec::new();
     for (to_tag, responses) in tags {
-        let vias: BTreeSet<&[u8]> = responses.iter().map(|(key, _)| &*key.branch).collect();
+        let vias: BTreeSet<&[u8]> = responses.iter().map(|(key, _)| key.branch).collect();
         let sources: BTreeSet<Endpoint> = responses.iter().map(|(key, _)| key.source).collect();
         // The way there: the last INVITE whose Via branch and receiver are those of the responses.
         let way = invites
             .iter()
-            .rfind(|(key, _)| vias.contains(&*key.branch) && sources.contains(&key.destination))
-            .or_else(|| invites.iter().rfind(|(key, _)| vias.contains(&*key.branch)))
+            .rfind(|(key, _)| vias.contains(key.branch) && sources.contains(&key.destination))
+            .or_else(|| invites.iter().rfind(|(key, _)| vias.contains(key.branch)))
             .or_else(|| invites.iter().rfind(|(key, _)| sources.contains(&key.destination)));
         let statuses = relay_free(&responses);
         let mut branch = opened(leg, to_tag, way.copied(), responses[0]);
@@ -142,7 +142,7 @@ fn opened(leg: &Leg, to_tag: &[u8], way: Option<Message<'_>>, response: Message<
     Branch {
         to_tag: to_tag.into(),
         via_branches: Vec::new(),
-        request_uri: way.and_then(|(invite, _)| request_uri(leg, invite)),
+        request_uri: way.and_then(|(invite, _)| request_uri(leg, &invite)),
         destination,
         started: Moment::of(times),
         ringing: None,
@@ -156,16 +156,13 @@ fn opened(leg: &Leg, to_tag: &[u8], way: Option<Message<'_>>, response: Message<
 
 /// Known when the sender of the INVITE asked for one URI in this transaction; else told apart by the
 /// user that the INVITE's parties hold.
-fn request_uri(leg: &Leg, invite: &FactKey) -> Option<Box<[u8]>> {
-    let user = leg.invite_parties(invite).map(|parties| &*parties.request_user);
+fn request_uri(leg: &Leg, invite: &FactKey<'_>) -> Option<Box<[u8]>> {
+    let user = leg.invite_parties(invite).map(|parties| parties.request_user);
     let uris: Vec<&[u8]> = leg
         .identifiers()
-        .filter(|(uri, _)| {
-            uri.kind == IdentifierKind::RequestUri
-                && uri.said_by == invite.source
-                && uri.cseq == invite.cseq_number
-        })
-        .map(|(uri, _)| &*uri.value)
+        .of_kind(IdentifierKind::RequestUri)
+        .filter(|(uri, _)| uri.said_by == invite.source && uri.cseq == invite.cseq_number)
+        .map(|(uri, _)| uri.value)
         .collect();
     match uris.as_slice() {
         [one] => Some((*one).into()),
@@ -193,12 +190,13 @@ fn fill(branch: &mut Branch, statuses: &[(u16, CaptureTime)], messages: &[Messag
     }
     for (key, times) in messages {
         let in_dialog = !branch.to_tag.is_empty()
-            && (key.to_tag == branch.to_tag || key.from_tag == branch.to_tag);
+            && (*key.to_tag == *branch.to_tag || *key.from_tag == *branch.to_tag);
         if is_request(key, Method::Bye) && in_dialog {
             branch.hung_up = branch.hung_up.or(Some(times.first()));
         }
         if is_request(key, Method::Cancel)
-            && (branch.via_branches.contains(&key.branch) || key.destination == branch.destination)
+            && (branch.via_branches.iter().any(|via| **via == *key.branch)
+                || key.destination == branch.destination)
         {
             branch.cancelled = branch.cancelled.or(Some(times.first()));
         }
@@ -228,22 +226,22 @@ fn without_tag(
     let challenged: BTreeSet<(&[u8], u32)> = messages
         .iter()
         .filter(|(key, _)| matches!(status_of(key, Method::Invite), Some(401 | 407)))
-        .map(|(key, _)| (&*key.branch, key.cseq_number))
+        .map(|(key, _)| (key.branch, key.cseq_number))
         .collect();
     let mut ways: BTreeMap<(Endpoint, &[u8]), Message<'_>> = BTreeMap::new();
     for (key, times) in invites {
         let is_last_hop =
             !senders.contains(&key.destination) && !reached.contains(&key.destination);
-        let is_new = key.branch.is_empty() || !known.contains(&*key.branch);
-        if is_last_hop && is_new && !challenged.contains(&(&*key.branch, key.cseq_number)) {
-            ways.entry((key.destination, &key.branch)).or_insert((key, times));
+        let is_new = key.branch.is_empty() || !known.contains(key.branch);
+        if is_last_hop && is_new && !challenged.contains(&(key.branch, key.cseq_number)) {
+            ways.entry((key.destination, key.branch)).or_insert((*key, times));
         }
     }
     let mut found: Vec<Branch> = ways
         .into_values()
         .map(|way| {
             let mut branch = opened(leg, b"", Some(way), way);
-            branch.via_branches = vec![way.0.branch.clone()];
+            branch.via_branches = vec![way.0.branch.into()];
             let answers: Vec<Message<'_>> = messages
                 .iter()
                 .copied()
@@ -261,7 +259,7 @@ fn without_tag(
         // Challenged and given up: still one attempt.
         let way = invites[invites.len() - 1];
         let mut branch = opened(leg, b"", Some(way), way);
-        branch.via_branches = vec![way.0.branch.clone()];
+        branch.via_branches = vec![way.0.branch.into()];
         fill(&mut branch, &[], messages);
         found.push(branch);
     }

@@ -6,7 +6,7 @@ use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
 use super::table::{FORK_WINDOW_NS, NUMBERS_DIGITS};
 use super::uri::number_key;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Evidence that would have joined two calls that were both answered, by different parties, over
 /// evidence that neither of them knows.
@@ -36,27 +36,36 @@ struct Group {
 
 /// Union-find over legs whose root is the smallest leg.
 #[derive(Clone, Debug)]
-pub(super) struct Unions {
+pub(super) struct Unions<'o> {
+    outlines: &'o [LegOutline],
     parents: Vec<u32>,
-    groups: Vec<Group>,
+    /// By root; a leg that evidence never touched has none.
+    groups: BTreeMap<u32, Group>,
 }
 
-impl Unions {
-    pub(super) fn new(outlines: &[LegOutline]) -> Self {
+impl Group {
+    /// A leg alone.
+    fn of(leg: &LegOutline) -> Self {
+        let mut group = Self { legs: 1, ..Self::default() };
+        if let Some(answer) = leg.answered {
+            let number = number_key(&leg.called, NUMBERS_DIGITS);
+            group.answered_by.insert(number.unwrap_or_else(|| leg.call_id.to_vec()));
+            group.answers.insert(answer.time.ns());
+        }
+        group
+    }
+}
+
+impl<'o> Unions<'o> {
+    pub(super) fn new(outlines: &'o [LegOutline]) -> Self {
         let parents = (0..u32::try_from(outlines.len()).unwrap_or(u32::MAX)).collect();
-        let groups = outlines
-            .iter()
-            .map(|leg| {
-                let mut group = Group { legs: 1, ..Group::default() };
-                if let Some(answer) = leg.answered {
-                    let number = number_key(&leg.called, NUMBERS_DIGITS);
-                    group.answered_by.insert(number.unwrap_or_else(|| leg.call_id.to_vec()));
-                    group.answers.insert(answer.time.ns());
-                }
-                group
-            })
-            .collect();
-        Self { parents, groups }
+        Self { outlines, parents, groups: BTreeMap::new() }
+    }
+
+    /// What the group of a root knows.
+    fn group(&mut self, root: u32) -> &mut Group {
+        let outlines = self.outlines;
+        self.groups.entry(root).or_insert_with(|| Group::of(&outlines[root as usize]))
     }
 
     /// The smallest leg of the group of `leg`.
@@ -81,16 +90,19 @@ impl Unions {
         may_conflict: bool,
     ) -> Result<(), ()> {
         let (left, right) = (self.root(left), self.root(right));
-        let (low, high) = (left.min(right) as usize, left.max(right) as usize);
+        let (low, high) = (left.min(right), left.max(right));
         if low != high {
-            if may_conflict && are_in_conflict(&self.groups[low], &self.groups[high], tokens) {
+            let taken = std::mem::take(self.group(high));
+            let kept = self.group(low);
+            if may_conflict && are_in_conflict(kept, &taken, tokens) {
+                self.groups.insert(high, taken);
                 return Err(());
             }
-            self.parents[high] = self.parents[low];
-            let taken = std::mem::take(&mut self.groups[high]);
-            absorb(&mut self.groups[low], taken);
+            absorb(kept, taken);
+            self.groups.remove(&high);
+            self.parents[high as usize] = low;
         }
-        self.groups[low].tokens.extend(tokens.iter().cloned());
+        self.group(low).tokens.extend(tokens.iter().cloned());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use super::conflict::{Conflict, Unions, disagree, may_conflict};
 use super::discriminate::Demotion;
 use super::evidence::{Comparison, Evidence, Refusal};
-use super::index::{Candidates, candidates};
+use super::index::{Candidates, Entries, candidates};
 use super::outline::{LegOutline, outline_all};
 use super::rule::{Class, RuleName};
 use super::rules::{Context, Keys, compare, keys, must_adjoin, pairings, resolve};
@@ -88,26 +88,50 @@ pub fn group_legs(legs: &[Leg], table: &RuleTable) -> Grouping {
 /// Groups legs by their outlines, which stand by sensor and Call-ID (see [`outline_all`]).
 #[must_use]
 pub fn group(outlines: &[LegOutline], table: &RuleTable) -> Grouping {
+    let rules = RuleName::ALL.into_iter().filter(|rule| table.is_on(*rule));
+    group_by(outlines, rules.map(|rule| rule_evidence(rule, outlines, table)).collect())
+}
+
+/// Groups legs by what each rule says about them, in any order: the rules know nothing of each other,
+/// so they may be run side by side.
+#[must_use]
+pub fn group_by(outlines: &[LegOutline], mut rules: Vec<RuleEvidence>) -> Grouping {
+    rules.sort_by_key(|found| found.rule);
     let mut grouping = Grouping::default();
-    for rule in RuleName::ALL.into_iter().filter(|rule| table.is_on(*rule)) {
-        apply(rule, outlines, table, &mut grouping);
+    for found in rules {
+        let RuleEvidence { rule, mut evidence, demoted, comparisons, left_out } = found;
+        grouping.left_out += left_out;
+        grouping.comparisons += comparisons;
+        grouping.evidence.append(&mut evidence);
+        let named = |(value, demotion)| DemotedValue { rule, value, demotion };
+        grouping.demoted.extend(demoted.into_iter().map(named));
     }
     grouping.evidence.sort_by_key(|found| (found.left, found.right, found.rule));
     union(outlines, &mut grouping);
     grouping
 }
 
+/// What one rule says about all legs.
+#[derive(Clone, Debug)]
+pub struct RuleEvidence {
+    rule: RuleName,
+    evidence: Vec<Evidence>,
+    demoted: BTreeMap<Vec<u8>, Demotion>,
+    comparisons: u64,
+    left_out: u64,
+}
+
 /// Runs one rule over its candidates.
-fn apply(rule: RuleName, outlines: &[LegOutline], table: &RuleTable, grouping: &mut Grouping) {
-    let mut entries = Vec::new();
+#[must_use]
+pub fn rule_evidence(rule: RuleName, outlines: &[LegOutline], table: &RuleTable) -> RuleEvidence {
+    let mut entries = Entries::default();
     for (leg, outline) in (0u32..).zip(outlines) {
         keys(rule, table, &mut Keys { leg, outline, entries: &mut entries });
     }
     let pairing = pairings(rule, table);
     let Candidates { pairs, demoted, left_out } =
         candidates(entries, &pairing, outlines, table, must_adjoin(rule));
-    grouping.left_out += left_out;
-    grouping.comparisons += pairs.len() as u64;
+    let comparisons = pairs.len() as u64;
     let context = Context { outlines, table, demoted: &demoted };
     let mut evidence: Vec<Evidence> = pairs
         .into_iter()
@@ -116,9 +140,7 @@ fn apply(rule: RuleName, outlines: &[LegOutline], table: &RuleTable, grouping: &
         })
         .collect();
     resolve(rule, outlines, &mut evidence);
-    grouping.evidence.append(&mut evidence);
-    let named = |(value, demotion)| DemotedValue { rule, value, demotion };
-    grouping.demoted.extend(demoted.into_iter().map(named));
+    RuleEvidence { rule, evidence, demoted, comparisons, left_out }
 }
 
 /// Evidence is kept when the rule held, or when its value was demoted; `joined` is whether the merge
@@ -179,7 +201,7 @@ fn union(outlines: &[LegOutline], grouping: &mut Grouping) {
 }
 
 /// Conservation: each leg goes to the group of its root, once.
-fn collect(legs: usize, unions: &mut Unions, grouping: &mut Grouping) {
+fn collect(legs: usize, unions: &mut Unions<'_>, grouping: &mut Grouping) {
     let mut groups: Vec<CallGroup> = Vec::new();
     let mut group_of: Vec<u32> = Vec::with_capacity(legs);
     for leg in (0u32..).take(legs) {

@@ -9,6 +9,10 @@ use super::table::RuleTable;
 use crate::base::CaptureTime;
 use crate::base::limits::CANDIDATES_PER_KEY_MAX;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+/// Bits of memory for each key by which lone keys are told: one in so many stays by accident.
+const LONE_BITS_PER_KEY: usize = 8;
 
 /// What a leg is to a key.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -23,19 +27,92 @@ pub enum Role {
     Other,
 }
 
-/// A key of one leg.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Entry {
-    /// The value.
-    pub key: Vec<u8>,
-    /// What the leg is to it.
-    pub role: Role,
-    /// When the role begins.
-    pub at: CaptureTime,
+/// A key of one leg; its value stands in [`Entries`].
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u64,
+    /// Where the value stands.
+    start: usize,
+    length: u32,
     /// The leg.
-    pub leg: u32,
+    leg: u32,
+    /// What the leg is to it.
+    role: Role,
+    /// When the role begins.
+    at: CaptureTime,
     /// When the leg ends.
-    pub until: CaptureTime,
+    until: CaptureTime,
+}
+
+/// The keys that one rule takes from the legs, their values in one buffer.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    list: Vec<Entry>,
+    values: Vec<u8>,
+    /// Which keys meet is decided by the values: the hash only sorts most of them, in an order that no
+    /// result shows, so its seed may be known.
+    hasher: foldhash::fast::FixedState,
+}
+
+impl Entries {
+    /// Adds the key of a leg that ends at `until`; its role begins at `at`.
+    pub fn add(
+        &mut self,
+        value: &[u8],
+        (role, at): (Role, CaptureTime),
+        (leg, until): (u32, CaptureTime),
+    ) {
+        let hash = self.hasher.hash_one(value);
+        let start = self.values.len();
+        self.values.extend_from_slice(value);
+        // Values are texts of a leg, far below 32 bits.
+        let length = value.len() as u32;
+        self.list.push(Entry { hash, start, length, leg, role, at, until });
+    }
+
+    fn value(&self, entry: &Entry) -> &[u8] {
+        &self.values[entry.start..entry.start + entry.length as usize]
+    }
+
+    /// Drops keys that stand alone, as nearly all do: only those that may stand twice are sorted.
+    fn drop_lone(&mut self) {
+        let bits = (self.list.len() * LONE_BITS_PER_KEY).next_power_of_two().max(64);
+        let place = |entry: &Entry| {
+            let bit = entry.hash as usize & (bits - 1);
+            (bit / 64, 1_u64 << (bit % 64))
+        };
+        let (mut once, mut twice) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
+        for entry in &self.list {
+            let (word, bit) = place(entry);
+            twice[word] |= once[word] & bit;
+            once[word] |= bit;
+        }
+        self.list.retain(|entry| {
+            let (word, bit) = place(entry);
+            twice[word] & bit != 0
+        });
+    }
+
+    /// Sorts by value, then role, time and leg; equal ones stay once.
+    fn sort(&mut self) {
+        let mut list = std::mem::take(&mut self.list);
+        let rest = |entry: &Entry| (entry.role, entry.at, entry.leg, entry.until);
+        list.sort_unstable_by(|left, right| {
+            left.hash
+                .cmp(&right.hash)
+                .then_with(|| self.value(left).cmp(self.value(right)))
+                .then_with(|| rest(left).cmp(&rest(right)))
+        });
+        list.dedup_by(|next, kept| {
+            (next.role, next.at, next.leg) == (kept.role, kept.at, kept.leg)
+                && self.is_same_value(next, kept)
+        });
+        self.list = list;
+    }
+
+    fn is_same_value(&self, left: &Entry, right: &Entry) -> bool {
+        left.hash == right.hash && self.value(left) == self.value(right)
+    }
 }
 
 /// Which times of two entries go together.
@@ -72,18 +149,16 @@ pub struct Candidates {
 /// Finds the candidates among `entries`; `must_adjoin` as in [`judge`].
 #[must_use]
 pub fn candidates(
-    mut entries: Vec<Entry>,
+    mut entries: Entries,
     pairings: &[Pairing],
     outlines: &[LegOutline],
     table: &RuleTable,
     must_adjoin: bool,
 ) -> Candidates {
-    entries.sort_unstable();
-    entries.dedup_by(|next, kept| {
-        next.key == kept.key && next.role == kept.role && next.at == kept.at && next.leg == kept.leg
-    });
+    entries.drop_lone();
+    entries.sort();
     let mut found = Candidates::default();
-    for run in entries.chunk_by(|left, right| left.key == right.key) {
+    for run in entries.list.chunk_by(|left, right| entries.is_same_value(left, right)) {
         if run.len() < 2 {
             continue;
         }
@@ -91,11 +166,12 @@ pub fn candidates(
             run.iter().filter(|entry| entry.role == Role::Shared).map(|entry| entry.leg).collect();
         shared.sort_unstable();
         shared.dedup();
-        if let Some(demotion) = judge(outlines, &shared, table.shared_legs_max, must_adjoin) {
-            found.demoted.insert(run[0].key.clone(), demotion);
+        let demotion = judge(outlines, &shared, table.shared_legs_max, must_adjoin);
+        if let Some(demotion) = demotion {
+            found.demoted.insert(entries.value(&run[0]).to_vec(), demotion);
         }
         for pairing in pairings {
-            pair_up(run, *pairing, &mut found);
+            pair_up(run, *pairing, demotion.is_some(), &mut found);
         }
     }
     found.pairs.sort_unstable();
@@ -110,11 +186,10 @@ fn with_role(run: &[Entry], role: Role) -> &[Entry] {
 }
 
 /// A demoted value pairs each leg with the next one only: enough for a near miss.
-fn pair_up(run: &[Entry], pairing: Pairing, found: &mut Candidates) {
+fn pair_up(run: &[Entry], pairing: Pairing, is_demoted: bool, found: &mut Candidates) {
     let firsts = with_role(run, pairing.first);
     let seconds = with_role(run, pairing.second);
-    let is_demoted = pairing.first == Role::Shared
-        && run.first().is_some_and(|e| found.demoted.contains_key(&e.key));
+    let is_demoted = is_demoted && pairing.first == Role::Shared;
     let cap = if is_demoted { 1 } else { CANDIDATES_PER_KEY_MAX };
     for (place, first) in firsts.iter().enumerate() {
         let (low, high) = match pairing.window {

@@ -4,12 +4,14 @@
 //! The sniffer joins by sensor and by exact value (facts A.7): no suffix, no shared token, no other
 //! sensor's leg. Legs that name none and are named by none keep their CDRs.
 
+use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, SensorId};
 use crate::leg::{
     Cdr, FamilyLeg, Identifier, IdentifierKind, Leg, NumberRules, TimingRules, finalise_family,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name under which the values of In-Reply-To (RFC 3261 section 20.21) are candidates.
@@ -42,19 +44,23 @@ pub struct MergeRules<'r> {
     pub timing: &'r TimingRules,
     /// Which numbers count.
     pub numbers: &'r NumberRules,
+    /// `callidmerge_secret`, which hides the values; absent: they are plain.
+    pub secret: Option<&'r [u8]>,
     /// The last moment of each sensor's captures; a sensor without one was captured for ever.
     pub horizons: &'r BTreeMap<SensorId, CaptureTime>,
 }
 
-/// The headers of the captures that name another leg of their sensor, most legs first.
+/// The headers of the captures that name another leg of their sensor, most legs first; with `secret`
+/// those that name it hidden by that.
 #[must_use]
-pub fn merge_headers(legs: &[Leg]) -> Vec<MergeHeader> {
+pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for leg in legs {
         let mut of_leg: BTreeSet<String> = BTreeSet::new();
-        for (identifier, _) in leg.identifiers() {
-            if let Some((name, value)) = candidate(identifier)
-                && names_another(legs, leg, value)
+        for (identifier, _) in leg.identifiers().iter() {
+            if let Some((name, value)) = candidate(&identifier)
+                && let Some(value) = revealed(value, secret)
+                && names_another(legs, leg, &value)
             {
                 of_leg.insert(name);
             }
@@ -70,14 +76,25 @@ pub fn merge_headers(legs: &[Leg]) -> Vec<MergeHeader> {
 }
 
 /// Name and value of an identifier that may carry a Call-ID.
-fn candidate(identifier: &Identifier) -> Option<(String, &[u8])> {
+fn candidate<'l>(identifier: &Identifier<'l>) -> Option<(String, &'l [u8])> {
     match identifier.kind {
-        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), &identifier.value)),
+        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), identifier.value)),
         IdentifierKind::Header => {
-            let (name, value) = header_parts(&identifier.value)?;
+            let (name, value) = header_parts(identifier.value)?;
             Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value))
         }
         _ => None,
+    }
+}
+
+/// The Call-ID that a value is, or hides. The sniffer reads no value of 1024 bytes and more.
+fn revealed<'v>(value: &'v [u8], secret: Option<&[u8]>) -> Option<Cow<'v, [u8]>> {
+    if value.is_empty() || value.len() > CALL_ID_BYTES_MAX {
+        return None;
+    }
+    match secret {
+        None => Some(Cow::Borrowed(value)),
+        Some(secret) => reveal(value, secret).map(Cow::Owned),
     }
 }
 
@@ -104,8 +121,8 @@ pub fn merge_by_header(
     rules: MergeRules<'_>,
     is_written: impl Fn(&Cdr) -> bool,
 ) -> HeaderMerge {
-    let names: Vec<Vec<(CaptureTime, &[u8])>> =
-        legs.iter().map(|leg| names_of(leg, header)).collect();
+    let names: Vec<Vec<Name<'_>>> =
+        legs.iter().map(|leg| names_of(leg, header, rules.secret)).collect();
     let families = families(legs, &names);
     let mut made = HeaderMerge {
         named: (0..legs.len())
@@ -121,7 +138,7 @@ pub fn merge_by_header(
             .map(|at| FamilyLeg {
                 leg: &legs[*at],
                 index: u32::try_from(*at).unwrap_or(u32::MAX),
-                names: names[*at].clone(),
+                names: names[*at].iter().map(|(time, name)| (*time, &**name)).collect(),
             })
             .collect();
         let sensor = members.first().map(|member| member.leg.sensor()).unwrap_or_default();
@@ -135,14 +152,20 @@ pub fn merge_by_header(
     made
 }
 
+/// When a Call-ID was named, and which.
+type Name<'l> = (CaptureTime, Cow<'l, [u8]>);
+
 /// What the INVITEs of a leg say in a header, by time.
-fn names_of<'l>(leg: &'l Leg, header: &str) -> Vec<(CaptureTime, &'l [u8])> {
-    let mut names: Vec<(CaptureTime, &[u8])> = leg
+fn names_of<'l>(leg: &'l Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name<'l>> {
+    let mut names: Vec<Name<'l>> = leg
         .identifiers()
+        .iter()
         .filter_map(|(identifier, sighting)| {
-            let (name, value) = candidate(identifier)?;
-            let is_read = !value.is_empty() && value.len() <= CALL_ID_BYTES_MAX;
-            (is_read && name.eq_ignore_ascii_case(header)).then_some((sighting.first, value))
+            let (name, value) = candidate(&identifier)?;
+            if !name.eq_ignore_ascii_case(header) {
+                return None;
+            }
+            Some((sighting.first, revealed(value, secret)?))
         })
         .collect();
     names.sort_unstable();
@@ -150,7 +173,7 @@ fn names_of<'l>(leg: &'l Leg, header: &str) -> Vec<(CaptureTime, &'l [u8])> {
 }
 
 /// Legs that name each other, directly or by way of others; families of more than one, rising.
-fn families(legs: &[Leg], names: &[Vec<(CaptureTime, &[u8])>]) -> Vec<Vec<usize>> {
+fn families(legs: &[Leg], names: &[Vec<Name<'_>>]) -> Vec<Vec<usize>> {
     let mut roots: Vec<usize> = (0..legs.len()).collect();
     for (child, leg) in legs.iter().enumerate() {
         for (_, name) in &names[child] {

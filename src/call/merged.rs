@@ -68,17 +68,28 @@ pub struct MergedCalls {
     pub cdr_groups: Vec<Vec<usize>>,
 }
 
+/// For each call the indexes of its CDRs, as in [`MergedCalls::cdr_groups`]: all that counting needs.
+///
+/// # Panics
+/// As [`merge`].
+#[must_use]
+pub fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
+    for (place, cdr) in cdrs.iter().enumerate() {
+        let group = grouping.group_of.get(cdr.leg as usize);
+        assert!(group.is_some(), "a CDR names a leg of its run");
+        groups[grouping.group_of[cdr.leg as usize] as usize].push(place);
+    }
+    groups
+}
+
 /// Merges. `cdrs` name legs by their place among `outlines`.
 ///
 /// # Panics
 /// When a CDR names a leg that is not there: the caller mixed two runs.
 #[must_use]
 pub fn merge(outlines: &[LegOutline], grouping: &Grouping, cdrs: &[Cdr]) -> MergedCalls {
-    let mut cdr_groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
-    for (place, cdr) in cdrs.iter().enumerate() {
-        assert!((cdr.leg as usize) < outlines.len(), "a CDR names a leg of its run");
-        cdr_groups[grouping.group_of[cdr.leg as usize] as usize].push(place);
-    }
+    let cdr_groups = cdr_groups(grouping, cdrs);
     let mut evidence_groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
     for (place, found) in grouping.evidence.iter().enumerate().filter(|(_, f)| f.is_joined()) {
         evidence_groups[grouping.group_of[found.left as usize] as usize].push(place);

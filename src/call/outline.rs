@@ -2,11 +2,13 @@
 
 use super::transactions::{Dialog, Refer, dialogs, refers};
 use crate::base::{CaptureTime, Endpoint, RecordRef, SensorId};
-use crate::leg::{FactKey, FactTimes, Identifier, IdentifierKind, Leg, MessageKind, Sighting};
+use crate::leg::{
+    FactKey, FactTimes, Identifier, IdentifierKind, IdentifierSet, Leg, MessageKind, Sighting,
+};
 use crate::sip::Method;
 
 /// A message: its key and when it was seen.
-pub type Message<'a> = (&'a FactKey, &'a FactTimes);
+pub type Message<'a> = (FactKey<'a>, &'a FactTimes);
 
 /// A moment and the record that shows it. Without an order on purpose: what happened first is told by
 /// time, and at one moment by content, never by where a record lay in files.
@@ -81,7 +83,7 @@ pub struct LegOutline {
     /// REFER transactions by time.
     pub refers: Vec<Refer>,
     /// The identifiers that rules read, sorted.
-    pub identifiers: Vec<(Identifier, Sighting)>,
+    pub identifiers: IdentifierSet,
 }
 
 impl LegOutline {
@@ -90,7 +92,7 @@ impl LegOutline {
     pub fn of(leg: &Leg) -> Self {
         let mut messages: Vec<Message<'_>> = leg.messages().collect();
         messages.sort_by_key(|(key, times)| (times.first(), *key));
-        let opening = |key: &FactKey| {
+        let opening = |key: &FactKey<'_>| {
             key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
         };
         let invite = messages
@@ -105,13 +107,12 @@ impl LegOutline {
                     && key.cseq_number == first.cseq_number
             })
         });
-        let parties =
-            invite.and_then(|(key, _)| leg.invite_parties(key)).cloned().unwrap_or_default();
+        let parties = invite.and_then(|(key, _)| leg.invite_parties(key)).unwrap_or_default();
         let called =
-            if parties.to_user.is_empty() { &parties.request_user } else { &parties.to_user };
+            if parties.to_user.is_empty() { parties.request_user } else { parties.to_user };
         // By tag: both sides may sit behind one address.
         let by_caller =
-            |key: &FactKey| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
+            |key: &FactKey<'_>| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
         let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
         Self {
             sensor: leg.sensor(),
@@ -133,26 +134,21 @@ impl LegOutline {
                 .next_back()
                 .or(first)
                 .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
-            caller: parties.from_user.clone(),
-            called: called.clone(),
-            request_user: parties.request_user.clone(),
+            caller: parties.from_user.into(),
+            called: called.into(),
+            request_user: parties.request_user.into(),
             dialogs: dialogs(&messages),
             refers: refers(&messages, leg, by_caller),
-            identifiers: leg
-                .identifiers()
-                .filter(|(identifier, _)| is_read(identifier.kind))
-                .map(|(identifier, sighting)| (identifier.clone(), *sighting))
-                .collect(),
+            identifiers: leg.identifiers().where_kind(is_read),
         }
     }
 
     /// The identifiers of one kind.
-    pub fn of_kind(&self, kind: IdentifierKind) -> impl Iterator<Item = (&Identifier, &Sighting)> {
-        let start = self.identifiers.partition_point(|(identifier, _)| identifier.kind < kind);
-        self.identifiers[start..]
-            .iter()
-            .take_while(move |(identifier, _)| identifier.kind == kind)
-            .map(|(identifier, sighting)| (identifier, sighting))
+    pub fn of_kind(
+        &self,
+        kind: IdentifierKind,
+    ) -> impl Iterator<Item = (Identifier<'_>, Sighting)> {
+        self.identifiers.of_kind(kind)
     }
 
     /// When the packets say that it is over: last BYE, else final failure. Absent when they do not.
@@ -189,19 +185,19 @@ pub fn outline_all(legs: &[Leg]) -> Vec<LegOutline> {
 }
 
 /// Whether the message is a request with this method.
-pub(super) fn is_request(key: &FactKey, method: Method) -> bool {
+pub(super) fn is_request(key: &FactKey<'_>, method: Method) -> bool {
     key.kind == MessageKind::Request(method)
 }
 
 /// The status of a response to this method; absent for other messages.
-pub(super) fn status_of(key: &FactKey, method: Method) -> Option<u16> {
+pub(super) fn status_of(key: &FactKey<'_>, method: Method) -> Option<u16> {
     match key.kind {
         MessageKind::Response(status) if key.cseq_method == method => Some(status),
         _ => None,
     }
 }
 
-fn first_of(messages: &[Message<'_>], is_wanted: impl Fn(&FactKey) -> bool) -> Option<Moment> {
+fn first_of(messages: &[Message<'_>], is_wanted: impl Fn(&FactKey<'_>) -> bool) -> Option<Moment> {
     messages.iter().find(|(key, _)| is_wanted(key)).map(|(_, times)| Moment::of(times))
 }
 

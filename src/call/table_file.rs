@@ -114,6 +114,59 @@ impl RuleTable {
     }
 }
 
+impl RuleTable {
+    /// The file that gives this table: every key, in a fixed order.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut file = toml::Table::new();
+        let names = |names: &[String]| toml::Value::from(names.to_vec());
+        let classes: Vec<String> =
+            self.merge_classes.iter().map(|class| class.name().to_owned()).collect();
+        file.insert("merge".to_owned(), names(&classes));
+        file.insert("shared-legs".to_owned(), number(self.shared_legs_max));
+        for rule in RuleName::ALL {
+            let switch = self.switch(rule);
+            let mut own = toml::Table::new();
+            own.insert("on".to_owned(), switch.on.into());
+            if let Some(joins) = switch.joins {
+                own.insert("joins".to_owned(), joins.into());
+            }
+            let window_ns = match rule {
+                RuleName::Refer => Some(self.refer_window_ns),
+                RuleName::Redirect => Some(self.redirect_window_ns),
+                RuleName::Media => Some(self.media_window_ns),
+                RuleName::Fork => Some(self.fork_window_ns),
+                RuleName::Numbers => Some(self.numbers_window_ns),
+                _ => None,
+            };
+            if let Some(window_ns) = window_ns {
+                own.insert("seconds".to_owned(), seconds(window_ns).into());
+            }
+            if rule == RuleName::Header {
+                own.insert("call-id".to_owned(), names(&self.call_id_headers));
+                own.insert("token".to_owned(), names(&self.token_headers));
+                own.insert("suffixes".to_owned(), names(&self.call_id_suffixes));
+            }
+            if rule == RuleName::Numbers {
+                own.insert("digits".to_owned(), number(self.numbers_digits));
+            }
+            file.insert(rule.name().to_owned(), own.into());
+        }
+        file.to_string()
+    }
+}
+
+fn number(value: usize) -> toml::Value {
+    toml::Value::from(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// Windows are whole microseconds and at most an hour, so the fraction is exact enough to come back.
+fn seconds(window_ns: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 3.6e9")]
+    let microseconds = (window_ns / 1_000) as f64;
+    microseconds / 1e6
+}
+
 impl RuleFile {
     fn fill_switches(&self, table: &mut RuleTable) {
         let switches = [
@@ -259,6 +312,30 @@ mod tests {
         assert_eq!(table.call_id_headers, ["x-b"]);
         assert_eq!(table.token_headers, ["x-asterisk-linkedid"]);
         assert_eq!(table.call_id_suffixes, ["-#x"]);
+    }
+
+    #[test]
+    fn a_table_comes_back_from_its_file() {
+        let mut table = RuleTable {
+            merge_classes: vec![Class::Weak],
+            refer_window_ns: 1_000,
+            media_window_ns: 3_599_999_999_000,
+            token_headers: vec!["x-y".to_owned()],
+            call_id_suffixes: Vec::new(),
+            numbers_digits: 9,
+            shared_legs_max: 2,
+            ..RuleTable::default()
+        };
+        *table.switch_mut(RuleName::CallId) =
+            crate::call::table::RuleSwitch { on: false, joins: Some(false) };
+        for table in [RuleTable::default(), table] {
+            assert_eq!(
+                RuleTable::from_toml(&table.to_toml()),
+                Ok(table.clone()),
+                "{}",
+                table.to_toml()
+            );
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ type Sent = (Refer, BTreeSet<Endpoint>);
 pub(super) fn refers(
     messages: &[Message<'_>],
     leg: &Leg,
-    by_caller: impl Fn(&FactKey) -> bool,
+    by_caller: impl Fn(&FactKey<'_>) -> bool,
 ) -> Vec<Refer> {
     // By CSeq number and From tag: both sides count their own requests.
     let mut found: BTreeMap<(u32, &[u8]), Sent> = BTreeMap::new();
@@ -120,10 +120,10 @@ pub(super) fn refers(
             refer.response = Some((status, Moment::of(times)));
         }
     }
-    for (identifier, _) in leg.identifiers() {
+    for (identifier, _) in leg.identifiers().iter() {
         for (refer, senders) in found.values_mut() {
             if refer.cseq == identifier.cseq && senders.contains(&identifier.said_by) {
-                let value = Some(identifier.value.clone());
+                let value = Some(identifier.value.into());
                 match identifier.kind {
                     IdentifierKind::ReferTo => refer.target = value,
                     IdentifierKind::ReferToReplaces => refer.replaces = value,
@@ -162,9 +162,9 @@ fn opened(cseq: u32, sent: Moment, sender: Endpoint) -> Refer {
 fn apply_notifications(refers: &mut [Refer], leg: &Leg) {
     let mut told: Vec<(Moment, u16)> = leg
         .identifiers()
-        .filter(|(identifier, _)| identifier.kind == IdentifierKind::SipfragStatus)
+        .of_kind(IdentifierKind::SipfragStatus)
         .filter_map(|(identifier, sighting)| {
-            let status = std::str::from_utf8(&identifier.value).ok()?.trim().parse().ok()?;
+            let status = std::str::from_utf8(identifier.value).ok()?.trim().parse().ok()?;
             Some((Moment { time: sighting.first, record: sighting.record }, status))
         })
         .filter(|(_, status)| *status >= 200)

@@ -59,23 +59,8 @@ pub(super) fn group_same_key(
     }
 }
 
-/// Units that any choice of the axes `dedup` and `terminated` may join: chains of equal numbers with
-/// steps of at most 10 s, at least two long. Every choice only refines them, since leaving units
-/// out, or measuring from the first, joins less.
-pub(super) fn clusters(table: &UnitTable) -> Vec<Vec<u32>> {
-    let heads = &table.heads;
-    units_by_key(table, |head| head.key != NO_KEY)
-        .chunk_by(|left, right| {
-            let (left, right) = (&heads[*left as usize], &heads[*right as usize]);
-            left.key == right.key && within_window(left, right)
-        })
-        .filter(|units| units.len() > 1)
-        .map(<[u32]>::to_vec)
-        .collect()
-}
-
 /// Unit numbers sorted by key, inside a key by start: a counting sort.
-fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
+pub(super) fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
     let mut places = vec![0u32; table.key_count + 1];
     for head in table.heads.iter().filter(|head| wanted(head)) {
         places[head.key as usize + 1] += 1;
@@ -94,7 +79,7 @@ fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u3
     sorted
 }
 
-const fn within_window(earlier: &UnitHead, later: &UnitHead) -> bool {
+pub(super) const fn within_window(earlier: &UnitHead, later: &UnitHead) -> bool {
     later.started_ns.saturating_sub(earlier.started_ns) <= DEDUP_WINDOW_NS
 }
 

@@ -3,6 +3,7 @@
 //! In: CDRs, the groups that make one unit of counting, a reading, a calendar. Out: channel
 //! nanoseconds and peaks per local hour and day, exact. All arithmetic is in integers.
 
+pub mod bounds;
 pub mod calendar;
 pub mod count;
 pub mod dedup;
@@ -15,8 +16,10 @@ pub mod number;
 pub(crate) mod oracle;
 pub mod peak;
 pub mod reading;
+mod sweep;
 pub mod unit;
 
+pub use bounds::{Bounded, Doubt, Joining};
 pub use calendar::{Calendar, Day, Hour};
 pub use count::{Channels, DayCount, HourCount};
 pub use history::{History, PeakSpan};

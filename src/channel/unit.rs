@@ -159,6 +159,11 @@ impl<'a> Units<'a> {
         }
     }
 
+    /// Whether the choices of `cut` have units of their own.
+    pub(super) const fn tables_differ(&self) -> bool {
+        self.vendor.is_some()
+    }
+
     /// How many CDRs exist when the packets decide the ends.
     #[must_use]
     pub fn cdr_count(&self) -> usize {

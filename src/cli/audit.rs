@@ -1,8 +1,8 @@
 //! `respool audit`: which legs were counted apart although they are one call, and what it cost.
 
-use super::check::day;
+use super::calls::CallsArguments;
 use super::error::CliError;
-use super::input::InputArguments;
+use super::input::day;
 use super::output;
 use crate::base::{CaptureTime, RecordRef};
 use crate::call::{AuditFilter, Class, RuleName};
@@ -21,7 +21,7 @@ const HOUR_NS: i64 = 3_600 * crate::base::NS_PER_S;
 #[derive(Args, Debug)]
 pub(super) struct AuditArguments {
     #[command(flatten)]
-    input: InputArguments,
+    read: CallsArguments,
     /// Only calls of this day, YYYY-MM-DD, in the time zone of the GUI
     #[arg(long, value_name = "DAY")]
     day: Option<String>,
@@ -47,31 +47,31 @@ pub(super) struct AuditArguments {
 
 /// Flags in, the audit printed.
 pub(super) fn run(arguments: &AuditArguments) -> Result<(), CliError> {
-    let config = arguments.input.config()?;
-    let filter = arguments.filter(&config.time_zone)?;
-    let calls = arguments.input.calls(&config)?;
+    // What is mistyped must not cost the reading of a spool.
+    let day = day("--day", arguments.day.as_ref())?;
+    let calls = arguments.read.calls()?;
+    let filter = arguments.filter(day, &calls.time_zone);
     let audit = calls.audit(&filter);
     let peak = calls.peak_cost(&audit);
     let place_of = |record: RecordRef| calls.place(record);
     let audited = Audited { audit: &audit, view: calls.view(&place_of), peak: peak.as_ref() };
-    if arguments.input.json {
+    if arguments.read.input.json {
         return output::print(&format!("{:#}\n", audit_json(audited)));
     }
     output::print(&audit_text(audited, arguments.rows))
 }
 
 impl AuditArguments {
-    fn filter(&self, zone: &TimeZone) -> Result<AuditFilter, CliError> {
-        let day = day("--day", self.day.as_ref())?;
+    fn filter(&self, day: Option<Date>, zone: &TimeZone) -> AuditFilter {
         let span = day.and_then(|day| span(day, self.hour, zone));
-        Ok(AuditFilter {
+        AuditFilter {
             from: span.map(|(from, _)| from),
             until: span.map(|(_, until)| until),
             number: self.number.as_ref().map(|number| number.as_bytes().to_vec()),
             address: self.address,
             rule: self.rule,
             class: self.class,
-        })
+        }
     }
 }
 

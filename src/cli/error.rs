@@ -67,6 +67,12 @@ pub(super) enum CliError {
     SameLeg { typed: String },
     #[error("--leg {typed}: the sensors {sensors} saw this Call-ID; give --leg SENSOR=CALL-ID")]
     LegOfSensors { typed: String, sensors: String },
+    #[error(
+        "{flag} says how captures are read, and {} is a database of captures that were read already; leave it out, or give it to the check --db that writes the database", path.display()
+    )]
+    NotForADatabase { flag: &'static str, path: PathBuf },
+    #[error("{} is a database: give it alone, or give spools", path.display())]
+    DatabaseAmongSpools { path: PathBuf },
     #[error(transparent)]
     Conf(#[from] ConfError),
     #[error(transparent)]

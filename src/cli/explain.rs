@@ -1,7 +1,7 @@
 //! `respool explain`: rule by rule why two legs are one call, or why they are not.
 
+use super::calls::CallsArguments;
 use super::error::CliError;
-use super::input::InputArguments;
 use super::output;
 use crate::base::RecordRef;
 use crate::report::call::leg_text;
@@ -13,7 +13,7 @@ use clap::Args;
 #[derive(Args, Debug)]
 pub(super) struct ExplainArguments {
     #[command(flatten)]
-    input: InputArguments,
+    read: CallsArguments,
     /// Call-ID of a leg, or its beginning; give it twice. SENSOR=CALL-ID names the leg of one sensor
     #[arg(long = "leg", value_name = "CALL-ID", required = true, allow_hyphen_values = true)]
     legs: Vec<String>,
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let [first, second] = arguments.legs.as_slice() else {
         return Err(CliError::NotTwoLegs { found: arguments.legs.len() });
     };
-    let calls = arguments.input.calls(&arguments.input.config()?)?;
+    let calls = arguments.read.calls()?;
     let (left, right) = pair(&calls, first, second)?;
     let outcomes = calls.explain(left, right);
     let place_of = |record: RecordRef| calls.place(record);
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let names = [left, right].map(|leg| view.leg_name(leg));
     let is_one_call =
         calls.grouping.group_of[left as usize] == calls.grouping.group_of[right as usize];
-    let page = if arguments.input.json {
+    let page = if arguments.read.input.json {
         let json = explain_json([&names[0], &names[1]], is_one_call, &outcomes, &place_of);
         format!("{json:#}\n")
     } else {
@@ -51,10 +51,9 @@ fn pair(calls: &CallRun, first: &str, second: &str) -> Result<(u32, u32), CliErr
         ([left], [right]) if left == right => Err(CliError::SameLeg { typed: first.to_owned() }),
         _ => {
             let (typed, legs) = if left.len() > 1 { (first, left) } else { (second, right) };
-            let listing = &calls.found.listing;
             let sensors = legs
                 .iter()
-                .map(|leg| listing.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
+                .map(|leg| calls.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
                 .collect::<Vec<_>>();
             Err(CliError::LegOfSensors { typed: typed.to_owned(), sensors: sensors.join(", ") })
         }

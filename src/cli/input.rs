@@ -1,21 +1,19 @@
-//! What the commands about calls read, and by which rules: flags as typed in, a [`CallsConfig`] out.
+//! What the commands read, and by which rules: flags as typed in, an [`Input`] out.
 
-use super::check::{check_days, check_spool, day, sensors, zones};
 use super::error::CliError;
-use super::output;
+use super::zone::parse_zone;
 use crate::call::RuleTable;
-use crate::run::{self, CallRun, CallsConfig};
+use crate::run::StoredConfig;
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::Args;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
-/// Where to read, shared by `audit`, `explain` and `show`.
+/// How to read, shared by all commands that read spools; where is theirs.
 #[derive(Args, Debug)]
 pub(super) struct InputArguments {
-    /// Spools, parts of spools, directories or captures; `-` is standard input
-    #[arg(required = true, value_name = "SPOOL")]
-    spools: Vec<PathBuf>,
     /// First day to read, YYYY-MM-DD
     #[arg(long, value_name = "DAY")]
     from: Option<String>,
@@ -45,17 +43,34 @@ pub(super) struct InputArguments {
     pub(super) json: bool,
     /// Worker threads [default: one for each processor]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    pub(super) threads: usize,
     /// No progress and no warnings on standard error
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
+}
+
+/// The flags of [`InputArguments`], validated.
+pub(super) struct Input {
+    /// First day that is read; absent: the first there is.
+    pub(super) from: Option<Date>,
+    /// Last day that is read; absent: the last there is. Not before `from`.
+    pub(super) to: Option<Date>,
+    /// The zones.
+    pub(super) zones: Zones,
+    /// The sniffer's configuration, with the ports that are typed; what it asks for in vain is among
+    /// its warnings.
+    pub(super) conf: VoipmonitorConf,
+    /// Sensors that the user named, with the paths of their captures.
+    pub(super) sensors: Vec<(String, PathBuf)>,
+    /// What joins legs into calls.
+    pub(super) rules: RuleTable,
 }
 
 impl InputArguments {
-    /// The validated configuration. What the configuration file asks for in vain goes to standard error.
-    pub(super) fn config(&self) -> Result<CallsConfig, CliError> {
+    /// Validates what was typed for `spools`, which must hold something.
+    pub(super) fn read(&self, spools: &[PathBuf]) -> Result<Input, CliError> {
         let (from, to) = (day("--from", self.from.as_ref())?, day("--to", self.to.as_ref())?);
-        check_days(from, to, None)?;
+        check_days(from, to)?;
         let conf = self.conf.as_deref().map(VoipmonitorConf::load).transpose()?;
         let is_configured = conf.is_some();
         let mut conf = conf.unwrap_or_default();
@@ -66,44 +81,125 @@ impl InputArguments {
         } else if !is_configured {
             conf.capture.sip_ports.clear();
         }
-        self.spools.iter().try_for_each(|path| check_spool(path))?;
-        let config = CallsConfig {
-            spools: self.spools.clone(),
-            from,
-            to,
-            time_zone: zones.gui,
-            spool_zone: zones.spool,
-            sensors: sensors(&self.sensors, &self.spools)?,
-            rules: rules(self.rules.as_deref())?,
-            threads: self.threads,
-            progress: !self.quiet,
-            timing: conf.timing,
-            numbers: conf.numbers,
-            capture: conf.capture,
-        };
-        self.warn(&conf.warnings);
-        Ok(config)
+        spools.iter().try_for_each(|path| check_spool(path))?;
+        let sensors = sensors(&self.sensors, spools)?;
+        let rules = self.rules.as_deref().map(rules).transpose()?.unwrap_or_default();
+        Ok(Input { from, to, zones, conf, sensors, rules })
     }
 
-    /// Reads and groups. What makes the calls less than the whole truth goes to standard error.
-    pub(super) fn calls(&self, config: &CallsConfig) -> Result<CallRun, CliError> {
-        let calls = run::calls(config)?;
-        self.warn(&calls.warnings());
-        Ok(calls)
-    }
-
-    fn warn(&self, warnings: &[String]) {
-        if !self.quiet {
-            warnings.iter().for_each(|warning| output::warn(warning));
+    /// The same for a database. What says how to read captures is refused: they are read already.
+    pub(super) fn stored(&self, path: &Path) -> Result<StoredConfig, CliError> {
+        let typed = [
+            ("--from", self.from.is_some()),
+            ("--to", self.to.is_some()),
+            ("--spool-zone", self.spool_zone.is_some()),
+            ("--conf", self.conf.is_some()),
+            ("--sensor", !self.sensors.is_empty()),
+            ("--sip-ports", self.sip_ports.is_some()),
+        ];
+        if let Some((flag, _)) = typed.into_iter().find(|(_, is_typed)| *is_typed) {
+            return Err(CliError::NotForADatabase { flag, path: path.to_owned() });
         }
+        let zone = |name: &String| parse_zone("--time-zone", name);
+        Ok(StoredConfig {
+            path: path.to_owned(),
+            rules: self.rules.as_deref().map(rules).transpose()?,
+            time_zone: self.time_zone.as_ref().map(zone).transpose()?,
+        })
     }
 }
 
-/// The rules of a file; the documented ones without.
-pub(super) fn rules(path: Option<&Path>) -> Result<RuleTable, CliError> {
-    let Some(path) = path else { return Ok(RuleTable::default()) };
+/// The rules of a file.
+fn rules(path: &Path) -> Result<RuleTable, CliError> {
     let unread = |source| CliError::NoSuchFile { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(unread)?;
     RuleTable::from_toml(&text)
         .map_err(|error| CliError::NotRules { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// The zones as typed, else the configuration's, else UTC.
+fn zones(
+    typed: Option<&str>,
+    spool_typed: Option<&str>,
+    conf: &VoipmonitorConf,
+) -> Result<Zones, CliError> {
+    let (gui, gui_name) = match (typed, &conf.spool.zone, &conf.spool.zone_name) {
+        (Some(name), _, _) => (parse_zone("--time-zone", name)?, name.to_owned()),
+        (None, Some(zone), Some(name)) => (zone.clone(), name.clone()),
+        _ => (TimeZone::UTC, "UTC".to_owned()),
+    };
+    let spool = match spool_typed {
+        Some(name) => parse_zone("--spool-zone", name)?,
+        None => conf.spool.zone.clone().unwrap_or_else(|| gui.clone()),
+    };
+    // As the database spells it, where it has it.
+    let gui_name = gui.iana_name().map_or(gui_name, str::to_owned);
+    Ok(Zones { gui, gui_name, spool })
+}
+
+pub(super) struct Zones {
+    pub(super) gui: TimeZone,
+    pub(super) gui_name: String,
+    pub(super) spool: TimeZone,
+}
+
+pub(super) fn day(flag: &'static str, typed: Option<&String>) -> Result<Option<Date>, CliError> {
+    let Some(value) = typed else { return Ok(None) };
+    let is_a_day = value.len() == 10;
+    let parsed = value.parse().ok().filter(|_| is_a_day);
+    parsed.map(Some).ok_or_else(|| CliError::NotADay { flag, value: value.clone() })
+}
+
+fn check_days(from: Option<Date>, to: Option<Date>) -> Result<(), CliError> {
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        return Err(CliError::DaysReversed { from, to });
+    }
+    Ok(())
+}
+
+/// A path that holds nothing at all is told before anything is read.
+fn check_spool(path: &Path) -> Result<(), CliError> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let wrong = |source| CliError::NoSuchPath { path: path.to_owned(), source };
+    if !std::fs::metadata(path).map_err(wrong)?.is_dir() {
+        return Ok(());
+    }
+    let mut below = walkdir::WalkDir::new(path).follow_links(true).into_iter();
+    // What cannot be looked at is not nothing.
+    let holds_something = |entry: walkdir::Result<walkdir::DirEntry>| {
+        entry.map_or(true, |entry| !entry.file_type().is_dir())
+    };
+    if below.any(holds_something) {
+        return Ok(());
+    }
+    Err(CliError::EmptyDirectory { path: path.to_owned() })
+}
+
+fn sensors(typed: &[String], spools: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CliError> {
+    typed
+        .iter()
+        .map(|value| {
+            let wrong = || CliError::NotASensor { value: value.clone() };
+            let (name, path) = value.split_once('=').ok_or_else(wrong)?;
+            if name.is_empty() || path.is_empty() {
+                return Err(wrong());
+            }
+            let (name, path) = (name.to_owned(), PathBuf::from(path));
+            let missing = |source| CliError::NoSuchPath { path: path.clone(), source };
+            let mapped = path.canonicalize().map_err(missing)?;
+            let touches = |spool: &PathBuf| {
+                let spool = spool.canonicalize().unwrap_or_default();
+                mapped.starts_with(&spool) || spool.starts_with(&mapped)
+            };
+            if spools.iter().any(touches) {
+                Ok((name, path))
+            } else {
+                Err(CliError::SensorElsewhere { name, path })
+            }
+        })
+        .collect()
 }

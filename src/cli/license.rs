@@ -16,6 +16,11 @@ use std::path::{Path, PathBuf};
 /// Policy of a license file that names none.
 const POLICY_DEFAULT: &str = "voipmonitor";
 
+/// Below the flags of `license check`.
+const CHECK_EXIT_CODES: &str = "\
+Exit codes: 0 no cause of a lock is in force, 1 at least one is, 2 usage or failure. Captures are not
+read here: whether the count of the calls locks is what `check --license FILE` says.";
+
 /// Say what a license system counts and locks, and check an installed license
 #[derive(Args, Debug)]
 pub(super) struct LicenseArguments {
@@ -33,6 +38,7 @@ enum LicenseCommand {
         name: String,
     },
     /// The limit that a license's keys give, and every cause of a lock in force
+    #[command(after_help = CHECK_EXIT_CODES)]
     Check {
         /// The license file (TOML)
         file: PathBuf,
@@ -95,8 +101,8 @@ fn page(policy: &Policy, report: &LicenseReport, at: Timestamp) -> String {
         Some(limit) => text.push_str(&format!("limit: {limit} x {unit}\n")),
         None => text.push_str("limit: no key is given\n"),
     }
-    if let Some((used, _)) = report.units_in_use {
-        text.push_str(&format!("in use: {used}, by the license file\n"));
+    if let Some(used) = report.units_in_use {
+        text.push_str(&format!("in use: {}, by the license file\n", used.units));
     }
     for cause in &report.causes {
         let lift = if cause.recompute_can_lift {

@@ -5,6 +5,7 @@
 //! this room writes to the terminal.
 
 mod audit;
+mod calls;
 mod check;
 mod error;
 mod explain;

@@ -27,6 +27,11 @@ pub(super) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "respool: warning: {text}");
 }
 
+/// Writes something beside the result to standard error.
+pub(super) fn tell(text: &str) {
+    let _ = write!(io::stderr().lock(), "{text}");
+}
+
 /// Columns of the terminal that standard output is; 80 where it is none.
 pub(super) fn width() -> usize {
     let size = terminal_size::terminal_size_of(io::stdout());

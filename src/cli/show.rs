@@ -1,7 +1,7 @@
 //! `respool show`: one call with all its legs: who was in it, what happened, and its ladder.
 
+use super::calls::CallsArguments;
 use super::error::CliError;
-use super::input::InputArguments;
 use super::output;
 use crate::base::RecordRef;
 use crate::report::audit_json::call_json;
@@ -9,6 +9,9 @@ use crate::report::call::call_text;
 use crate::report::ladder::{LadderStyle, ladder};
 use clap::Args;
 
+/// In place of the ladder.
+const NO_LADDER: &str =
+    "  not drawn: a database holds no messages; give the spool in its place to see them\n";
 /// Messages of the ladder.
 const ROWS_DEFAULT: usize = 500;
 
@@ -19,7 +22,7 @@ pub(super) struct ShowArguments {
     #[arg(value_name = "CALL-ID")]
     call_id: String,
     #[command(flatten)]
-    input: InputArguments,
+    read: CallsArguments,
     /// ASCII alone
     #[arg(long)]
     ascii: bool,
@@ -33,7 +36,7 @@ pub(super) struct ShowArguments {
 
 /// Flags in, the call printed.
 pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
-    let calls = arguments.input.calls(&arguments.input.config()?)?;
+    let calls = arguments.read.calls()?;
     let place_of = |record: RecordRef| calls.place(record);
     let view = calls.view(&place_of);
     let mut numbers: Vec<usize> = Vec::new();
@@ -45,7 +48,7 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
         }
     }
     let shown: Vec<_> = numbers.into_iter().map(|number| &calls.merged.calls[number]).collect();
-    if arguments.input.json {
+    if arguments.read.input.json {
         let json: Vec<_> = shown.into_iter().map(|call| call_json(view, call)).collect();
         return output::print(&format!("{:#}\n", serde_json::Value::from(json)));
     }
@@ -57,7 +60,8 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
     for call in shown {
         let text = call_text(view, call);
         let text = if arguments.ascii { escape_non_ascii(&text) } else { text };
-        let drawn = ladder(&calls.legs_of(call), style);
+        let drawn = calls.legs_of(call).map(|legs| ladder(&legs, style));
+        let drawn = drawn.as_deref().unwrap_or(NO_LADDER);
         output::print(&format!("{text}\nLadder\n{drawn}"))?;
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! known first, so that the order of packets and files cannot matter.
 
 use super::entry_name::EntryName;
-use super::fact::{FactKey, MessageKind};
+use super::fact::MessageKind;
 use super::identifier::IdentifierKind;
 use super::lattice::Leg;
 use super::media::{MediaActivity, MediaSpans};
@@ -36,8 +36,7 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
     }
     let claims = claims(legs);
     let names = names(legs);
-    let last_signals: Vec<Option<CaptureTime>> =
-        legs.iter().map(|leg| leg.facts.values().map(super::fact::FactTimes::last).max()).collect();
+    let last_signals: Vec<Option<CaptureTime>> = legs.iter().map(|leg| leg.last_signal()).collect();
     let refused: Vec<bool> = legs.iter().map(is_refused).collect();
     let finder =
         Finder { claims: &claims, names: &names, last_signals: &last_signals, refused: &refused };
@@ -54,11 +53,14 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
 
 /// Whether all of a leg's INVITEs failed: it never had a session.
 fn is_refused(leg: &Leg) -> bool {
-    let of_invites = |key: &FactKey| match key.kind {
-        MessageKind::Response(status) if key.cseq_method == Method::Invite => status,
-        _ => 0,
+    let statuses = || {
+        leg.messages().filter(|(key, _)| key.cseq_method == Method::Invite).filter_map(|(key, _)| {
+            match key.kind {
+                MessageKind::Response(status) => Some(status),
+                MessageKind::Request(_) => None,
+            }
+        })
     };
-    let statuses = || leg.facts.keys().map(of_invites);
     statuses().any(|status| status >= 300) && !statuses().any(|status| status / 100 == 2)
 }
 
@@ -66,11 +68,8 @@ fn is_refused(leg: &Leg) -> bool {
 fn claims(legs: &[Leg]) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (index, leg) in legs.iter().enumerate() {
-        for (identifier, sighting) in leg.identifiers() {
-            if identifier.kind != IdentifierKind::MediaAddress {
-                continue;
-            }
-            if let Some(endpoint) = parse_endpoint(&identifier.value) {
+        for (identifier, sighting) in leg.identifiers().of_kind(IdentifierKind::MediaAddress) {
+            if let Some(endpoint) = parse_endpoint(identifier.value) {
                 claims.push(Claim {
                     sensor: leg.sensor(),
                     endpoint,

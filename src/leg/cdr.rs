@@ -20,6 +20,12 @@ impl Side {
             Self::Callee => "callee",
         }
     }
+
+    /// The side with this name; absent when there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee].into_iter().find(|side| side.name() == name)
+    }
 }
 
 /// How a CDR ended: the vendor's column `bye` (facts C, calltable.cpp:7380-7406).
@@ -59,6 +65,28 @@ impl Bye {
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
+    }
+
+    /// The end with this number; absent when there is none.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [
+            Self::Unanswered,
+            Self::AnsweredWithoutBye,
+            Self::ByeUnconfirmed,
+            Self::ByeConfirmed,
+            Self::OneWay,
+            Self::AbsoluteTimeout,
+            Self::ByeTimeout,
+            Self::RtpTimeout,
+            Self::OneWayTimeout,
+            Self::ByeWithoutProgress,
+            Self::Zombie,
+            Self::SipWithoutRtp,
+            Self::TooManyPackets,
+        ]
+        .into_iter()
+        .find(|end| end.code() == code)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::spans::Span;
 #[derive(Clone, Copy, Debug)]
 pub enum Happening<'l> {
     /// A message was seen: its first copy, or the last copy of a span of retransmissions.
-    Message(&'l FactKey),
+    Message(FactKey<'l>),
     /// RTP began, and goes on without a pause until the end of the span.
     Rtp(Span),
     /// RTCP began, and goes on without a pause until the end of the span.
@@ -32,8 +32,8 @@ pub struct Event<'l> {
 /// facts alone; media comes after messages.
 #[must_use]
 pub fn events(leg: &Leg) -> Vec<Event<'_>> {
-    let mut messages: Vec<(CaptureTime, &FactKey)> = Vec::with_capacity(leg.facts.len() + 4);
-    for (key, times) in &leg.facts {
+    let mut messages: Vec<(CaptureTime, FactKey<'_>)> = Vec::with_capacity(leg.message_count() + 4);
+    for (key, times) in leg.messages() {
         push_times(&mut messages, key, times);
     }
     messages.sort();
@@ -62,8 +62,8 @@ pub fn events(leg: &Leg) -> Vec<Event<'_>> {
 }
 
 fn push_times<'l>(
-    messages: &mut Vec<(CaptureTime, &'l FactKey)>,
-    key: &'l FactKey,
+    messages: &mut Vec<(CaptureTime, FactKey<'l>)>,
+    key: FactKey<'l>,
     times: &FactTimes,
 ) {
     for span in times.spans.as_slice() {

@@ -54,13 +54,78 @@ pub enum IdentifierKind {
     Reason,
 }
 
-/// One identifier: kind, value, and who said it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Identifier {
+impl IdentifierKind {
+    /// Every kind, in their order.
+    pub const ALL: [Self; 23] = [
+        Self::Replaces,
+        Self::ReferToReplaces,
+        Self::ReferTo,
+        Self::TargetDialog,
+        Self::ReferredBy,
+        Self::SipfragStatus,
+        Self::RedirectContact,
+        Self::Also,
+        Self::SessionId,
+        Self::Icid,
+        Self::InReplyTo,
+        Self::Header,
+        Self::Diversion,
+        Self::HistoryInfo,
+        Self::MediaAddress,
+        Self::MediaOrigin,
+        Self::Codec,
+        Self::UserAgent,
+        Self::RequestUri,
+        Self::Tag,
+        Self::Contact,
+        Self::Recording,
+        Self::Reason,
+    ];
+
+    /// Stable name, for the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replaces => "replaces",
+            Self::ReferToReplaces => "refer-to-replaces",
+            Self::ReferTo => "refer-to",
+            Self::TargetDialog => "target-dialog",
+            Self::ReferredBy => "referred-by",
+            Self::SipfragStatus => "sipfrag-status",
+            Self::RedirectContact => "redirect-contact",
+            Self::Also => "also",
+            Self::SessionId => "session-id",
+            Self::Icid => "icid",
+            Self::InReplyTo => "in-reply-to",
+            Self::Header => "header",
+            Self::Diversion => "diversion",
+            Self::HistoryInfo => "history-info",
+            Self::MediaAddress => "media-address",
+            Self::MediaOrigin => "media-origin",
+            Self::Codec => "codec",
+            Self::UserAgent => "user-agent",
+            Self::RequestUri => "request-uri",
+            Self::Tag => "tag",
+            Self::Contact => "contact",
+            Self::Recording => "recording",
+            Self::Reason => "reason",
+        }
+    }
+
+    /// The kind with this name; absent when there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// One identifier: kind, value, and who said it. Borrowed, from a message or from the set that keeps it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Identifier<'l> {
     /// What it is.
     pub kind: IdentifierKind,
     /// Its value, in the form that the kind names.
-    pub value: Box<[u8]>,
+    pub value: &'l [u8],
     /// Source address of the message that carried it.
     pub said_by: Endpoint,
     /// CSeq number of that message: ties a Refer-To to its REFER, a redirect to its INVITE.
@@ -95,10 +160,11 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     /// Few values, so that identifiers meet.
-    pub(in crate::leg) fn any_identifier() -> impl Strategy<Value = Identifier> {
-        (0u8..4, 0u32..2).prop_map(|(value, cseq)| Identifier {
+    pub(in crate::leg) fn any_identifier() -> impl Strategy<Value = Identifier<'static>> {
+        const VALUES: [&[u8]; 4] = [b"0", b"1", b"22", b"21"];
+        (0usize..4, 0u32..2).prop_map(|(value, cseq)| Identifier {
             kind: if value % 2 == 0 { IdentifierKind::Icid } else { IdentifierKind::ReferTo },
-            value: vec![value].into(),
+            value: VALUES[value],
             said_by: Endpoint::UNKNOWN,
             cseq,
         })

@@ -5,7 +5,7 @@
 use super::fact::{FactKey, MessageKind};
 use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::lattice::Leg;
-use super::observe::text;
+use super::observe::{Scratch, text};
 use crate::base::Endpoint;
 use crate::base::limits::{
     CANDIDATE_VALUE_BYTES_MAX, FACT_TEXT_BYTES_MAX, HEADER_CANDIDATES_PER_INVITE_MAX,
@@ -16,6 +16,7 @@ use crate::sip::{
     parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sdp_body,
     sipfrag_status,
 };
+use std::io::Write;
 
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
@@ -25,9 +26,11 @@ pub(super) fn identify(
     leg: &mut Leg,
     datagram: &Datagram<'_>,
     message: &Message<'_>,
-    key: &FactKey,
+    key: &FactKey<'_>,
+    scratch: &mut Scratch,
 ) {
-    let mut found = Found { leg, datagram, cseq: key.cseq_number };
+    let Scratch { value } = scratch;
+    let mut found = Found { leg, datagram, cseq: key.cseq_number, scratch: value };
     match key.kind {
         MessageKind::Request(Method::Invite) => found.invite(message),
         MessageKind::Request(Method::Refer) => found.refer(message),
@@ -53,6 +56,7 @@ struct Found<'f, 'd> {
     leg: &'f mut Leg,
     datagram: &'f Datagram<'d>,
     cseq: u32,
+    scratch: &'f mut Vec<u8>,
 }
 
 impl Found<'_, '_> {
@@ -82,10 +86,41 @@ impl Found<'_, '_> {
             }
         }
         if let crate::sip::StartLine::Request { uri, .. } = message.start() {
-            self.add(IdentifierKind::RequestUri, &user_host(&Uri::new(uri)));
+            self.add_user_host(IdentifierKind::RequestUri, &Uri::new(uri));
         }
         self.recording(message);
         self.candidates(message);
+    }
+
+    /// Adds the value in the scratch room.
+    fn add_scratch(&mut self, kind: IdentifierKind) {
+        let value = std::mem::take(self.scratch);
+        self.add(kind, &value);
+        *self.scratch = value;
+    }
+
+    /// Adds parts with a separator between them.
+    fn add_joined(&mut self, kind: IdentifierKind, parts: &[&[u8]], separator: u8) {
+        self.scratch.clear();
+        for (place, part) in parts.iter().enumerate() {
+            if place > 0 {
+                self.scratch.push(separator);
+            }
+            self.scratch.extend_from_slice(part);
+        }
+        self.add_scratch(kind);
+    }
+
+    /// Adds `user@host`, or the host alone, lower-case host: what two URIs of one target share.
+    fn add_user_host(&mut self, kind: IdentifierKind, uri: &Uri<'_>) {
+        let (user, host) = (uri.user(), uri.host());
+        self.scratch.clear();
+        self.scratch.extend_from_slice(user);
+        if !user.is_empty() && !host.is_empty() {
+            self.scratch.push(b'@');
+        }
+        self.scratch.extend(host.iter().map(u8::to_ascii_lowercase));
+        self.add_scratch(kind);
     }
 
     /// What a recording session records; that it is one, where its metadata name no session.
@@ -110,36 +145,39 @@ impl Found<'_, '_> {
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
         for header in message.all_headers() {
-            let name = header.name.to_ascii_lowercase();
-            let holds_call_id = holds_call_id(&name);
+            let holds_call_id = holds_call_id(header.name);
+            let is_own = matches!(header.name, [b'x' | b'X', b'-', ..]) || holds_call_id;
+            if !is_own || header.is_cut {
+                continue;
+            }
             let longest = if holds_call_id {
                 // Whole with its name, or not at all: a cut value could equal another Call-ID.
-                FACT_TEXT_BYTES_MAX.saturating_sub(name.len() + 2)
+                FACT_TEXT_BYTES_MAX.saturating_sub(header.name.len() + 2)
             } else {
                 CANDIDATE_VALUE_BYTES_MAX
             };
-            let least = if names_call_ids(&name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
+            let least = if names_call_ids(header.name) { 1 } else { CANDIDATE_VALUE_BYTES_MIN };
             let fits = (least..=longest).contains(&header.value.len());
-            let own = name.starts_with(b"x-") || holds_call_id;
-            if !own || !fits || header.is_cut {
+            if !fits {
                 continue;
             }
             if kept == HEADER_CANDIDATES_PER_INVITE_MAX {
-                self.leg.is_over_limit = true;
+                self.leg.mark_over_limit();
                 break;
             }
             kept += 1;
-            let mut value = name;
-            value.extend_from_slice(b": ");
-            value.extend_from_slice(header.value);
-            self.add(IdentifierKind::Header, &value);
+            self.scratch.clear();
+            self.scratch.extend(header.name.iter().map(u8::to_ascii_lowercase));
+            self.scratch.extend_from_slice(b": ");
+            self.scratch.extend_from_slice(header.value);
+            self.add_scratch(IdentifierKind::Header);
         }
     }
 
     fn refer(&mut self, message: &Message<'_>) {
         for value in message.headers(HeaderName::ReferTo) {
             let uri = NameAddr::new(value).uri();
-            self.add(IdentifierKind::ReferTo, &user_host(&uri));
+            self.add_user_host(IdentifierKind::ReferTo, &uri);
             if let Some(replaces) = uri.header(b"Replaces") {
                 self.replaces(IdentifierKind::ReferToReplaces, &percent_decode(replaces));
             }
@@ -162,21 +200,17 @@ impl Found<'_, '_> {
         if replaces.call_id.is_empty() {
             return;
         }
-        let mut joined =
-            [replaces.call_id, replaces.to_tag, replaces.from_tag].join(b";".as_slice());
-        if replaces.early_only {
-            joined.extend_from_slice(b";early-only");
-        }
-        self.add(kind, &joined);
+        let parts = [replaces.call_id, replaces.to_tag, replaces.from_tag, b"early-only"];
+        let count = if replaces.early_only { 4 } else { 3 };
+        self.add_joined(kind, &parts[..count], b';');
     }
 
     fn target_dialog(&mut self, message: &Message<'_>) {
         for value in message.headers(HeaderName::TargetDialog) {
             let dialog = crate::sip::parse_target_dialog(value);
-            let joined =
-                [dialog.call_id, dialog.remote_tag, dialog.local_tag].join(b";".as_slice());
             if !dialog.call_id.is_empty() {
-                self.add(IdentifierKind::TargetDialog, &joined);
+                let parts = [dialog.call_id, dialog.remote_tag, dialog.local_tag];
+                self.add_joined(IdentifierKind::TargetDialog, &parts, b';');
             }
         }
     }
@@ -184,7 +218,7 @@ impl Found<'_, '_> {
     fn user_hosts(&mut self, message: &Message<'_>, header: HeaderName, kind: IdentifierKind) {
         for value in message.headers(header) {
             for address in name_addrs(value) {
-                self.add(kind, &user_host(&address.uri()));
+                self.add_user_host(kind, &address.uri());
             }
         }
     }
@@ -200,9 +234,12 @@ impl Found<'_, '_> {
     fn session_and_charging(&mut self, message: &Message<'_>) {
         if let Some(value) = message.header(HeaderName::SessionId) {
             let session = parse_session_id(value);
-            let joined = [session.local, session.remote].join(b";".as_slice());
             if !session.local.is_empty() {
-                self.add(IdentifierKind::SessionId, &joined.to_ascii_lowercase());
+                self.scratch.clear();
+                let parts = [session.local, b";", session.remote];
+                let bytes = parts.into_iter().flatten();
+                self.scratch.extend(bytes.map(u8::to_ascii_lowercase));
+                self.add_scratch(IdentifierKind::SessionId);
             }
         }
         if let Some(icid) = message.header(HeaderName::PChargingVector).and_then(icid_value) {
@@ -213,8 +250,8 @@ impl Found<'_, '_> {
     fn media(&mut self, message: &Message<'_>, key: &FactKey) {
         let Some(body) = sdp_body(message) else { return };
         if let Some(origin) = sdp::origin(body) {
-            let joined = [origin.session_id, origin.address].join(b" ".as_slice());
-            self.add(IdentifierKind::MediaOrigin, &joined);
+            let parts = [origin.session_id, origin.address];
+            self.add_joined(IdentifierKind::MediaOrigin, &parts, b' ');
         }
         let is_answer = matches!(key.kind, MessageKind::Response(200..=299));
         for media in sdp::media(body) {
@@ -229,38 +266,41 @@ impl Found<'_, '_> {
                 self.media_address(Endpoint::new(rtcp.address.unwrap_or(address), rtcp.port));
             }
             if is_answer && let Some(codec) = media.codecs().next() {
-                let mut value = codec.name.to_ascii_lowercase();
+                self.scratch.clear();
+                self.scratch.extend(codec.name.iter().map(u8::to_ascii_lowercase));
                 if let Some(rate) = codec.rate {
-                    value.extend_from_slice(format!("/{rate}").as_bytes());
+                    // Writing into a vector never fails.
+                    let _ = write!(self.scratch, "/{rate}");
                 }
-                self.add(IdentifierKind::Codec, &value);
+                self.add_scratch(IdentifierKind::Codec);
             }
         }
     }
 
     fn media_address(&mut self, endpoint: Endpoint) {
-        self.add(IdentifierKind::MediaAddress, endpoint.to_string().as_bytes());
+        self.scratch.clear();
+        // Writing into a vector never fails.
+        let _ = write!(self.scratch, "{endpoint}");
+        self.add_scratch(IdentifierKind::MediaAddress);
     }
 }
 
-/// Whether a header is named after Call-IDs (X-Call-ID, X-CID), in lower case: its value may be as
-/// short as they are.
+/// Whether a header is named after Call-IDs (X-Call-ID, X-CID): its value may be as short as they are.
 fn names_call_ids(name: &[u8]) -> bool {
-    [&b"call"[..], b"cid"].iter().any(|part| memchr::memmem::find(name, part).is_some())
+    contains_any(name, &[b"call", b"cid"])
 }
 
-/// Whether a header's name, in lower case, says that it holds another leg's Call-ID.
+/// Whether a header's name says that it holds another leg's Call-ID.
 fn holds_call_id(name: &[u8]) -> bool {
-    let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
-    name != b"call-id" && (contains(b"call-id") || contains(b"callid") || contains(b"cid"))
+    contains_any(name, &[b"call-id", b"callid", b"cid"]) && !name.eq_ignore_ascii_case(b"call-id")
 }
 
-/// `user@host`, or the host alone, lower-case host; what two URIs of one target share.
-fn user_host(uri: &Uri<'_>) -> Vec<u8> {
-    let mut joined = uri.user().to_vec();
-    if !joined.is_empty() && !uri.host().is_empty() {
-        joined.push(b'@');
-    }
-    joined.extend(uri.host().to_ascii_lowercase());
-    joined
+/// Whether one of `parts`, which all begin with `c`, stands in `name`, case ignored.
+fn contains_any(name: &[u8], parts: &[&[u8]]) -> bool {
+    (0..name.len()).filter(|at| matches!(name[*at], b'c' | b'C')).any(|at| {
+        let is_there = |part: &&[u8]| {
+            name.get(at..at + part.len()).is_some_and(|text| text.eq_ignore_ascii_case(part))
+        };
+        parts.iter().any(is_there)
+    })
 }

@@ -1,26 +1,24 @@
 //! The leg: all SIP of one Call-ID seen by one sensor, as a set of facts that joins.
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
+use super::fact_set::FactSet;
 use super::identifier::{Identifier, Sighting};
+use super::identifier_set::IdentifierSet;
 use super::media::MediaActivity;
-use crate::base::limits::{FACTS_PER_LEG_MAX, IDENTIFIERS_PER_LEG_MAX};
 use crate::base::{CaptureTime, RecordRef, SensorId};
 use crate::sip::Method;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 /// A join-semilattice: [`Leg::join`] is commutative, associative and idempotent, so any order, split
 /// or duplication of the records gives an equal leg.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Leg {
-    pub(super) sensor: SensorId,
-    pub(super) call_id: Box<[u8]>,
-    pub(super) facts: BTreeMap<FactKey, FactTimes>,
-    pub(super) parties: BTreeMap<FactKey, InviteParties>,
-    pub(super) identifiers: BTreeMap<Identifier, Sighting>,
-    pub(super) media: MediaActivity,
-    pub(super) vendor_blind: bool,
-    pub(super) is_over_limit: bool,
+    call_id: Box<[u8]>,
+    pub(super) facts: FactSet,
+    identifiers: IdentifierSet,
+    media: MediaActivity,
+    sensor: SensorId,
+    vendor_blind: bool,
+    is_over_limit: bool,
 }
 
 impl Leg {
@@ -28,52 +26,36 @@ impl Leg {
     #[must_use]
     pub fn new(sensor: SensorId, call_id: &[u8]) -> Self {
         Self {
-            sensor,
             call_id: call_id.into(),
-            facts: BTreeMap::new(),
-            parties: BTreeMap::new(),
-            identifiers: BTreeMap::new(),
+            facts: FactSet::default(),
+            identifiers: IdentifierSet::default(),
             media: MediaActivity::default(),
+            sensor,
             vendor_blind: false,
             is_over_limit: false,
         }
     }
 
-    /// Adds a message seen at `time` in `record`.
-    pub fn add_message(&mut self, key: FactKey, time: CaptureTime, record: RecordRef) {
-        match self.facts.entry(key) {
-            Entry::Occupied(mut entry) => entry.get_mut().join(&FactTimes::once(time, record)),
-            Entry::Vacant(entry) => {
-                entry.insert(FactTimes::once(time, record));
-                self.keep_within_limits();
-            }
-        }
-    }
-
-    /// Adds the numbers that the INVITE with this key carries. Two values for one key keep the smaller.
-    pub fn add_parties(&mut self, key: FactKey, parties: InviteParties) {
-        match self.parties.entry(key) {
-            Entry::Occupied(mut entry) => {
-                if parties < *entry.get() {
-                    entry.insert(parties);
-                }
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(parties);
-                self.keep_within_limits();
-            }
-        }
+    /// Adds a message seen at `time` in `record`; an INVITE with the numbers that it carries, of which
+    /// two for one key keep the smaller.
+    ///
+    /// The caps keep the smallest keys. Which ones are kept depends on the set of keys alone, so a
+    /// capped leg still joins.
+    #[inline]
+    pub fn add_message(
+        &mut self,
+        key: &FactKey<'_>,
+        parties: Option<&InviteParties<'_>>,
+        time: CaptureTime,
+        record: RecordRef,
+    ) {
+        self.is_over_limit |= self.facts.add(key, parties, &FactTimes::once(time, record));
     }
 
     /// Adds an identifier and when it was seen.
-    pub fn add_identifier(&mut self, identifier: Identifier, sighting: Sighting) {
-        match self.identifiers.entry(identifier) {
-            Entry::Occupied(mut entry) => entry.get_mut().join(sighting),
-            Entry::Vacant(entry) => {
-                entry.insert(sighting);
-                self.keep_within_limits();
-            }
-        }
+    #[inline]
+    pub fn add_identifier(&mut self, identifier: Identifier<'_>, sighting: Sighting) {
+        self.is_over_limit |= self.identifiers.add(identifier, sighting);
     }
 
     /// Adds media packets.
@@ -87,42 +69,23 @@ impl Leg {
     }
 
     /// Adds all facts of the same leg seen elsewhere.
-    pub fn join(&mut self, other: Self) {
-        for (key, times) in other.facts {
-            match self.facts.entry(key) {
-                Entry::Occupied(mut entry) => entry.get_mut().join(&times),
-                Entry::Vacant(entry) => {
-                    entry.insert(times);
-                }
-            }
-        }
-        for (key, parties) in other.parties {
-            self.add_parties(key, parties);
-        }
-        for (identifier, sighting) in other.identifiers {
-            self.add_identifier(identifier, sighting);
-        }
+    pub fn join(&mut self, other: &Self) {
+        self.is_over_limit |= self.facts.join(&other.facts);
+        self.is_over_limit |= self.identifiers.join(&other.identifiers);
         self.media.join(&other.media);
         self.vendor_blind |= other.vendor_blind;
         self.is_over_limit |= other.is_over_limit;
-        self.keep_within_limits();
     }
 
-    /// Keeps the smallest keys. Which ones are kept depends on the set of keys alone, so a capped leg
-    /// still joins.
-    fn keep_within_limits(&mut self) {
-        while self.facts.len() > FACTS_PER_LEG_MAX {
-            self.facts.pop_last();
-            self.is_over_limit = true;
-        }
-        while self.parties.len() > FACTS_PER_LEG_MAX {
-            self.parties.pop_last();
-            self.is_over_limit = true;
-        }
-        while self.identifiers.len() > IDENTIFIERS_PER_LEG_MAX {
-            self.identifiers.pop_last();
-            self.is_over_limit = true;
-        }
+    /// Gives back what growth took beyond need.
+    pub fn shrink(&mut self) {
+        self.facts.shrink();
+        self.identifiers.shrink();
+    }
+
+    /// Says that a cap of `base/limits.rs` dropped facts of it.
+    pub(super) const fn mark_over_limit(&mut self) {
+        self.is_over_limit = true;
     }
 
     /// Whether a cap of `base/limits.rs` dropped facts of it.
@@ -134,7 +97,7 @@ impl Leg {
     /// Whether it holds an INVITE: only then it makes CDRs.
     #[must_use]
     pub fn has_invite(&self) -> bool {
-        self.facts.keys().any(|key| key.kind == MessageKind::Request(Method::Invite))
+        self.facts.kinds().any(|kind| kind == MessageKind::Request(Method::Invite))
     }
 
     /// The sensor that saw it.
@@ -150,19 +113,24 @@ impl Leg {
     }
 
     /// The messages by key; their order of time is that of `FactTimes::first`, then of the keys.
-    pub fn messages(&self) -> impl Iterator<Item = (&FactKey, &FactTimes)> {
+    pub fn messages(&self) -> impl Iterator<Item = (FactKey<'_>, &FactTimes)> {
         self.facts.iter()
     }
 
     /// The numbers of the INVITE with this key; absent for other messages.
     #[must_use]
-    pub fn invite_parties(&self, key: &FactKey) -> Option<&InviteParties> {
-        self.parties.get(key)
+    pub fn invite_parties(&self, key: &FactKey<'_>) -> Option<InviteParties<'_>> {
+        if key.kind == MessageKind::Request(Method::Invite) {
+            self.facts.parties(key)
+        } else {
+            None
+        }
     }
 
     /// The identifiers by kind and value.
-    pub fn identifiers(&self) -> impl Iterator<Item = (&Identifier, &Sighting)> {
-        self.identifiers.iter()
+    #[must_use]
+    pub const fn identifiers(&self) -> &IdentifierSet {
+        &self.identifiers
     }
 
     /// Media packets that were attributed to it.
@@ -180,20 +148,31 @@ impl Leg {
     /// First moment of any message; absent for an empty leg.
     #[must_use]
     pub fn first_seen(&self) -> Option<CaptureTime> {
-        self.facts.values().map(FactTimes::first).min()
+        self.facts.times().map(FactTimes::first).min()
+    }
+
+    /// How many messages it holds, copies not counted.
+    #[must_use]
+    pub const fn message_count(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// Last moment of any message; absent for an empty leg.
+    #[must_use]
+    pub fn last_signal(&self) -> Option<CaptureTime> {
+        self.facts.times().map(FactTimes::last).max()
     }
 
     /// Last moment of any message or media packet; absent for an empty leg.
     #[must_use]
     pub fn last_seen(&self) -> Option<CaptureTime> {
-        let signal = self.facts.values().map(FactTimes::last).max();
-        signal.max(self.media.last())
+        self.last_signal().max(self.media.last())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fact::tests::{any_key, any_parties};
+    use super::super::fact::tests::{AnyKey, any_from_user, any_key};
     use super::super::identifier::tests::any_identifier;
     use super::*;
     use crate::base::CaptureId;
@@ -201,17 +180,16 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Fact {
-        Message(FactKey, i64, u32),
-        Parties(FactKey, InviteParties),
-        Identifier(Identifier, i64, u32),
+        Message(AnyKey, Option<&'static [u8]>, i64, u32),
+        Identifier(Identifier<'static>, i64, u32),
         Rtp(i64),
     }
 
     fn any_fact() -> impl Strategy<Value = Fact> {
         let time = 0i64..60_000_000_000;
         prop_oneof![
-            (any_key(), time.clone(), 0u32..50).prop_map(|(k, t, r)| Fact::Message(k, t, r)),
-            (any_key(), any_parties()).prop_map(|(k, p)| Fact::Parties(k, p)),
+            (any_key(), any_from_user(), time.clone(), 0u32..50)
+                .prop_map(|(k, p, t, r)| Fact::Message(k, p, t, r)),
             (any_identifier(), time.clone(), 0u32..50)
                 .prop_map(|(i, t, r)| Fact::Identifier(i, t, r)),
             time.prop_map(Fact::Rtp),
@@ -224,20 +202,22 @@ mod tests {
 
     fn leg_of(facts: &[Fact]) -> Leg {
         let mut leg = Leg::new(SensorId(0), b"call@host");
-        for fact in facts.iter().cloned() {
+        for fact in facts {
             match fact {
-                Fact::Message(key, time, index) => {
-                    leg.add_message(key, CaptureTime::from_ns(time), record(index));
+                Fact::Message(key, from_user, time, index) => {
+                    let parties = from_user
+                        .map(|from_user| InviteParties { from_user, ..InviteParties::default() });
+                    let time = CaptureTime::from_ns(*time);
+                    leg.add_message(&key.as_key(), parties.as_ref(), time, record(*index));
                 }
-                Fact::Parties(key, parties) => leg.add_parties(key, parties),
                 Fact::Identifier(identifier, time, index) => {
-                    let time = CaptureTime::from_ns(time);
-                    let sighting = Sighting { first: time, last: time, record: record(index) };
-                    leg.add_identifier(identifier, sighting);
+                    let time = CaptureTime::from_ns(*time);
+                    let sighting = Sighting { first: time, last: time, record: record(*index) };
+                    leg.add_identifier(*identifier, sighting);
                 }
                 Fact::Rtp(time) => {
                     let mut media = MediaActivity::default();
-                    media.rtp.insert(CaptureTime::from_ns(time));
+                    media.rtp.insert(CaptureTime::from_ns(*time));
                     leg.add_media(&media);
                 }
             }
@@ -246,7 +226,7 @@ mod tests {
     }
 
     fn joined(mut left: Leg, right: Leg) -> Leg {
-        left.join(right);
+        left.join(&right);
         left
     }
 

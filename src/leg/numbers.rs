@@ -8,19 +8,19 @@ use super::rules::NumberRules;
 /// An anonymous From gives way to Remote-Party-ID even when `remotepartyid` is off, and to
 /// P-Asserted-Identity and P-Preferred-Identity where their options are on (sniff.cpp:3632-3660).
 #[must_use]
-pub fn caller(parties: &InviteParties, rules: &NumberRules) -> Box<[u8]> {
-    let asserted = wanted(&parties.asserted_user, rules.asserted_identity);
-    let preferred = wanted(&parties.preferred_user, rules.preferred_identity);
-    let remote = wanted(&parties.remote_party_user, rules.remote_party_id);
+pub fn caller(parties: &InviteParties<'_>, rules: &NumberRules) -> Box<[u8]> {
+    let asserted = wanted(parties.asserted_user, rules.asserted_identity);
+    let preferred = wanted(parties.preferred_user, rules.preferred_identity);
+    let remote = wanted(parties.remote_party_user, rules.remote_party_id);
     let first_choice = if rules.remote_party_id_first {
         // The vendor looks for a misspelt P-Asserted-Identity here, so it never matches.
         remote.or(preferred)
     } else {
         asserted.or(preferred).or(remote)
     };
-    let chosen = first_choice.unwrap_or(&parties.from_user);
-    let chosen = if first_choice.is_none() && is_anonymous(&parties.from_user) {
-        wanted(&parties.remote_party_user, true).unwrap_or(chosen)
+    let chosen = first_choice.unwrap_or(parties.from_user);
+    let chosen = if first_choice.is_none() && is_anonymous(parties.from_user) {
+        wanted(parties.remote_party_user, true).unwrap_or(chosen)
     } else {
         chosen
     };
@@ -29,9 +29,9 @@ pub fn caller(parties: &InviteParties, rules: &NumberRules) -> Box<[u8]> {
 
 /// The called number: To, or the Request-URI with `destination_number_mode = 2`.
 #[must_use]
-pub fn called(parties: &InviteParties, rules: &NumberRules) -> Box<[u8]> {
-    let request = wanted(&parties.request_user, rules.called_from_request_uri);
-    request.unwrap_or(&parties.to_user).into()
+pub fn called(parties: &InviteParties<'_>, rules: &NumberRules) -> Box<[u8]> {
+    let request = wanted(parties.request_user, rules.called_from_request_uri);
+    request.unwrap_or(parties.to_user).into()
 }
 
 fn wanted(user: &[u8], option: bool) -> Option<&[u8]> {
@@ -51,13 +51,13 @@ fn before_semicolon(user: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn parties(from: &str, asserted: &str, remote: &str) -> InviteParties {
+    fn parties<'t>(from: &'t str, asserted: &'t str, remote: &'t str) -> InviteParties<'t> {
         InviteParties {
-            from_user: from.as_bytes().into(),
-            asserted_user: asserted.as_bytes().into(),
-            remote_party_user: remote.as_bytes().into(),
-            to_user: b"2002".as_slice().into(),
-            request_user: b"3003".as_slice().into(),
+            from_user: from.as_bytes(),
+            asserted_user: asserted.as_bytes(),
+            remote_party_user: remote.as_bytes(),
+            to_user: b"2002",
+            request_user: b"3003",
             ..InviteParties::default()
         }
     }
@@ -66,7 +66,7 @@ mod tests {
     fn caller_by_rule() {
         let vendor = NumberRules::default();
         let asserting = NumberRules { asserted_identity: true, ..NumberRules::default() };
-        let check = |parties: &InviteParties, rules: &NumberRules, expect: &str| {
+        let check = |parties: &InviteParties<'_>, rules: &NumberRules, expect: &str| {
             assert_eq!(caller(parties, rules).as_ref(), expect.as_bytes());
         };
         check(&parties("1001", "9", "8"), &vendor, "1001");

@@ -10,21 +10,31 @@ use crate::sip::{HeaderName, Message, Method, StartLine, sdp_body, vendor_number
 /// Content type of computer-telephony events (ECMA-323).
 const CSTA: &[u8] = b"application/csta+xml";
 
+/// Room in which values are put together, used again for every message.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    pub(super) value: Vec<u8>,
+}
+
 /// Adds what a message says to its leg. The caller found the leg by the message's Call-ID.
-pub fn observe(leg: &mut Leg, datagram: &Datagram<'_>, message: &Message<'_>) {
+pub fn observe(
+    leg: &mut Leg,
+    datagram: &Datagram<'_>,
+    message: &Message<'_>,
+    scratch: &mut Scratch,
+) {
     let Some(key) = fact_key(datagram, message) else { return };
     if datagram.vendor_blind {
         leg.mark_vendor_blind();
     }
-    if key.kind == MessageKind::Request(Method::Invite) {
-        leg.add_parties(key.clone(), invite_parties(message));
-    }
-    identify(leg, datagram, message, &key);
-    leg.add_message(key, datagram.time, datagram.record);
+    let is_invite = key.kind == MessageKind::Request(Method::Invite);
+    let parties = is_invite.then(|| invite_parties(message));
+    identify(leg, datagram, message, &key, scratch);
+    leg.add_message(&key, parties.as_ref(), datagram.time, datagram.record);
 }
 
 /// The key of a message's fact; absent when the start line and the CSeq name no method.
-fn fact_key(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<FactKey> {
+fn fact_key<'m>(datagram: &Datagram<'_>, message: &Message<'m>) -> Option<FactKey<'m>> {
     let cseq = message.cseq();
     let (kind, auth_failed) = match message.start() {
         StartLine::Request { method, .. } => (MessageKind::Request(method), false),
@@ -43,9 +53,9 @@ fn fact_key(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<FactKey> {
         cseq_number: cseq.map_or(0, |cseq| cseq.number),
         kind,
         cseq_method,
-        from_tag: Box::default(),
-        to_tag: Box::default(),
-        branch: Box::default(),
+        from_tag: &[],
+        to_tag: &[],
+        branch: &[],
         source: datagram.source,
         destination: datagram.destination,
         auth_failed,
@@ -85,14 +95,14 @@ const fn shapes_the_dialog(method: Method) -> bool {
 }
 
 /// The numbers of an INVITE, before any rule chose between them (facts B).
-fn invite_parties(message: &Message<'_>) -> InviteParties {
-    let number = |value: &[u8]| text(vendor_number(value, false, false));
+fn invite_parties<'m>(message: &Message<'m>) -> InviteParties<'m> {
+    let number = |value: &'m [u8]| text(vendor_number(value, false, false));
     let header = |name: HeaderName| message.header(name).map(number).unwrap_or_default();
     // Whether `;` ends the caller's number is a rule of its own, applied when the CDR is made.
     let from = message.header(HeaderName::From).map(|value| vendor_number(value, false, true));
     let request_user = match message.start() {
         StartLine::Request { uri, .. } => number(uri),
-        StartLine::Response { .. } => Box::default(),
+        StartLine::Response { .. } => &[],
     };
     InviteParties {
         from_user: from.map(text).unwrap_or_default(),
@@ -109,6 +119,6 @@ fn invite_parties(message: &Message<'_>) -> InviteParties {
 }
 
 /// A header text as a fact, at most as long as facts are kept.
-pub(super) fn text(bytes: &[u8]) -> Box<[u8]> {
-    bytes[..bytes.len().min(FACT_TEXT_BYTES_MAX)].into()
+pub(super) fn text(bytes: &[u8]) -> &[u8] {
+    bytes.get(..FACT_TEXT_BYTES_MAX).unwrap_or(bytes)
 }

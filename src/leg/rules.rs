@@ -101,6 +101,9 @@ pub struct CaptureRules {
     pub without_ipv6: bool,
     /// `callidmerge_header`: the header that joins legs in the sniffer; absent when not set.
     pub merge_header: Option<String>,
+    /// `callidmerge_secret`: the values of that header are XORed with it and written in base64; absent
+    /// when they are plain.
+    pub merge_secret: Option<Box<[u8]>>,
     /// `nocdr`: no CDR is ever written.
     pub writes_nothing: bool,
     /// `cdronlyanswered`: unanswered calls are not written.

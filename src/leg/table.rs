@@ -32,13 +32,13 @@ impl<S: BuildHasher + Clone> LegTable<S> {
     /// The leg with this key, made when it is not there.
     pub fn leg(&mut self, sensor: SensorId, call_id: &[u8]) -> &mut Leg {
         let hash = self.hash(sensor, call_id);
-        let hasher = self.hasher.clone();
-        let partition = &mut self.partitions[partition(sensor, call_id)];
+        let Self { hasher, partitions } = self;
+        let partition = &mut partitions[partition(sensor, call_id)];
         partition
             .entry(
                 hash,
                 |leg| leg.sensor() == sensor && leg.call_id() == call_id,
-                |leg| hash_key(&hasher, leg.sensor(), leg.call_id()),
+                |leg| hash_key(hasher, leg.sensor(), leg.call_id()),
             )
             .or_insert_with(|| Leg::new(sensor, call_id))
             .into_mut()
@@ -102,7 +102,7 @@ pub fn join_sorted(lists: Vec<Vec<Leg>>) -> Vec<Leg> {
     for leg in all.drain(..) {
         match joined.last_mut() {
             Some(last) if last.sensor() == leg.sensor() && last.call_id() == leg.call_id() => {
-                last.join(leg);
+                last.join(&leg);
             }
             _ => joined.push(leg),
         }

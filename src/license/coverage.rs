@@ -1,14 +1,24 @@
 //! What the captures covered and what was lost, by day and hour (design.md section 12, point 1).
 
 use crate::base::limits::{LOSSES_NAMED_MAX, LOSSES_NAMED_PER_DAY_MAX};
-use crate::base::{CaptureTime, Loss, NS_PER_S};
-use crate::channel::Calendar;
+use crate::base::{CaptureTime, FileId, Loss, NS_PER_S};
+use crate::channel::{Calendar, Day, Doubt};
 use crate::leg::Cdr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`.
 pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
+
+/// Whose packets a file holds, where its place in the sniffer's spool says so (facts G).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FileScope {
+    /// All packets of the calls that began between these moments, both inside, and of no others.
+    CallsBegun(CaptureTime, CaptureTime),
+    /// Media only: what is missing of it can make no call shorter and take none out of the count.
+    NoSignalling,
+}
 
 /// What was read and what was not.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -19,6 +29,14 @@ pub struct Coverage {
     pub spans: Vec<(CaptureTime, CaptureTime)>,
     /// What could not be read.
     pub losses: Vec<Loss>,
+    /// Scopes of the files that lost something; without one a file may hold any call's packets.
+    pub scopes: BTreeMap<FileId, FileScope>,
+    /// Calls that ran when a sensor's captures began, or soon after, and whose INVITE was not
+    /// captured: from the first packet to the last one of the call, or to its first INVITE inside the
+    /// dialog. They are no channels as read.
+    pub running: Vec<(CaptureTime, CaptureTime)>,
+    /// Legs that were read from an INVITE inside their dialog on.
+    pub midway: BTreeSet<u32>,
 }
 
 /// One day of a calendar.
@@ -41,7 +59,8 @@ impl DayCoverage {
         self.covered_hours == 0
     }
 
-    /// Whether the day's count is only a lower bound.
+    /// Whether something may be missing of the day: then its count has no upper bound, and what was
+    /// read need not be the lower one ([`crate::channel::bounds`]).
     #[must_use]
     pub const fn is_lower_bound(&self) -> bool {
         self.is_without_capture() || self.loss_count > 0
@@ -55,7 +74,7 @@ impl Coverage {
     pub fn complete(calendar: &Calendar) -> Self {
         let (first, end) = calendar.bounds_ns();
         let span = (CaptureTime::from_ns(first), CaptureTime::from_ns(end.saturating_sub(1)));
-        Self { spans: vec![span], losses: Vec::new() }
+        Self { spans: vec![span], ..Self::default() }
     }
 
     /// First and last record; absent without any.
@@ -78,6 +97,27 @@ impl Coverage {
         let as_of = as_of.unwrap_or_else(|| Calendar::date_of(zone, last));
         let first = Calendar::date_of(zone, first).min(as_of);
         Some(Calendar::new(zone.clone(), first, as_of))
+    }
+
+    /// Where packets are missing that could take a channel out of the count: the losses, and the days
+    /// without any capture.
+    #[must_use]
+    pub fn doubts(&self, calendar: &Calendar) -> Vec<Doubt> {
+        let of_loss = |loss: &Loss| {
+            let packets = loss.when.unwrap_or((CaptureTime::MIN, CaptureTime::MAX));
+            match self.scopes.get(&loss.file) {
+                None => Some(Doubt { packets, starts: None }),
+                Some(FileScope::CallsBegun(first, last)) => {
+                    Some(Doubt { packets, starts: Some((*first, *last)) })
+                }
+                Some(FileScope::NoSignalling) => None,
+            }
+        };
+        let covered = self.covered_hours(calendar);
+        let empty =
+            calendar.days().iter().filter(|day| !covered[day.hours.clone()].contains(&true));
+        let of_day = |day: &Day| Doubt { packets: (day.started, day.ended), starts: None };
+        self.losses.iter().filter_map(of_loss).chain(empty.map(of_day)).collect()
     }
 
     /// Which hours of the calendar a capture touches.
@@ -171,7 +211,7 @@ mod tests {
         let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
         let coverage = Coverage {
             spans: vec![(at(&calendar, 1, 5), at(&calendar, 2, 7))],
-            losses: Vec::new(),
+            ..Coverage::default()
         };
         let days = |as_of| {
             let calendar = coverage.calendar(&[], &TimeZone::UTC, as_of).unwrap();
@@ -194,6 +234,7 @@ mod tests {
                 loss(Some((at(&calendar, 1, 20), at(&calendar, 1, 20)))),
                 loss(None),
             ],
+            ..Coverage::default()
         };
         let days = coverage.by_day(&calendar);
         let losses: Vec<&[usize]> = days.iter().map(|day| day.losses.as_slice()).collect();

@@ -68,13 +68,74 @@ pub struct StartedTerm {
     pub started: String,
 }
 
+/// What a figure of units says about how many there were.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UnitsBound {
+    /// So many.
+    #[default]
+    Exact,
+    /// So many or fewer: what was counted holds more than the unit.
+    AtMost,
+    /// So many or more: something is missing of what was counted.
+    AtLeast,
+    /// Neither: what was counted holds more than the unit, and something is missing of it.
+    About,
+}
+
+impl UnitsBound {
+    /// Stable name used in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::AtMost => "at-most",
+            Self::AtLeast => "at-least",
+            Self::About => "about",
+        }
+    }
+
+    /// The bound of a figure that may hold more than the unit, and of which something may be missing.
+    #[must_use]
+    pub const fn of(holds_more: bool, misses: bool) -> Self {
+        match (holds_more, misses) {
+            (false, false) => Self::Exact,
+            (true, false) => Self::AtMost,
+            (false, true) => Self::AtLeast,
+            (true, true) => Self::About,
+        }
+    }
+
+    /// The figure with its bound, for a person.
+    fn said(self, units: u64) -> String {
+        match self {
+            Self::Exact => units.to_string(),
+            Self::AtMost => format!("at most {units}"),
+            Self::AtLeast => format!("at least {units}"),
+            Self::About => format!("about {units}"),
+        }
+    }
+}
+
 /// What was counted of the policy's unit.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Measured {
     /// Most units at once, from captures; absent when captures cannot show it.
     pub peak_units: Option<u64>,
+    /// What that figure is.
+    pub bound: UnitsBound,
     /// State of the lock by the count, for policies with a schedule of days.
     pub count_state: Option<LockState>,
+}
+
+/// Units in use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnitsInUse {
+    /// How many.
+    pub units: u64,
+    /// What the figure is.
+    pub bound: UnitsBound,
+    /// Whether captures showed it; else the license file said so.
+    pub shown_by_captures: bool,
 }
 
 /// Why a license is locked, or refuses.
@@ -119,8 +180,8 @@ pub struct LockCause {
 pub struct LicenseReport {
     /// Units allowed on this machine; absent when no key is given.
     pub limit_units: Option<u64>,
-    /// Units in use, and whether captures showed them (else the license file did).
-    pub units_in_use: Option<(u64, bool)>,
+    /// Units in use; absent when neither captures nor the license file show them.
+    pub units_in_use: Option<UnitsInUse>,
     /// Causes in force.
     pub causes: Vec<LockCause>,
     /// What is to be known and locks nothing.
@@ -205,16 +266,19 @@ impl License {
         measured: Measured,
     ) -> Result<LicenseReport, PolicyError> {
         let (limit_units, mut notices) = self.limit_units(policy)?;
+        let in_use =
+            |units, bound, shown_by_captures| UnitsInUse { units, bound, shown_by_captures };
         let units_in_use = measured
             .peak_units
-            .map(|units| (units, true))
-            .or(self.units_in_use.map(|units| (units, false)));
-        if units_in_use.is_some_and(|(_, shown)| !shown) {
+            .map(|units| in_use(units, measured.bound, true))
+            .or(self.units_in_use.map(|units| in_use(units, UnitsBound::Exact, false)));
+        if units_in_use.is_some_and(|used| !used.shown_by_captures) {
             notices.push(format!(
                 "captures cannot show the unit '{}': its count comes from the license file",
                 policy.unit.description
             ));
         }
+        notices.extend(units_in_use.and_then(|used| in_use_notice(policy, limit_units, used)));
         let mut causes = Vec::new();
         causes.extend(count_cause(policy, limit_units, units_in_use, measured.count_state));
         causes.extend(self.validity_cause(policy, at, &mut notices)?);
@@ -333,10 +397,25 @@ impl License {
     }
 }
 
+/// What a figure from captures that is not exact says about the limit; absent for an exact one.
+fn in_use_notice(policy: &Policy, limit: Option<u64>, used: UnitsInUse) -> Option<String> {
+    if used.bound == UnitsBound::Exact || policy.above.action.value == AboveAction::Lock {
+        return None;
+    }
+    let seen = format!("{} at once ({})", used.bound.said(used.units), policy.unit.description);
+    let Some(limit) = limit else { return Some(seen) };
+    let (over, sure_below) = (used.units > limit, used.bound == UnitsBound::AtMost);
+    Some(match (over, sure_below, used.bound) {
+        (false, true, _) => format!("{seen}: never more than the limit of {limit}"),
+        (true, _, UnitsBound::AtLeast) => format!("{seen}: more than the limit of {limit}"),
+        _ => format!("{seen}: whether it was ever more than the limit of {limit} cannot be told"),
+    })
+}
+
 fn count_cause(
     policy: &Policy,
     limit_units: Option<u64>,
-    units_in_use: Option<(u64, bool)>,
+    units_in_use: Option<UnitsInUse>,
     state: Option<LockState>,
 ) -> Option<LockCause> {
     let recompute_can_lift = policy.above.recountable.value;
@@ -350,10 +429,12 @@ fn count_cause(
             LockState::Within | LockState::Grace => return None,
         },
         AboveAction::Refuse => {
-            let (limit, (used, _)) = (limit_units?, units_in_use?);
-            if used <= limit {
+            let (limit, UnitsInUse { units, bound, .. }) = (limit_units?, units_in_use?);
+            // A figure that may hold more than the unit is certain only below the limit.
+            if units <= limit || matches!(bound, UnitsBound::AtMost | UnitsBound::About) {
                 return None;
             }
+            let used = bound.said(units);
             format!("{used} in use of {limit} ({unit}): what is above is refused")
         }
     };

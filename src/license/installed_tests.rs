@@ -59,7 +59,7 @@ fn digium_keys_add_up() {
         ]"#,
     );
     assert_eq!(two.limit_units(&policy).unwrap(), (Some(15), vec![]));
-    let used = |peak| Measured { peak_units: Some(peak), count_state: None };
+    let used = |peak| Measured { peak_units: Some(peak), ..Measured::default() };
     let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
     assert!(two.check(&policy, at, used(15)).unwrap().causes.is_empty());
     let above = two.check(&policy, at, used(16)).unwrap();
@@ -101,6 +101,27 @@ fn voipmonitor_keys_do_not_add_up() {
     let policy = Policy::preset("voipmonitor").unwrap();
     let two = license(r#"keys = [{ name = "a", units = 50 }, { name = "b", units = 20 }]"#);
     assert_eq!(two.limit_units(&policy).unwrap().0, Some(50));
+}
+
+/// Facts L, limit composition: innovaphone 'keys add up', Ayrix 'bundle + upgrade packages', ISPsystem 'one
+/// licence per panel instance'.
+#[test]
+fn keys_combine_as_the_vendors_say() {
+    let two = license(r#"keys = [{ name = "a", units = 8 }, { name = "b", units = 5 }]"#);
+    for (preset, limit) in [("innovaphone", 13), ("ayrix", 13), ("isp", 8)] {
+        let policy = Policy::preset(preset).unwrap();
+        assert_eq!(two.limit_units(&policy).unwrap().0, Some(limit), "{preset}");
+    }
+}
+
+/// Facts L, Digium: 'no time lock'; a lock by time needs a term or an end that the user names.
+#[test]
+fn digium_has_no_time_lock() {
+    assert!(Policy::preset("digium").unwrap().terms.is_empty());
+    assert_eq!(
+        causes("digium", "last_contact = \"2020-01-01T00:00:00Z\"", "2026-03-01T00:00:00Z"),
+        []
+    );
 }
 
 /// Facts L, VoIPmonitor: 'formal end + ~20 d renewal grace (not after cancel)'.
@@ -190,7 +211,8 @@ fn what_captures_cannot_show_is_named() {
         "2026-03-01T00:00:00Z",
         Measured::default(),
     );
-    assert_eq!(report.units_in_use, Some((30, false)));
+    let used = report.units_in_use.unwrap();
+    assert_eq!((used.units, used.bound, used.shown_by_captures), (30, UnitsBound::Exact, false));
     assert!(report.notices[0].contains("captures cannot show the unit 'created object'"));
     assert_eq!(report.causes[0].kind, CauseKind::Count);
     for (preset, kind, shown) in [
@@ -209,7 +231,11 @@ fn what_captures_cannot_show_is_named() {
 /// Design.md section 7: a lock with another cause than the count is never lifted by a recompute.
 #[test]
 fn only_the_count_can_be_lifted() {
-    let measured = Measured { peak_units: Some(60), count_state: Some(LockState::Locked) };
+    let measured = Measured {
+        peak_units: Some(60),
+        count_state: Some(LockState::Locked),
+        ..Measured::default()
+    };
     let text = "formal_end = \"2026-01-01\"\nbound = { hardware-id = \"x\" }\nmachine = { hardware-id = \"y\" }";
     let report = check_at("voipmonitor", text, "2026-03-01T00:00:00Z", measured);
     let found: Vec<(CauseKind, bool)> =
@@ -219,6 +245,40 @@ fn only_the_count_can_be_lifted() {
         [(CauseKind::Count, true), (CauseKind::Expired, false), (CauseKind::Binding, false)]
     );
     assert_eq!(report.unliftable().count(), 2);
+}
+
+/// Which calls the product transcodes, and who left before its registration ended, captures do not show:
+/// a figure of those units is no lower bound.
+#[test]
+fn a_figure_that_may_hold_more_than_the_unit_is_certain_only_below_the_limit() {
+    use UnitsBound::{About, AtLeast, AtMost, Exact};
+    let policy = Policy::preset("digium").unwrap();
+    let ten = license("keys = [{ name = \"a\", units = 10, kind = \"codec\" }]");
+    let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    for (bound, peak, is_cause, said) in [
+        (Exact, 10, false, None),
+        (Exact, 11, true, None),
+        (AtMost, 10, false, Some("at most 10 at once")),
+        (AtMost, 10, false, Some("never more than the limit of 10")),
+        (AtMost, 11, false, Some("cannot be told")),
+        (AtLeast, 10, false, Some("cannot be told")),
+        (AtLeast, 11, true, Some("more than the limit of 10")),
+        (About, 10, false, Some("cannot be told")),
+        (About, 11, false, Some("about 11 at once")),
+    ] {
+        let measured = Measured { peak_units: Some(peak), bound, ..Measured::default() };
+        let report = ten.check(&policy, at, measured).unwrap();
+        assert_eq!(!report.causes.is_empty(), is_cause, "{bound:?} {peak}");
+        match said {
+            None => assert!(report.notices.is_empty(), "{bound:?} {:?}", report.notices),
+            Some(said) => assert!(report.notices[0].contains(said), "{:?}", report.notices),
+        }
+    }
+    for (holds_more, misses, bound) in
+        [(false, false, Exact), (true, false, AtMost), (false, true, AtLeast), (true, true, About)]
+    {
+        assert_eq!(UnitsBound::of(holds_more, misses), bound);
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Days' figures to a verdict: what a recount would do to the lock, by what margin, how sure it is.
 //!
-//! A loss is judged at both bounds (design.md section 12, point 1): its days as they were counted, and
-//! as days over the limit. Lifting can only get harder with more days over, so the two bounds decide.
+//! A loss is judged at both bounds (design.md section 12, point 1): with the channels that are there
+//! whatever was lost ([`crate::channel::bounds`]), and with the days that it touches over the limit. So
+//! are calls whose INVITE came before the captures began: without them, and with each as a channel.
+//! Lifting can only get harder with more days over, so the two bounds decide.
 
 use super::coverage::{Coverage, DayCoverage};
 use super::lock::{
@@ -11,10 +13,12 @@ use super::verdict::{
     Agreement, Caveat, DayRow, Deciding, Flip, Judged, Margin, Nearest, Outcome, Question,
     Scenario, ScenarioVerdict,
 };
+use crate::channel::bounds::{fewest, most};
 use crate::channel::evident::Distinct;
 use crate::channel::reading::{Unlock, Window};
 use crate::channel::{
-    Axis, Calendar, Channels, CountReading, DayCount, History, Reading, Units, count,
+    Axis, Bounded, Calendar, Channels, CountReading, DayCount, History, Joining, Reading, Units,
+    count,
 };
 
 /// Everything that the judgement of one scenario needs.
@@ -28,6 +32,8 @@ pub struct Evidence<'a> {
     pub coverage: &'a Coverage,
     /// Which deduplicated legs are evidently different calls.
     pub distinct: &'a dyn Distinct,
+    /// How legs become units, and so what a missing leg could have to do with others.
+    pub joining: Joining,
 }
 
 /// The figure of a day by the axis `window`.
@@ -43,25 +49,32 @@ const fn figure(day: &DayCount, window: Window) -> Channels {
 pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) -> ScenarioVerdict {
     let reading = question.reading;
     let coverage = evidence.coverage.by_day(evidence.calendar);
-    let uncertain: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
+    let open: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
     let history = evidence.units.history(evidence.calendar, reading.count);
-    let judged = judge_reading(&history.days, &uncertain, question, reading);
+    let figures = Figures::new(&evidence, question, open);
+    let bounds = figures.bounds(&history.days, reading);
+    let judged = judge_reading(&bounds, question, reading);
     let over = over_days(&history.days, question, reading);
     let locks = judge_days(&over, reading.lock, reading.unlock);
-    let figures = Figures::new(&evidence, question);
-    let caveats = caveats(&evidence, question, &history, &uncertain, &judged, &figures);
-    let days = rows(&evidence, question, &history, coverage);
+    let caveats = caveats(&evidence, question, &history, &judged, &figures);
+    let days = rows(&evidence, question, &bounds, coverage);
+    let high = if question.accept_loss { over.clone() } else { bounds.over(question, reading).1 };
+    let readings: Vec<(Reading, Judged)> = question
+        .readings
+        .iter()
+        .map(|reading| (*reading, figures.judge(question, *reading)))
+        .collect();
     ScenarioVerdict {
         scenario,
         reading,
         limit_channels: question.limit_channels,
-        never_locked: judged.outcome == Outcome::Lifts
-            && longest_run(&over, &uncertain, question.accept_loss) <= GRACE_DAYS,
+        never_locked: judged.outcome == Outcome::Lifts && longest_run(&high) <= GRACE_DAYS,
         days_over: over.iter().filter(|day| **day).count(),
         state: locks.last().map_or(LockState::Within, |day| day.state),
         days,
         caveats,
-        agreement: agreement(question, &uncertain, judged.outcome, &figures),
+        agreement: agreement(question, &readings, judged.outcome, &figures),
+        readings,
         judged,
         history,
         cdr_count: evidence.units.cdr_count(),
@@ -69,39 +82,127 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
     }
 }
 
-/// The verdict under every reading of the question, in their order: what `--readings all` lists.
-#[must_use]
-pub fn judge_readings(evidence: Evidence<'_>, question: &Question) -> Vec<(Reading, Judged)> {
-    let coverage = evidence.coverage.by_day(evidence.calendar);
-    let uncertain: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
-    let figures = Figures::new(&evidence, question);
-    let judged =
-        |reading: &Reading| judge_reading(figures.of(*reading), &uncertain, question, *reading);
-    question.readings.iter().map(|reading| (*reading, judged(reading))).collect()
+/// Days' figures under one reading: as read, and how much fewer or more they can be.
+#[derive(Clone, Copy, Debug)]
+pub struct DayBounds<'a> {
+    /// As read.
+    pub read: &'a [DayCount],
+    /// At least; absent when nothing that is missing can have taken a channel away.
+    pub fewest: Option<BoundedDays<'a>>,
+    /// At most, where `open` does not say that there is no such bound; absent when it is what was read.
+    pub most: Option<BoundedDays<'a>>,
+    /// Days without an upper bound.
+    pub open: &'a [bool],
 }
 
-/// The days' figures under every reading that is asked for, counted once.
+/// One bound of the days: figures, and on which days they stand in place of what was read.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundedDays<'a> {
+    /// The figures; any on the other days.
+    pub days: &'a [DayCount],
+    /// On which days.
+    pub differs: &'a [bool],
+}
+
+impl BoundedDays<'_> {
+    /// The figures of a day; absent where it is as read.
+    fn of(&self, day: usize) -> Option<&DayCount> {
+        self.days.get(day).filter(|_| self.differs.get(day) == Some(&true))
+    }
+}
+
+impl DayBounds<'_> {
+    /// Which days are over at least, and which at most.
+    fn over(&self, question: &Question, reading: Reading) -> (Vec<bool>, Vec<bool>) {
+        let is_over = |day: &DayCount| {
+            is_over(figure(day, reading.window), question.limit_channels, reading.over)
+        };
+        let days = self.read.iter().enumerate();
+        days.map(|(place, day)| {
+            let read = is_over(day);
+            let bound = |bound: Option<BoundedDays<'_>>| bound?.of(place).map(is_over);
+            let open = self.open.get(place) == Some(&true);
+            (
+                read && bound(self.fewest).unwrap_or(true),
+                read || open || bound(self.most).unwrap_or(false),
+            )
+        })
+        .unzip()
+    }
+}
+
+/// One bound under every reading.
+struct Variant {
+    days: Vec<Vec<DayCount>>,
+    differs: Vec<bool>,
+}
+
+impl Variant {
+    fn of(bounded: Bounded, calendar: &Calendar, counts: &[CountReading]) -> Self {
+        let units = Units::new(&bounded.cdrs, &bounded.groups);
+        Self { days: count::evaluate(&units, calendar, counts), differs: bounded.days }
+    }
+
+    fn at(&self, place: usize) -> Option<BoundedDays<'_>> {
+        Some(BoundedDays { days: self.days.get(place)?, differs: &self.differs })
+    }
+}
+
+/// The days' figures under every reading that is asked for, counted once, with their bounds.
 struct Figures {
     counts: Vec<CountReading>,
     days: Vec<Vec<DayCount>>,
+    fewest: Option<Variant>,
+    most: Option<Variant>,
+    open: Vec<bool>,
 }
 
 impl Figures {
-    fn new(evidence: &Evidence<'_>, question: &Question) -> Self {
+    fn new(evidence: &Evidence<'_>, question: &Question, open: Vec<bool>) -> Self {
         let mut counts: Vec<CountReading> =
             question.readings.iter().map(|reading| reading.count).collect();
         counts.push(question.reading.count);
         counts.push(other_cut(question.reading).count);
         counts.sort_unstable();
         counts.dedup();
-        let days = count::evaluate(evidence.units, evidence.calendar, &counts);
-        Self { counts, days }
+        let Evidence { units, calendar, coverage, .. } = *evidence;
+        let days = count::evaluate(units, calendar, &counts);
+        let doubts = coverage.doubts(calendar);
+        let fewest = fewest(units, calendar, &doubts, &coverage.midway, evidence.joining)
+            .map(|bounded| Variant::of(bounded, calendar, &counts));
+        let most = most(units, calendar, &coverage.running)
+            .map(|bounded| Variant::of(bounded, calendar, &counts));
+        Self { counts, days, fewest, most, open }
     }
 
     /// The days under a reading; none under one that was not asked for.
     fn of(&self, reading: Reading) -> &[DayCount] {
         let place = self.counts.binary_search(&reading.count);
         place.ok().and_then(|place| self.days.get(place)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Some days' figures with the bounds that they have under a reading.
+    fn bounds<'f>(&'f self, read: &'f [DayCount], reading: Reading) -> DayBounds<'f> {
+        let place = self.counts.binary_search(&reading.count).ok();
+        let at = |variant: &'f Option<Variant>| variant.as_ref()?.at(place?);
+        DayBounds { read, fewest: at(&self.fewest), most: at(&self.most), open: &self.open }
+    }
+
+    /// Days whose figure can be another one than was read.
+    fn doubtful_days(&self) -> usize {
+        let differs = |variant: &Option<Variant>, day: usize| {
+            variant.as_ref().is_some_and(|variant| variant.differs.get(day) == Some(&true))
+        };
+        let days = self.open.iter().enumerate();
+        let open = |(day, open): &(usize, &bool)| {
+            **open || differs(&self.fewest, *day) || differs(&self.most, *day)
+        };
+        days.filter(open).count()
+    }
+
+    /// The verdict under a reading.
+    fn judge(&self, question: &Question, reading: Reading) -> Judged {
+        judge_reading(&self.bounds(self.of(reading), reading), question, reading)
     }
 }
 
@@ -120,35 +221,29 @@ fn outcome_of(lifted: bool) -> Outcome {
     if lifted { Outcome::Lifts } else { Outcome::Stays }
 }
 
-/// The verdict under one reading. `uncertain` says which days are only lower bounds.
+/// The verdict under one reading.
 #[must_use]
-pub fn judge_reading(
-    days: &[DayCount],
-    uncertain: &[bool],
-    question: &Question,
-    reading: Reading,
-) -> Judged {
-    let low = over_days(days, question, reading);
-    let high: Vec<bool> = low.iter().zip(uncertain).map(|(over, open)| *over || *open).collect();
-    let lifted = lifts(&low, reading.unlock);
-    let lifted_at_most = lifts(&high, reading.unlock);
-    let outcome = if lifted == lifted_at_most || question.accept_loss {
-        outcome_of(lifted)
-    } else {
-        Outcome::CannotTell
-    };
-    let missing_days = if lifted == lifted_at_most {
+pub fn judge_reading(bounds: &DayBounds<'_>, question: &Question, reading: Reading) -> Judged {
+    let read = over_days(bounds.read, question, reading);
+    let (low, high) = bounds.over(question, reading);
+    let is_certain = lifts(&low, reading.unlock) == lifts(&high, reading.unlock);
+    let lifted = lifts(&read, reading.unlock);
+    let outcome =
+        if is_certain || question.accept_loss { outcome_of(lifted) } else { Outcome::CannotTell };
+    let missing_days = if is_certain {
         Vec::new()
     } else {
-        let first = days.len().saturating_sub(deciding_days(reading.unlock));
-        (first..days.len()).filter(|day| uncertain[*day] && !low[*day]).collect()
+        let days = read.len();
+        let first = days.saturating_sub(deciding_days(reading.unlock));
+        (first..days).filter(|day| low[*day] != high[*day]).collect()
     };
     Judged {
         outcome,
         without_loss: outcome_of(lifted),
-        run_days: run_days(&low),
+        run_days: run_days(&read),
+        run_days_at_least: run_days(&low),
         run_days_at_most: run_days(&high),
-        deciding: deciding(days, question, reading),
+        deciding: deciding(bounds.read, question, reading),
         missing_days,
     }
 }
@@ -180,10 +275,10 @@ fn deciding(days: &[DayCount], question: &Question, reading: Reading) -> Option<
     Some(Deciding { day, figure, margin: Margin::of(figure, question.limit_channels) })
 }
 
-fn longest_run(over: &[bool], uncertain: &[bool], accept_loss: bool) -> usize {
+fn longest_run(over: &[bool]) -> usize {
     let (mut longest, mut run) = (0, 0);
-    for (over, open) in over.iter().zip(uncertain) {
-        run = if *over || (*open && !accept_loss) { run + 1 } else { 0 };
+    for over in over {
+        run = if *over { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     longest
@@ -193,14 +288,14 @@ fn caveats(
     evidence: &Evidence<'_>,
     question: &Question,
     history: &History,
-    uncertain: &[bool],
     judged: &Judged,
     figures: &Figures,
 ) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     let reading = question.reading;
-    let again =
-        |days: &[DayCount], reading| judge_reading(days, uncertain, question, reading).outcome;
+    let again = |days: &[DayCount], reading| {
+        judge_reading(&figures.bounds(days, reading), question, reading).outcome
+    };
     if let Some(hidden) =
         evidence.units.evidently_different(evidence.calendar, reading.count, evidence.distinct)
     {
@@ -217,11 +312,11 @@ fn caveats(
     if otherwise != judged.outcome {
         caveats.push(Caveat::RestsOnCut { otherwise });
     }
-    if question.accept_loss && uncertain.contains(&true) {
-        let days = uncertain.iter().filter(|open| **open).count();
+    let days = figures.doubtful_days();
+    if question.accept_loss && days > 0 {
         caveats.push(Caveat::LossAccepted { days });
     }
-    caveats.extend(coverage_caveats(evidence, question, history, uncertain, judged));
+    caveats.extend(coverage_caveats(evidence, question, history, judged, figures));
     caveats
 }
 
@@ -229,20 +324,21 @@ fn coverage_caveats(
     evidence: &Evidence<'_>,
     question: &Question,
     history: &History,
-    uncertain: &[bool],
     judged: &Judged,
+    figures: &Figures,
 ) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     let days = evidence.calendar.days();
     if days.len() <= LOCK_DAYS {
         caveats.push(Caveat::StateBeforeUnseen { days_seen: days.len() });
     }
-    let mut first_open = uncertain.to_vec();
-    if let Some(first) = first_open.first_mut() {
+    let mut open = figures.open.clone();
+    if let Some(first) = open.first_mut() {
         *first = true;
     }
     let strict = Question { accept_loss: false, ..question.clone() };
-    let with_first_open = judge_reading(&history.days, &first_open, &strict, question.reading);
+    let first_open = DayBounds { open: &open, ..figures.bounds(&history.days, question.reading) };
+    let with_first_open = judge_reading(&first_open, &strict, question.reading);
     if judged.outcome == Outcome::Lifts
         && with_first_open.outcome == Outcome::CannotTell
         && !question.accept_loss
@@ -264,17 +360,20 @@ fn coverage_caveats(
 fn rows(
     evidence: &Evidence<'_>,
     question: &Question,
-    history: &History,
+    bounds: &DayBounds<'_>,
     coverage: Vec<DayCoverage>,
 ) -> Vec<DayRow> {
     let reading = question.reading;
     let locks =
-        judge_days(&over_days(&history.days, question, reading), reading.lock, reading.unlock);
-    let days = evidence.calendar.days().iter().zip(&history.days);
+        judge_days(&over_days(bounds.read, question, reading), reading.lock, reading.unlock);
+    let days = evidence.calendar.days().iter().zip(bounds.read).enumerate();
     days.zip(locks)
         .zip(coverage)
-        .map(|(((day, count), lock), coverage)| {
-            let figure = figure(count, reading.window);
+        .map(|(((place, (day, count)), lock), coverage)| {
+            let figure = |count: &DayCount| figure(count, reading.window);
+            let bound = |bound: Option<BoundedDays<'_>>| bound?.of(place).map(figure);
+            let (fewest, most) = (bound(bounds.fewest), bound(bounds.most));
+            let figure = figure(count);
             DayRow {
                 date: day.date,
                 figure,
@@ -283,6 +382,8 @@ fn rows(
                 over: lock.over,
                 run_days: lock.run_days,
                 state: lock.state,
+                fewest: fewest.filter(|fewest| *fewest < figure),
+                most: most.filter(|most| *most > figure),
                 coverage,
             }
         })
@@ -291,15 +392,12 @@ fn rows(
 
 fn agreement(
     question: &Question,
-    uncertain: &[bool],
+    readings: &[(Reading, Judged)],
     decided: Outcome,
     figures: &Figures,
 ) -> Agreement {
-    let judged =
-        |reading: Reading| judge_reading(figures.of(reading), uncertain, question, reading);
-    let mut agreement = Agreement { readings: question.readings.len(), ..Agreement::default() };
-    for reading in &question.readings {
-        let judged = judged(*reading);
+    let mut agreement = Agreement { readings: readings.len(), ..Agreement::default() };
+    for (reading, judged) in readings {
         match judged.outcome {
             Outcome::Lifts => agreement.lifts += 1,
             Outcome::Stays => agreement.stays += 1,
@@ -316,7 +414,7 @@ fn agreement(
         }
     }
     for (axis, choice, reading) in single_changes(question) {
-        let outcome = judged(reading).outcome;
+        let outcome = figures.judge(question, reading).outcome;
         if outcome != decided {
             agreement.flips.push(Flip { axis, choice, outcome });
         }

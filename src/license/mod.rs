@@ -3,6 +3,8 @@
 //! In: the days' figures of a scenario under every reading, the limit, what was covered and lost.
 //! Out: the verdict, how sure it is, and what would change it.
 
+#[cfg(test)]
+mod bounds_tests;
 pub mod coverage;
 pub mod installed;
 #[cfg(test)]
@@ -14,11 +16,12 @@ pub mod verdict;
 #[cfg(test)]
 pub(crate) mod verdict_tests;
 
-pub use coverage::{Coverage, DayCoverage};
+pub use coverage::{Coverage, DayCoverage, FileScope};
 pub use installed::{
-    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm,
+    CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm, UnitsBound,
+    UnitsInUse,
 };
-pub use judge::{Evidence, judge, judge_reading, judge_readings};
+pub use judge::{BoundedDays, DayBounds, Evidence, judge, judge_reading};
 pub use lock::{DayLock, LockState, judge_days, lifts};
 pub use policy::{Policy, PolicyError, UnitKind};
 pub use verdict::{

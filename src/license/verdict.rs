@@ -146,11 +146,13 @@ pub struct Judged {
     pub without_loss: Outcome,
     /// Consecutive days over up to the last day.
     pub run_days: usize,
+    /// The same by the channels that are there whatever was lost.
+    pub run_days_at_least: usize,
     /// The same when every day that may miss something is over.
     pub run_days_at_most: usize,
     /// The deciding day; absent when too few days are seen for any limit to keep the lock.
     pub deciding: Option<Deciding>,
-    /// Days that may miss something and on which the verdict hangs.
+    /// Days whose count may be another one, and on which the verdict hangs.
     pub missing_days: Vec<usize>,
 }
 
@@ -250,6 +252,11 @@ pub struct DayRow {
     pub run_days: usize,
     /// State of the lock on this day.
     pub state: LockState,
+    /// The figure of the channels that are there whatever was lost; absent when it is the same.
+    pub fewest: Option<Channels>,
+    /// The figure with the calls that ran when the captures began; absent when it is the same. On a
+    /// day that lost something there is no upper bound at all.
+    pub most: Option<Channels>,
     /// What was covered and lost.
     pub coverage: DayCoverage,
 }
@@ -319,6 +326,8 @@ pub struct ScenarioVerdict {
     pub caveats: Vec<Caveat>,
     /// What the other readings say.
     pub agreement: Agreement,
+    /// The verdict under every reading of the question, in their order.
+    pub readings: Vec<(Reading, Judged)>,
     /// CDRs and units that were counted.
     pub cdr_count: usize,
     /// Units: CDRs, or merged calls.

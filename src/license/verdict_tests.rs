@@ -1,15 +1,17 @@
 //! Tests of the verdict: runs, losses at both bounds, caveats, readings.
 
 use super::coverage::Coverage;
-use super::judge::{Evidence, judge, judge_reading, judge_readings};
+use super::judge::{BoundedDays, DayBounds, Evidence, judge, judge_reading};
 use super::verdict::*;
 use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
+use crate::channel::bounds::fewest;
 use crate::channel::evident::SameHop;
 use crate::channel::oracle::cdr;
-use crate::channel::{Calendar, Groups, Reading, ReadingPins, Units};
+use crate::channel::{Calendar, Groups, Joining, Reading, ReadingPins, Units};
 use crate::leg::{Bye, Cdr, VendorCut};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 const S: i64 = 1_000_000_000;
@@ -60,6 +62,7 @@ pub(crate) fn verdict(spool: &Spool, question: &Question) -> ScenarioVerdict {
         calendar: &spool.calendar,
         coverage: &spool.coverage,
         distinct: &SameHop(&spool.cdrs),
+        joining: Joining::Alone,
     };
     judge(Scenario::AsIs, evidence, question)
 }
@@ -143,19 +146,6 @@ fn a_loss_matters_only_where_it_can_decide() {
     let found = verdict(&deciding, &accepted);
     assert_eq!(found.judged.outcome, Outcome::Lifts);
     assert!(found.caveats.contains(&Caveat::LossAccepted { days: 1 }));
-}
-
-#[test]
-fn stays_is_certain_whatever_is_lost() {
-    let mut lossy = spool(&[4; 16]);
-    lossy.coverage.losses.push(Loss {
-        when: None,
-        kind: LossKind::Damaged,
-        file: FileId(0),
-        bytes: 0,
-        detail: String::new(),
-    });
-    assert_eq!(verdict(&lossy, &question(3)).judged.outcome, Outcome::Stays);
 }
 
 #[test]
@@ -252,19 +242,27 @@ fn every_reading_is_judged_as_if_it_were_alone() {
         calendar: &mixed.calendar,
         coverage: &mixed.coverage,
         distinct: &SameHop(&mixed.cdrs),
+        joining: Joining::Alone,
     };
-    let uncertain: Vec<bool> =
+    let open: Vec<bool> =
         mixed.coverage.by_day(&mixed.calendar).iter().map(|day| day.is_lower_bound()).collect();
-    let together = judge_readings(evidence, &question);
+    let doubts = mixed.coverage.doubts(&mixed.calendar);
+    let fewest =
+        fewest(&units, &mixed.calendar, &doubts, &BTreeSet::new(), Joining::Alone).unwrap();
+    let fewest_units = Units::new(&fewest.cdrs, &fewest.groups);
+    let verdict = judge(Scenario::AsIs, evidence, &question);
+    let together = &verdict.readings;
     assert_eq!(together.len(), question.readings.len());
     let mut outcomes = [0, 0, 0];
-    for (reading, judged) in &together {
-        let days = units.history(&mixed.calendar, reading.count).days;
-        let alone = judge_reading(&days, &uncertain, &question, *reading);
+    for (reading, judged) in together {
+        let read = units.history(&mixed.calendar, reading.count).days;
+        let low = fewest_units.history(&mixed.calendar, reading.count).days;
+        let low = BoundedDays { days: &low, differs: &fewest.days };
+        let bounds = DayBounds { read: &read, fewest: Some(low), most: None, open: &open };
+        let alone = judge_reading(&bounds, &question, *reading);
         assert_eq!(judged, &alone, "{reading}");
         outcomes[judged.outcome as usize] += 1;
     }
-    let verdict = judge(Scenario::AsIs, evidence, &question);
     let agreement = &verdict.agreement;
     assert_eq!([agreement.lifts, agreement.stays, agreement.cannot_tell], outcomes);
     assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");

@@ -22,12 +22,7 @@ pub(super) struct Dropped {
 }
 
 impl Dropped {
-    pub(super) const fn of(
-        record: RecordRef,
-        time: CaptureTime,
-        count: u64,
-        bytes: usize,
-    ) -> Self {
+    pub(super) const fn of(record: RecordRef, time: CaptureTime, count: u64, bytes: usize) -> Self {
         let file = record.capture.file;
         Self { record, file, first: time, last: time, count, bytes: bytes as u64 }
     }
@@ -96,7 +91,10 @@ impl Horizon {
 }
 
 /// The earlier of two moments that may be absent.
-pub(super) fn earlier(left: Option<CaptureTime>, right: Option<CaptureTime>) -> Option<CaptureTime> {
+pub(super) fn earlier(
+    left: Option<CaptureTime>,
+    right: Option<CaptureTime>,
+) -> Option<CaptureTime> {
     left.into_iter().chain(right).min()
 }
 

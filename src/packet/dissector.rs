@@ -54,8 +54,12 @@ struct Unseen {
 impl Unseen {
     fn add(unseen: &mut Option<Self>, record: &Record<'_>, bytes: u64) {
         let (first, last) = (record.time, record.time);
-        let unseen =
-            unseen.get_or_insert(Self { place: (record.index, record.offset), first, last, bytes: 0 });
+        let unseen = unseen.get_or_insert(Self {
+            place: (record.index, record.offset),
+            first,
+            last,
+            bytes: 0,
+        });
         unseen.first = unseen.first.min(record.time);
         unseen.last = unseen.last.max(record.time);
         unseen.bytes += bytes;
@@ -150,7 +154,12 @@ impl Dissector {
         self.held.ledger.add("packet.datagrams", self.fast_datagrams);
         self.unread_links(&mut notes, &mut losses);
         let unseen = [
-            (self.cut, NoteKind::Cut, LossKind::CutTail, "packets end before their payload (snaplen)"),
+            (
+                self.cut,
+                NoteKind::Cut,
+                LossKind::CutTail,
+                "packets end before their payload (snaplen)",
+            ),
             (
                 self.too_deep,
                 NoteKind::Limit,

@@ -221,8 +221,7 @@ fn bound(residues: &mut [&mut Residue], caps: &Caps) {
 fn settle(residues: &mut [&mut Residue], caps: &Caps) {
     let total = residues.iter().fold(Memory::default(), |sum, part| sum.plus(part.memory));
     let was_cut = residues.iter().any(|residue| {
-        let horizons =
-            [residue.fragments_horizon, residue.segments_horizon, residue.sctp_horizon];
+        let horizons = [residue.fragments_horizon, residue.segments_horizon, residue.sctp_horizon];
         horizons.iter().any(|horizon| horizon.cut.is_some())
     });
     let fits = total.fragments <= caps.fragments
@@ -450,8 +449,7 @@ mod tests {
             let times = known.segments.iter().map(|t| (t.time, t.bytes.len())).collect();
             tell(format!("{flow:?} {}", known.signed), times);
         }
-        let horizons =
-            [residue.fragments_horizon, residue.segments_horizon, residue.sctp_horizon];
+        let horizons = [residue.fragments_horizon, residue.segments_horizon, residue.sctp_horizon];
         for horizon in horizons {
             let dropped = horizon.dropped.map(|dropped| (dropped.first, dropped.last));
             kept.push(format!("{:?} {dropped:?}", horizon.cut));
@@ -521,7 +519,8 @@ mod tests {
     fn bulk_goes_before_what_is_short() {
         let flow = |port| Flow { source: endpoint(port), destination: endpoint(0) };
         let mut store = SegmentStore::default();
-        for (port, segments, bytes) in [(1u8, 3u32, &b"x"[..]), (2, 60, b"x"), (3, 60, b"SIP/2.0")] {
+        for (port, segments, bytes) in [(1u8, 3u32, &b"x"[..]), (2, 60, b"x"), (3, 60, b"SIP/2.0")]
+        {
             for sequence in 0..segments {
                 store.add(
                     flow(port),

@@ -1,9 +1,9 @@
 //! UDP: the payload, unless it is an encapsulation.
 
 use super::Transport;
+use super::bound::Dropped;
 use super::counters::Outcome;
 use super::fast::is_tunnel_port;
-use super::bound::Dropped;
 use super::frame::{Addresses, Frame, be16};
 use super::hep;
 use super::walk::{Walk, is_implausible, short};
@@ -42,8 +42,7 @@ impl Walk<'_> {
             };
             if message.over_limit {
                 let dropped = Dropped::of(frame.record, frame.time, 1, 0);
-                self.held.hep_over_limit =
-                    Dropped::joined(self.held.hep_over_limit, Some(dropped));
+                self.held.hep_over_limit = Dropped::joined(self.held.hep_over_limit, Some(dropped));
             }
             let ends = (message.source, message.destination);
             return self.deliver(frame, ends, Transport::Hep, &message.payload);

@@ -1,8 +1,8 @@
 //! What `check` reports, as one plain value that the run edge fills.
 
 use crate::base::{Ledger, Notes};
-use crate::channel::{Calendar, Reading};
-use crate::license::{Coverage, Judged, LicenseReport, LockCause, Outcome, ScenarioVerdict};
+use crate::channel::Calendar;
+use crate::license::{Coverage, LicenseReport, LockCause, Outcome, ScenarioVerdict};
 use jiff::civil::Date;
 
 /// A file that was read, by [`crate::base::FileId`].
@@ -66,8 +66,8 @@ pub struct CheckReport {
     pub calls: Option<u64>,
     /// The installed license, checked; absent when none was given.
     pub license: Option<LicenseReport>,
-    /// The deciding scenario under every reading, where they are to be listed; else empty.
-    pub readings: Vec<(Reading, Judged)>,
+    /// Whether the verdicts under every reading are to be listed.
+    pub lists_readings: bool,
     /// What was read.
     pub input: InputReport,
 }

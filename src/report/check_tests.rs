@@ -5,7 +5,7 @@ use super::history::{HistoryReport, ScenarioHistory};
 use super::json;
 use super::text::{TextStyle, text};
 use crate::base::{FileId, Loss, LossKind};
-use crate::channel::ReadingPins;
+use crate::channel::{Reading, ReadingPins};
 use crate::license::verdict_tests::{Spool, spool, verdict};
 use crate::license::{CauseKind, LicenseReport, LockCause, Outcome, Question, Scenario};
 
@@ -32,7 +32,7 @@ fn report(spool: &Spool, limit_channels: u64) -> CheckReport {
         cdrs_ended_by_signalling: 0,
         calls: None,
         license: None,
-        readings: Vec::new(),
+        lists_readings: false,
         input: InputReport {
             files: vec![InputFile { path: b"spool/\x1b[31ma\xff.pcap".to_vec(), bytes: 2_048 }],
             captures: 1,
@@ -269,15 +269,24 @@ fn recorded_cdrs_stand_beside_the_recount() {
 #[test]
 fn every_reading_is_a_line_where_they_are_asked_for() {
     let mut report = report(&spool(&[2, 4, 4, 4, 4]), 3);
-    let judged = report.scenarios[0].judged.clone();
-    report.readings = vec![(ReadingPins::default().reading(), judged)];
-    let text = text(&report, TextStyle::default());
-    assert!(text.contains("\nReadings:\n  stays "), "{text}");
+    assert!(!text(&report, TextStyle::default()).contains("\nReadings:\n"));
+    assert!(!json(&report).contains("\"readings\": ["));
+    report.lists_readings = true;
+    let page = text(&report, TextStyle::default());
+    assert!(page.contains("\nReadings:\n  stays "), "{page}");
+    let document: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+    let listed = document["scenarios"][0]["readings"].as_array().unwrap();
+    assert_eq!(listed.len(), Reading::all().len());
+    assert_eq!(listed[0]["reading"], Reading::documented().to_string());
+    assert_eq!(listed[0]["verdict"], "stays");
+    assert_eq!(listed[0]["deciding"], document["scenarios"][0]["deciding"]);
+    let stay = listed.iter().filter(|reading| reading["verdict"] == "stays").count() as u64;
+    assert_eq!(document["scenarios"][0]["agreement"]["stays"], stay);
 }
 
 #[test]
 fn a_verdict_that_holds_at_both_bounds_says_so() {
-    let sentence = "This is certain: it holds with what is missing left out";
+    let sentence = "This is certain: it holds with every day that a loss touches over the limit";
     let mut spool = spool(&[4, 4, 4, 4, 4]);
     let has = |spool: &Spool| {
         text(&report(spool, 3), TextStyle { width: 200, colour: false }).contains(sentence)

@@ -8,8 +8,10 @@ use super::check::CheckReport;
 use super::format::{channels, distance, local_s, utc_ms};
 use super::sentences::caveat as caveat_sentence;
 use crate::base::{CaptureTime, FileId};
-use crate::channel::{Axis, Calendar, Channels};
-use crate::license::{Caveat, DayRow, LicenseReport, Margin, Outcome, ScenarioVerdict};
+use crate::channel::{Axis, Calendar, Channels, Reading};
+use crate::license::{
+    Caveat, DayRow, Deciding, Judged, LicenseReport, Margin, Outcome, ScenarioVerdict,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -50,12 +52,23 @@ pub struct CheckJson {
     pub calls: Option<u64>,
     /// Names of the sensors; the unnamed one is empty.
     pub sensors: Vec<String>,
+    /// Calls that ran when the captures began; null without any.
+    pub running_at_start: Option<RunningJson>,
     /// One object a scenario, in the order of design.md section 7.
     pub scenarios: Vec<ScenarioJson>,
     /// The installed license; null when none was given.
     pub license: Option<LicenseJson>,
     /// What was read: the only part that depends on how records lie in files.
     pub input: InputJson,
+}
+
+/// Calls of which the captures hold no INVITE because they ran before.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunningJson {
+    /// How many.
+    pub calls: usize,
+    /// When the last one was seen last, or first with an INVITE; UTC.
+    pub until: String,
 }
 
 /// The installed license, checked.
@@ -65,6 +78,9 @@ pub struct LicenseJson {
     pub limit_units: Option<u64>,
     /// Units in use; null when not known.
     pub units_in_use: Option<u64>,
+    /// What `units_in_use` is: `exact`, `at-most` (what was counted holds more than the unit),
+    /// `at-least` (something is missing), `about` (both); null when not known.
+    pub units_in_use_bound: Option<&'static str>,
     /// Whether captures showed the units in use; else the license file said so.
     pub shown_by_captures: bool,
     /// Causes of a lock in force.
@@ -105,6 +121,8 @@ pub struct ScenarioJson {
     pub reading: String,
     /// Consecutive days over up to the day of the verdict.
     pub run_days: usize,
+    /// The same by the channels that are there whatever was lost.
+    pub run_days_at_least: usize,
     /// The same when every day that may miss something is over.
     pub run_days_at_most: usize,
     /// State on the day of the verdict: `within`, `grace`, `lockdown` or `locked`.
@@ -127,6 +145,10 @@ pub struct ScenarioJson {
     pub caveats: Vec<CaveatJson>,
     /// What the other readings say.
     pub agreement: AgreementJson,
+    /// The verdict under every reading that was compared, the deciding one first; only with
+    /// `--readings all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readings: Option<Vec<ReadingJson>>,
     /// The days in order.
     pub days: Vec<DayJson>,
     /// The hours in order.
@@ -209,6 +231,25 @@ pub struct FlipJson {
     pub verdict: &'static str,
 }
 
+/// The verdict under one reading.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadingJson {
+    /// `axis=choice,...`.
+    pub reading: String,
+    /// `lifts`, `stays` or `cannot-tell`.
+    pub verdict: &'static str,
+    /// The verdict by what was read alone.
+    pub without_loss: &'static str,
+    /// Consecutive days over up to the day of the verdict.
+    pub run_days: usize,
+    /// The same by the channels that are there whatever was lost.
+    pub run_days_at_least: usize,
+    /// The same when every day that may miss something is over.
+    pub run_days_at_most: usize,
+    /// The day that decides; null when too few days are seen.
+    pub deciding: Option<DecidingJson>,
+}
+
 /// The reading nearest to the other verdict.
 #[derive(Clone, Debug, Serialize)]
 pub struct NearestJson {
@@ -241,8 +282,12 @@ pub struct DayJson {
     pub covered_hours: usize,
     /// Hours of the day: 23, 24 or 25 in most zones.
     pub hours: usize,
-    /// Whether something may be missing, so that the figure is a lower bound.
+    /// Whether something may be missing of the day: then there is no upper bound.
     pub lower_bound: bool,
+    /// The figure of the channels that are there whatever was lost; null when it is `figure`.
+    pub fewest: Option<FigureJson>,
+    /// The figure with every call that ran when the captures began; null when it is `figure`.
+    pub most: Option<FigureJson>,
 }
 
 /// One hour.
@@ -337,6 +382,7 @@ pub fn document(report: &CheckReport) -> CheckJson {
         cdrs_ended_by_signalling: report.cdrs_ended_by_signalling,
         calls: report.calls,
         sensors: report.sensors.clone(),
+        running_at_start: running(report),
         scenarios: report
             .scenarios
             .iter()
@@ -347,11 +393,18 @@ pub fn document(report: &CheckReport) -> CheckJson {
     }
 }
 
+fn running(report: &CheckReport) -> Option<RunningJson> {
+    let running = &report.coverage.running;
+    let until = running.iter().map(|(_, last)| *last).max()?;
+    Some(RunningJson { calls: running.len(), until: utc_ms(until) })
+}
+
 fn license(license: &LicenseReport) -> LicenseJson {
     LicenseJson {
         limit_units: license.limit_units,
-        units_in_use: license.units_in_use.map(|(units, _)| units),
-        shown_by_captures: license.units_in_use.is_some_and(|(_, shown)| shown),
+        units_in_use: license.units_in_use.map(|used| used.units),
+        units_in_use_bound: license.units_in_use.map(|used| used.bound.name()),
+        shown_by_captures: license.units_in_use.is_some_and(|used| used.shown_by_captures),
         causes: license
             .causes
             .iter()
@@ -401,14 +454,11 @@ fn scenario(
         missing_days: judged.missing_days.iter().filter_map(|day| date(*day)).collect(),
         reading: verdict.reading.to_string(),
         run_days: judged.run_days,
+        run_days_at_least: judged.run_days_at_least,
         run_days_at_most: judged.run_days_at_most,
         state: verdict.state.name(),
         days_over: verdict.days_over,
-        deciding: judged.deciding.map(|deciding| DecidingJson {
-            date: date(deciding.day).unwrap_or_default(),
-            figure: figure(deciding.figure, limit),
-            margin: margin(deciding.margin),
-        }),
+        deciding: judged.deciding.map(|day| deciding(day, limit, calendar)),
         peak_channels: verdict.history.peak_channels,
         peak_at: verdict.history.peak_spans.iter().map(|span| utc_ms(span.started)).collect(),
         peak_count: verdict.history.peak_span_count,
@@ -416,9 +466,33 @@ fn scenario(
         units: verdict.unit_count,
         caveats: verdict.caveats.iter().map(|item| caveat(report, item)).collect(),
         agreement: agreement(verdict),
+        readings: report.lists_readings.then(|| readings(verdict, calendar)),
         days: verdict.days.iter().map(|row| day(row, limit, calendar)).collect(),
         hours: hours(verdict, calendar, covered_hours),
     }
+}
+
+fn deciding(deciding: Deciding, limit_channels: u64, calendar: &Calendar) -> DecidingJson {
+    let day = calendar.days().get(deciding.day);
+    DecidingJson {
+        date: day.map(|day| day.date.to_string()).unwrap_or_default(),
+        figure: figure(deciding.figure, limit_channels),
+        margin: margin(deciding.margin),
+    }
+}
+
+fn readings(verdict: &ScenarioVerdict, calendar: &Calendar) -> Vec<ReadingJson> {
+    let limit = verdict.limit_channels;
+    let of = |(reading, judged): &(Reading, Judged)| ReadingJson {
+        reading: reading.to_string(),
+        verdict: judged.outcome.name(),
+        without_loss: judged.without_loss.name(),
+        run_days: judged.run_days,
+        run_days_at_least: judged.run_days_at_least,
+        run_days_at_most: judged.run_days_at_most,
+        deciding: judged.deciding.map(|day| deciding(day, limit, calendar)),
+    };
+    verdict.readings.iter().map(of).collect()
 }
 
 fn caveat(report: &CheckReport, caveat: &Caveat) -> CaveatJson {
@@ -466,6 +540,8 @@ fn day(row: &DayRow, limit: u64, calendar: &Calendar) -> DayJson {
         covered_hours: row.coverage.covered_hours,
         hours: row.coverage.hours,
         lower_bound: row.coverage.is_lower_bound(),
+        fewest: row.fewest.map(|fewest| figure(fewest, limit)),
+        most: row.most.map(|most| figure(most, limit)),
     }
 }
 

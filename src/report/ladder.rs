@@ -35,7 +35,7 @@ impl Default for LadderStyle {
 struct Row<'a> {
     time: CaptureTime,
     leg: usize,
-    key: &'a FactKey,
+    key: FactKey<'a>,
 }
 
 /// The strokes of one style.
@@ -113,7 +113,7 @@ fn heading(columns: &BTreeMap<Endpoint, usize>, width: usize) -> String {
         .collect()
 }
 
-fn label(key: &FactKey) -> String {
+fn label(key: &FactKey<'_>) -> String {
     let sdp = if key.has_sdp { " (SDP)" } else { "" };
     match key.kind {
         MessageKind::Request(method) => format!("{}{sdp}", method.name()),
@@ -134,7 +134,7 @@ fn draw(
     for post in 0..posts {
         cells[post * width] = strokes.post;
     }
-    let label = label(row.key);
+    let label = label(&row.key);
     let mut tail = String::new();
     if from == to {
         let whom = if row.key.source == row.key.destination { "to itself" } else { "among others" };
@@ -182,16 +182,17 @@ mod tests {
                 cseq_number: 1,
                 kind,
                 cseq_method: Method::Invite,
-                from_tag: Box::default(),
-                to_tag: Box::default(),
-                branch: Box::default(),
+                from_tag: &[],
+                to_tag: &[],
+                branch: &[],
                 source,
                 destination,
                 auth_failed: false,
                 has_sdp: false,
             };
             let record = RecordRef { capture: CaptureId::default(), index };
-            leg.add_message(key, CaptureTime::from_parts(i64::from(index), 250_000_000), record);
+            let time = CaptureTime::from_parts(i64::from(index), 250_000_000);
+            leg.add_message(&key, None, time, record);
         }
         leg
     }
@@ -225,18 +226,21 @@ leg 1  x\\x1b[2J
 
     #[test]
     fn a_flood_of_addresses_shares_the_last_column() {
-        let mut flood = leg(b"x", 1);
-        let (model, _) = flood.messages().next().map(|(k, t)| (k.clone(), t.clone())).unwrap();
+        let (model, mut flood) = (leg(b"x", 1), leg(b"x", 1));
+        let (model, _) = model.messages().next().unwrap();
         for (index, port) in (100..).zip(1..60) {
             let destination = Endpoint::new([10, 9, 9, 9].into(), port);
             let record = RecordRef { capture: CaptureId::default(), index };
-            let key = FactKey { destination, ..model.clone() };
-            flood.add_message(key, CaptureTime::from_parts(9, 0), record);
+            let key = FactKey { destination, ..model };
+            flood.add_message(&key, None, CaptureTime::from_parts(9, 0), record);
         }
         let text = ladder(&[&flood], LadderStyle::default());
         assert!(text.contains("others\n"), "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("INVITE")).count(), 62, "{text}");
-        assert!(text.lines().all(|line| line.chars().count() < MARGIN + LADDER_COLUMNS_MAX * COLUMN_MAX));
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() < MARGIN + LADDER_COLUMNS_MAX * COLUMN_MAX)
+        );
     }
 
     #[test]

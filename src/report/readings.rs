@@ -44,6 +44,7 @@ mod tests {
             outcome: Outcome::CannotTell,
             without_loss: Outcome::Lifts,
             run_days: 0,
+            run_days_at_least: 0,
             run_days_at_most: 4,
             deciding: None,
             missing_days: vec![1],

@@ -113,6 +113,16 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             format!("Under this reading no one of the last {WINDOW_DAYS} days may be over.")
         }
     });
+    if judged.outcome == Outcome::CannotTell {
+        reasons.push(format!("By what was read alone: {}.", judged.without_loss.name()));
+    }
+    if judged.run_days_at_least < judged.run_days {
+        reasons.push(format!(
+            "Whatever was lost, {} of the run over the limit are certain: a lost CANCEL, leg or \
+             header can also make channels fewer.",
+            counted(judged.run_days_at_least as u64, "day", "days")
+        ));
+    }
     if judged.run_days_at_most > judged.run_days {
         reasons.push(format!(
             "With what may be missing the run can be up to {}.",
@@ -123,8 +133,8 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
     let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
     if is_uncertain && !is_accepted && judged.outcome != Outcome::CannotTell {
         reasons.push(
-            "This is certain: it holds with what is missing left out, and with every day that it \
-             touches over the limit."
+            "This is certain: it holds with every day that a loss touches over the limit, and with \
+             only those channels that no loss can have made more."
                 .to_owned(),
         );
     }
@@ -132,7 +142,11 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
         let row = verdict.days.get(deciding.day);
         let date = row.map_or(as_of, |row| row.date);
         let at_least =
-            if row.is_some_and(|row| row.coverage.is_lower_bound()) { "at least " } else { "" };
+            if row.is_some_and(|row| row.coverage.is_lower_bound() && row.fewest.is_none()) {
+                "at least "
+            } else {
+                ""
+            };
         let which = match verdict.reading.unlock {
             Unlock::RunWithinGrace => format!("Of the last {} days the lowest", GRACE_DAYS + 1),
             Unlock::LastDay => "The last day".to_owned(),
@@ -244,8 +258,8 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
             )
         }
         Caveat::RestsOnFirstDay { otherwise } => format!(
-            "Calls that already ran at the first packet are not seen. If they put the first day \
-             over the limit: {}.",
+            "Calls that already ran at the first packet and of which nothing was captured are not \
+             seen. If they put the first day over the limit: {}.",
             otherwise.name()
         ),
         Caveat::LastDayPartial { until } => format!(

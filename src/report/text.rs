@@ -63,7 +63,7 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
     day_table(&mut page, report, verdict);
     worst_hour(&mut page, report, verdict);
     scenario_table(&mut page, report);
-    every_reading(&mut page, report);
+    every_reading(&mut page, report, verdict);
     what_was_read(&mut page, report, verdict);
     what_was_lost(&mut page, report, verdict);
     for notice in report.license.iter().flat_map(|license| &license.notices) {
@@ -223,10 +223,28 @@ fn day_table(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
             counted(hidden as u64, "earlier day", "earlier days")
         ));
     }
-    let head = ["date", "channels", "peak", "over by", "run", "state", "captured"];
+    let shown = &verdict.days[hidden..];
+    let head = ["date", "channels", "bounds", "peak", "over by", "run", "state", "captured"];
     let mut rows = vec![cells(head)];
-    rows.extend(verdict.days[hidden..].iter().map(|row| day_row(row, verdict.limit_channels)));
-    page.table(&rows, &[1, 2, 3, 4]);
+    rows.extend(shown.iter().map(|row| day_row(row, verdict.limit_channels)));
+    if shown.iter().all(|row| row.fewest.is_none() && row.most.is_none()) {
+        rows.iter_mut().for_each(|row| drop(row.remove(2)));
+        page.table(&rows, &[1, 2, 3, 4]);
+    } else {
+        page.table(&rows, &[1, 2, 3, 4, 5]);
+    }
+}
+
+/// What a day's figure is at least and at most, where that is not what was read.
+fn bounds(row: &DayRow, limit_channels: u64) -> String {
+    let text = |figure| channels(figure, limit_channels);
+    let has_upper = !row.coverage.is_lower_bound();
+    match (row.fewest, row.most.filter(|_| has_upper)) {
+        (None, None) => "-".to_owned(),
+        (Some(fewest), None) => format!(">={}", text(fewest)),
+        (None, Some(most)) => format!("<={}", text(most)),
+        (Some(fewest), Some(most)) => format!("{}..{}", text(fewest), text(most)),
+    }
 }
 
 fn day_row(row: &DayRow, limit_channels: u64) -> Vec<String> {
@@ -239,10 +257,12 @@ fn day_row(row: &DayRow, limit_channels: u64) -> Vec<String> {
         let lost = if coverage.is_lower_bound() { ", partly lost" } else { "" };
         format!("{} of {} h{lost}", coverage.covered_hours, coverage.hours)
     };
-    let at_least = if coverage.is_lower_bound() { ">=" } else { "" };
+    let is_at_least = coverage.is_lower_bound() && row.fewest.is_none();
+    let at_least = if is_at_least { ">=" } else { "" };
     vec![
         row.date.to_string(),
         format!("{at_least}{}", channels(row.figure, limit_channels)),
+        bounds(row, limit_channels),
         grouped(row.count.peak_channels),
         over_by,
         run,
@@ -327,12 +347,12 @@ fn peak_at(report: &CheckReport, verdict: &ScenarioVerdict) -> String {
     })
 }
 
-fn every_reading(page: &mut Page, report: &CheckReport) {
-    if report.readings.is_empty() {
+fn every_reading(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdict) {
+    if !report.lists_readings {
         return;
     }
     page.heading("Readings");
-    for line in readings_table(&report.readings).lines() {
+    for line in readings_table(&verdict.readings).lines() {
         page.line(&format!("  {line}"));
     }
 }
@@ -411,7 +431,19 @@ fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
     let losses = &report.coverage.losses;
     let empty = verdict.days.iter().filter(|row| row.coverage.is_without_capture());
     let empty: Vec<String> = empty.map(|row| row.date.to_string()).collect();
-    if losses.is_empty() && empty.is_empty() {
+    let running = &report.coverage.running;
+    if let Some(until) = running.iter().map(|(_, last)| *last).max() {
+        let calls = counted(running.len() as u64, "call ran", "calls ran");
+        let until = local_s(until, report.calendar.zone());
+        page.prose(
+            "  ",
+            &format!(
+                "{calls} already when the captures began; the INVITE is not in them. As read they \
+                 are no channels, at most one each. The last one was seen at {until}."
+            ),
+        );
+    }
+    if losses.is_empty() && empty.is_empty() && running.is_empty() {
         page.prose("  ", "Nothing that is known of.");
     }
     if !empty.is_empty() {

@@ -1,35 +1,56 @@
-//! Calls of a spool: reads it, groups its legs, and finds legs, calls and costs in what came out.
+//! Calls of a spool or of the database of a run: reads it, groups its legs, and finds legs, calls and
+//! costs in what came out.
 //!
 //! In: what to read and the rules. Out: [`CallRun`], from which `audit`, `explain` and `show` print.
 
 use super::check::day_start;
-use super::config::CallsConfig;
+use super::config::{CallsConfig, StoredConfig};
 use super::error::Error;
-use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
-use crate::base::{CaptureId, FileId, Note, NoteKind, RecordRef};
+use super::paths::TypedPaths;
+use super::reconstruct::{ReconstructOptions, reconstruct};
+use super::side_by_side;
+use crate::base::{CaptureId, CaptureTime, FileId, Note, NoteKind, RecordRef, SensorId};
 use crate::call::{
     Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, RuleOutcome, RuleTable, audit,
-    explain, group, merge, outline_all,
+    explain, merge,
 };
 use crate::channel::{Calendar, Channels, Groups, Reading, Units, busiest_hour, merging_saves};
 use crate::leg::{Cdr, Leg};
 use crate::report::audit::PeakCost;
 use crate::report::call::CallsView;
 use crate::report::explain::{PlaceOf, printable};
-use crate::spool::WalkOptions;
-use jiff::tz::TimeZone;
+use crate::spool::{SpoolListing, WalkOptions};
+use crate::store::StoredRun;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Call-IDs that are proposed for one that was not found.
 const PROPOSALS_MAX: usize = 5;
 
-/// Everything that a spool's calls are made of.
+/// Where the names of files come from.
+#[derive(Debug)]
+enum Places {
+    /// The walk of a spool.
+    Spool(SpoolListing, TypedPaths),
+    /// The table of a database.
+    Database(BTreeMap<FileId, Vec<u8>>),
+}
+
+/// Everything that the calls of a spool, or of the database of a run, are made of.
 #[derive(Debug)]
 pub struct CallRun {
-    /// What was read.
-    pub found: Reconstruction,
-    /// Its legs as the rules read them, by the same numbers.
+    /// The legs as they were read; absent for a database, which holds no messages.
+    pub legs: Option<Vec<Leg>>,
+    /// The legs as the rules read them.
     pub outlines: Vec<LegOutline>,
-    /// How they were joined.
+    /// Their CDRs: by leg, then by start.
+    pub cdrs: Vec<Cdr>,
+    /// Names of the sensors by number; the unnamed one is empty.
+    pub sensors: Vec<String>,
+    /// How the legs were joined.
     pub grouping: Grouping,
     /// The calls.
     pub merged: MergedCalls,
@@ -37,6 +58,22 @@ pub struct CallRun {
     pub rules: RuleTable,
     /// The zone in which moments are told and days are cut.
     pub time_zone: TimeZone,
+    places: Places,
+    /// First and last record; absent without records.
+    span: Option<(CaptureTime, CaptureTime)>,
+    /// Parts of what was read that are lost.
+    losses: usize,
+}
+
+/// What is grouped, whatever it was read from.
+struct Read {
+    legs: Option<Vec<Leg>>,
+    outlines: Vec<LegOutline>,
+    cdrs: Vec<Cdr>,
+    sensors: Vec<String>,
+    places: Places,
+    span: Option<(CaptureTime, CaptureTime)>,
+    losses: usize,
 }
 
 /// Reads spools and groups their legs into calls.
@@ -45,14 +82,73 @@ pub struct CallRun {
 /// When the paths cannot be walked or hold no call.
 pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let found = reconstruct(&config.spools, &options(config))?;
-    if found.legs.is_empty() {
+    if found.cdrs.is_empty() && found.legs.is_empty() {
         return Err(Error::NoCalls { files: found.listing.files.len() });
     }
-    let outlines = outline_all(&found.legs);
-    let grouping = group(&outlines, &config.rules);
-    let merged = merge(&outlines, &grouping, &found.cdrs);
-    let (rules, time_zone) = (config.rules.clone(), config.time_zone.clone());
-    Ok(CallRun { found, outlines, grouping, merged, rules, time_zone })
+    let first = found.spans.values().map(|span| span.first).min();
+    let last = found.spans.values().map(|span| span.last).max();
+    let read = Read {
+        outlines: side_by_side::outlines(&found.legs),
+        legs: Some(found.legs),
+        cdrs: found.cdrs,
+        sensors: found.listing.sensors.clone(),
+        places: Places::Spool(found.listing, found.paths),
+        span: first.zip(last),
+        losses: found.losses.len(),
+    };
+    Ok(grouped(read, config.rules.clone(), config.time_zone.clone()))
+}
+
+/// Reads the database of a run and groups its legs into calls, by the same functions as [`calls`].
+///
+/// # Errors
+/// When it is no database of this program and version, or holds no call.
+pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
+    let stored = StoredRun::read(&config.path)?;
+    if stored.outlines.is_empty() {
+        return Err(Error::NoCalls { files: stored.captures });
+    }
+    let wrong = |problem| Error::StoredValue { path: config.path.clone(), problem };
+    let rules = config.rules.clone().map_or_else(
+        || RuleTable::from_toml(&stored.rules).map_err(|error| wrong(error.to_string())),
+        Ok,
+    )?;
+    let time_zone = config.time_zone.clone().map_or_else(
+        || {
+            let zone = TimeZoneDatabase::bundled().get(&stored.time_zone);
+            zone.map_err(|error| wrong(error.to_string()))
+        },
+        Ok,
+    )?;
+    let read = Read {
+        legs: None,
+        outlines: stored.outlines,
+        cdrs: stored.cdrs,
+        sensors: stored.sensors,
+        places: Places::Database(stored.files),
+        span: stored.span,
+        losses: stored.losses,
+    };
+    Ok(grouped(read, rules, time_zone))
+}
+
+fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
+    let Read { legs, outlines, cdrs, sensors, places, span, losses } = read;
+    let grouping = side_by_side::group(&outlines, &rules);
+    let merged = merge(&outlines, &grouping, &cdrs);
+    CallRun {
+        legs,
+        outlines,
+        cdrs,
+        sensors,
+        grouping,
+        merged,
+        rules,
+        time_zone,
+        places,
+        span,
+        losses,
+    }
 }
 
 fn options(config: &CallsConfig) -> ReconstructOptions {
@@ -93,7 +189,7 @@ impl CallRun {
     /// What makes the calls less than the whole truth, a line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let losses = self.found.losses.len();
+        let losses = self.losses;
         let lost = (losses > 0).then(|| {
             format!("{losses} parts of what was read are lost: legs may be missing; see check")
         });
@@ -105,9 +201,16 @@ impl CallRun {
     #[must_use]
     pub fn place(&self, record: RecordRef) -> String {
         let CaptureId { file, member } = record.capture;
-        let path = self.found.listing.path(file);
-        let shown = |path| self.found.paths.shown(path).display().to_string();
-        let path = path.map_or_else(|| record.to_string(), shown);
+        let path = match &self.places {
+            Places::Spool(listing, paths) => {
+                listing.path(file).map(|path| paths.shown(path).display().to_string())
+            }
+            Places::Database(files) => files.get(&file).map(|path| {
+                let path = Path::new(OsStr::from_bytes(path));
+                path.display().to_string()
+            }),
+        };
+        let path = path.unwrap_or_else(|| record.to_string());
         match member {
             0 => format!("{path}, record {}", record.index),
             _ => format!("{path}, member {member}, record {}", record.index),
@@ -121,7 +224,7 @@ impl CallRun {
             outlines: &self.outlines,
             grouping: &self.grouping,
             merged: &self.merged,
-            sensors: &self.found.listing.sensors,
+            sensors: &self.sensors,
             zone: &self.time_zone,
             place_of,
         }
@@ -145,9 +248,7 @@ impl CallRun {
             return Ok(exact);
         }
         if let Some((sensor, call_id)) = typed.split_once('=') {
-            let listing = &self.found.listing;
-            let of_sensor =
-                with(&|leg| is(leg, call_id) && listing.sensor_name(leg.sensor) == sensor);
+            let of_sensor = with(&|leg| is(leg, call_id) && self.sensor_name(leg.sensor) == sensor);
             if !of_sensor.is_empty() {
                 return Ok(of_sensor);
             }
@@ -182,17 +283,24 @@ impl CallRun {
         self.merged.calls.get(*self.grouping.group_of.get(leg as usize)? as usize)
     }
 
-    /// The legs of a call, as they were read.
+    /// The legs of a call, as they were read; absent for a database, which holds no messages.
     #[must_use]
-    pub fn legs_of(&self, call: &Call) -> Vec<&Leg> {
-        call.legs.iter().filter_map(|leg| self.found.legs.get(*leg as usize)).collect()
+    pub fn legs_of(&self, call: &Call) -> Option<Vec<&Leg>> {
+        let legs = self.legs.as_ref()?;
+        Some(call.legs.iter().filter_map(|leg| legs.get(*leg as usize)).collect())
+    }
+
+    /// The name of a sensor; empty for the unnamed one.
+    #[must_use]
+    pub fn sensor_name(&self, sensor: SensorId) -> &str {
+        self.sensors.get(usize::from(sensor.0)).map_or("", String::as_str)
     }
 
     /// What was counted apart although it is one call, as far as the filter keeps it.
     #[must_use]
     pub fn audit(&self, filter: &AuditFilter) -> Audit {
-        let Self { outlines, grouping, merged, found, rules, .. } = self;
-        let mut audit = audit(outlines, grouping, merged, &found.cdrs, rules);
+        let Self { outlines, grouping, merged, cdrs, rules, .. } = self;
+        let mut audit = audit(outlines, grouping, merged, cdrs, rules);
         audit.retain(filter, outlines, grouping, merged);
         audit
     }
@@ -201,7 +309,7 @@ impl CallRun {
     #[must_use]
     pub fn peak_cost(&self, audit: &Audit) -> Option<PeakCost> {
         let reading = Reading::documented();
-        let cdrs = &self.found.cdrs;
+        let cdrs = &self.cdrs;
         let calendar = self.calendar()?;
         let busiest = |groups: &Groups| {
             busiest_hour(
@@ -244,8 +352,7 @@ impl CallRun {
 
     /// The days with data.
     fn calendar(&self) -> Option<Calendar> {
-        let first = self.found.spans.values().map(|span| span.first).min()?;
-        let last = self.found.spans.values().map(|span| span.last).max()?;
+        let (first, last) = self.span?;
         let date = |moment| Calendar::date_of(&self.time_zone, moment);
         Some(Calendar::new(self.time_zone.clone(), date(first), date(last)))
     }

@@ -5,23 +5,29 @@ use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
 use super::measure::measure;
+use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::read_recorded;
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
-use crate::base::{CaptureTime, NS_PER_S};
-use crate::channel::{Calendar, Reading, Units};
+use super::side_by_side::pool;
+use crate::base::limits::CALL_REACH_NS;
+use crate::base::{CaptureTime, FileId, NS_PER_S};
+use crate::channel::{Calendar, Units};
 use crate::leg::Cdr;
+use crate::leg::midway::is_midway;
 use crate::license::{
-    Coverage, Evidence, Judged, LicenseReport, Question, ScenarioVerdict, judge, judge_readings,
+    Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
 };
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
-use crate::spool::WalkOptions;
+use crate::spool::{FileKind, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
@@ -33,7 +39,16 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 /// When the paths cannot be walked, hold no capture with a record, or the database cannot be written.
 /// Bad data is never an error: it is notes, losses, and a verdict that knows.
 pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
-    judged(config, |_, _| ()).map(|(report, ())| report)
+    profiled(config).map(|(report, _)| report)
+}
+
+/// As [`check`], and what each stage took.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
+    judged(config, |_, _| ()).map(|(report, (), profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -62,7 +77,7 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak) = judged(config, |units, verdicts| {
+    let (report, up_at_peak, _) = judged(config, |units, verdicts| {
         let peaks = units.iter().zip(verdicts).enumerate();
         peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
     })?;
@@ -85,44 +100,39 @@ fn up_at_peak(
 fn judged<T>(
     config: &CheckConfig,
     look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict]) -> T,
-) -> Result<(CheckReport, T), Error> {
+) -> Result<(CheckReport, T, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
     let database = config.database.as_deref().map(Database::create).transpose()?;
-    let found = reconstruct(&config.spools, &options(config))?;
+    let mut found = reconstruct(&config.spools, &options(config))?;
+    let mut profile = std::mem::take(&mut found.profile);
     let Some(days) = days(config, &found) else {
         return Err(Error::NoCaptures(lost_lines(&found)));
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let coverage = coverage(&found);
-    let units = scenario_units(config, &found, recorded);
+    let pool = pool(config.threads)?;
+    let units = pool.install(|| scenario_units(config, &found, recorded));
+    profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
+    let judge_unit = |unit| verdict(unit, &linked, &calendar, &coverage, &question);
     let verdicts: Vec<ScenarioVerdict> =
-        units.iter().map(|unit| verdict(unit, &linked, &calendar, &coverage, &question)).collect();
+        pool.install(|| units.par_iter().map(judge_unit).collect());
+    profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts);
-    let readings = decided_by(config, &units)
-        .filter(|_| config.all_readings)
-        .map(|unit| every_reading(unit, &linked, &calendar, &coverage, &question));
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
-    report.readings = readings.unwrap_or_default();
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
     for note in groupings.filter_map(left_out_note) {
         report.input.notes.add(note);
     }
+    profile.ended("report", ("notes", report.input.notes.kept().count() as u64), 0);
     if let Some(database) = database {
         save(database, &Saved { config, found: &found, units: &units, report: &report })?;
+        profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
     }
-    Ok((report, looked))
-}
-
-/// The scenario whose verdict decides.
-fn decided_by<'u, 'f>(
-    config: &CheckConfig,
-    units: &'u [ScenarioUnits<'f>],
-) -> Option<&'u ScenarioUnits<'f>> {
-    units.iter().find(|unit| unit.scenario == config.scenario).or(units.first())
+    Ok((report, looked, profile))
 }
 
 /// The installed license on the day of the verdict, with what the captures show of its unit.
@@ -174,7 +184,7 @@ fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
     (first <= last).then_some((first, last))
 }
 
-/// Hours in which records were captured, and what was lost.
+/// Hours in which records were captured, what was lost, and what had begun before.
 fn coverage(found: &Reconstruction) -> Coverage {
     let first = found.spans.values().map(|span| span.first).min().unwrap_or_default();
     let last = found.spans.values().map(|span| span.last).max().unwrap_or_default();
@@ -186,7 +196,39 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    Coverage { spans, losses: found.losses.clone() }
+    let midway = (0u32..).zip(&found.legs).filter(|(_, leg)| is_midway(leg));
+    let midway: BTreeSet<u32> = midway.map(|(place, _)| place).collect();
+    // Until the INVITE inside the dialog, from which on they are CDRs.
+    let until_seen = midway.iter().filter_map(|leg| {
+        let leg = &found.legs[*leg as usize];
+        let first = found.spans.get(&leg.sensor())?.first;
+        let seen = leg.first_seen()?;
+        (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
+    });
+    let running = found.running.iter().map(|span| (span.first, span.last));
+    Coverage {
+        spans,
+        running: running.chain(until_seen).collect(),
+        losses: found.losses.clone(),
+        scopes: scopes(found),
+        midway,
+    }
+}
+
+/// Whose packets the files hold that lost something, where their place in the spool says so: the sniffer
+/// writes all packets of a call into the file of its first minute, signalling and media apart (facts G).
+fn scopes(found: &Reconstruction) -> BTreeMap<FileId, FileScope> {
+    let scope = |file: FileId| {
+        let file = found.listing.files.get(file.0 as usize)?;
+        match file.kind {
+            FileKind::Sip | FileKind::All => {
+                file.starts.map(|(first, end)| FileScope::CallsBegun(first, end.plus_ns(-1)))
+            }
+            FileKind::Plain => None,
+            _ => Some(FileScope::NoSignalling),
+        }
+    };
+    found.losses.iter().filter_map(|loss| Some((loss.file, scope(loss.file)?))).collect()
 }
 
 fn question(config: &CheckConfig) -> Question {
@@ -209,21 +251,9 @@ fn verdict(
     let units = Units::new(&unit.cdrs, &unit.groups);
     let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
     let coverage = unit.coverage.as_ref().unwrap_or(coverage);
-    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct };
+    let joining = unit.joining;
+    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct, joining };
     judge(unit.scenario.clone(), evidence, question)
-}
-
-fn every_reading(
-    unit: &ScenarioUnits<'_>,
-    linked: &LinkedLegs<'_>,
-    calendar: &Calendar,
-    coverage: &Coverage,
-    question: &Question,
-) -> Vec<(Reading, Judged)> {
-    let units = Units::new(&unit.cdrs, &unit.groups);
-    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
-    let coverage = unit.coverage.as_ref().unwrap_or(coverage);
-    judge_readings(Evidence { units: &units, calendar, coverage, distinct: &distinct }, question)
 }
 
 fn report(
@@ -253,10 +283,10 @@ fn report(
             as u64,
         calls: units
             .iter()
-            .find_map(|unit| unit.calls.as_ref())
-            .map(|calls| calls.calls.len() as u64),
+            .find_map(|unit| unit.grouping.as_ref())
+            .map(|grouping| grouping.groups.len() as u64),
         license: None,
-        readings: Vec::new(),
+        lists_readings: config.all_readings,
         input: input(found),
     }
 }

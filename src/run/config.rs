@@ -113,3 +113,14 @@ pub struct CallsConfig {
     /// What the sniffer reads and writes.
     pub capture: CaptureRules,
 }
+
+/// Which database of an earlier run `audit`, `explain` and `show` read.
+#[derive(Clone, Debug)]
+pub struct StoredConfig {
+    /// The file that `check --db` wrote.
+    pub path: PathBuf,
+    /// What joins legs into calls; absent: the rules of that run.
+    pub rules: Option<RuleTable>,
+    /// The zone in which moments are told and days are cut; absent: that of the run.
+    pub time_zone: Option<TimeZone>,
+}

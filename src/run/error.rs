@@ -3,7 +3,8 @@
 use super::recorded::RecordedError;
 use crate::license::PolicyError;
 use crate::spool::SpoolError;
-use crate::store::StoreError;
+use crate::store::{ReadError, StoreError};
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// What ended a run.
@@ -27,6 +28,17 @@ pub enum Error {
     /// The database cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database cannot be read.
+    #[error(transparent)]
+    Stored(#[from] ReadError),
+    /// A database names a zone or rules that this program does not know.
+    #[error("{}: {problem}; write it anew with check --db, or give the spool", path.display())]
+    StoredValue {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Captures, and not one INVITE in them.
     #[error(
         "no calls: {files} files were read and none holds an INVITE; see check for what they hold"

@@ -6,9 +6,9 @@ use crate::base::{
 };
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
-use crate::leg::{CaptureRules, Registrations, observe};
+use crate::leg::{CaptureRules, Registrations, Scratch, observe};
 use crate::packet::{Datagram, Residues};
-use crate::sip;
+use crate::sip::{self, Message};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
@@ -119,6 +119,7 @@ pub(super) struct Gathering {
     counts: Counts,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
+    scratch: Scratch,
     pub(super) registrations: Registrations,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
@@ -137,6 +138,7 @@ impl Gathering {
             counts: Counts::default(),
             notes: Notes::default(),
             losses: Vec::new(),
+            scratch: Scratch::default(),
             registrations: Registrations::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),
@@ -159,11 +161,15 @@ impl Gathering {
         datagram: &Datagram<'_>,
         rules: &CaptureRules,
     ) -> bool {
-        if sip::looks_like_sip(datagram.payload) {
-            self.sip(origin.sensor, datagram, rules)
-        } else {
-            self.media(origin, datagram);
-            false
+        match sip::scan(datagram.payload) {
+            Some(message) => {
+                self.sip(origin.sensor, datagram, &message, rules);
+                true
+            }
+            None => {
+                self.media(origin, datagram);
+                false
+            }
         }
     }
 
@@ -184,18 +190,20 @@ impl Gathering {
 
     /// One SIP message with its addresses. What follows it in the same datagram is discarded (RFC 3261
     /// section 18.3), as the vendor's sniffer does.
-    fn sip(&mut self, sensor: SensorId, datagram: &Datagram<'_>, rules: &CaptureRules) -> bool {
-        let Some(message) = sip::scan(datagram.payload) else {
-            self.counts.other += 1;
-            return false;
-        };
+    fn sip(
+        &mut self,
+        sensor: SensorId,
+        datagram: &Datagram<'_>,
+        message: &Message<'_>,
+        rules: &CaptureRules,
+    ) {
         self.counts.messages += 1;
         if sip::looks_like_sip(message.trailing()) {
             self.ledger.add("sip.trailing_discarded", 1);
         }
         if !reads(rules, datagram) {
             self.ledger.add("sip.excluded_by_conf", 1);
-            return true;
+            return;
         }
         let call_id = message.call_id();
         if call_id.is_empty() || message.call_id_is_cut() {
@@ -206,10 +214,9 @@ impl Gathering {
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
         } else {
             self.counts.observed += 1;
-            observe(self.legs.leg(sensor, call_id), datagram, &message);
-            self.registrations.observe(&message, datagram.time);
+            observe(self.legs.leg(sensor, call_id), datagram, message, &mut self.scratch);
+            self.registrations.observe(message, datagram.time);
         }
-        true
     }
 
     fn sip_note(&mut self, record: RecordRef, detail: &str) {

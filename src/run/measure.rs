@@ -3,29 +3,45 @@
 use super::reconstruct::Reconstruction;
 use crate::leg::IdentifierKind;
 use crate::license::policy::UnitKind;
-use crate::license::{Measured, Policy, Scenario, ScenarioVerdict};
+use crate::license::{DayRow, Measured, Policy, Scenario, ScenarioVerdict, UnitsBound};
 use crate::report::CheckReport;
 
 /// Counts the unit of a policy. Nothing for what captures cannot show.
 pub(super) fn measure(policy: &Policy, found: &Reconstruction, report: &CheckReport) -> Measured {
+    let misses = misses(report);
+    let at_most = |peak| Measured {
+        peak_units: Some(peak),
+        bound: UnitsBound::of(true, misses),
+        count_state: None,
+    };
     match policy.unit.kind.value {
         UnitKind::Channels => {
             let now = counted_now(report);
+            let is_exact = now.is_some_and(|v| v.scenario == Scenario::Recorded) || !misses;
             Measured {
                 peak_units: now.map(|verdict| verdict.history.peak_channels),
+                bound: if is_exact { UnitsBound::Exact } else { UnitsBound::About },
                 count_state: now.map(|verdict| verdict.state),
             }
         }
         UnitKind::CodecChannels => {
             let codec = policy.unit.codec.as_deref().unwrap_or_default();
-            let peak = peak(codec_channels(found, codec.as_bytes()));
-            Measured { peak_units: Some(peak), count_state: None }
+            at_most(peak(codec_channels(found, codec.as_bytes())))
         }
-        UnitKind::RegisteredUsers => {
-            Measured { peak_units: Some(peak(found.registrations.intervals())), count_state: None }
-        }
+        // A user that leaves before its registration ends is counted to that end, and one that
+        // registered before the first packet is seen only when it registers again.
+        UnitKind::RegisteredUsers => at_most(peak(found.registrations.intervals())),
         UnitKind::Objects => Measured::default(),
     }
+}
+
+/// Whether something is missing of what the captures show: then no figure is an upper bound.
+fn misses(report: &CheckReport) -> bool {
+    let coverage = &report.coverage;
+    let lost_day = |row: &DayRow| row.coverage.is_lower_bound();
+    !coverage.losses.is_empty()
+        || !coverage.running.is_empty()
+        || report.deciding().is_some_and(|verdict| verdict.days.iter().any(lost_day))
 }
 
 /// What the GUI counts now: the recorded CDRs, or else the captures as they are.
@@ -39,9 +55,8 @@ fn counted_now(report: &CheckReport) -> Option<&ScenarioVerdict> {
 fn codec_channels(found: &Reconstruction, codec: &[u8]) -> Vec<(i64, i64)> {
     let negotiates = |leg: u32| {
         found.legs.get(leg as usize).is_some_and(|leg| {
-            leg.identifiers().any(|(identifier, _)| {
-                identifier.kind == IdentifierKind::Codec
-                    && identifier.value.split(|byte| *byte == b'/').next() == Some(codec)
+            leg.identifiers().of_kind(IdentifierKind::Codec).any(|(identifier, _)| {
+                identifier.value.split(|byte| *byte == b'/').next() == Some(codec)
             })
         })
     };

@@ -5,16 +5,19 @@ use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::map::{Change, Content, OpenFile};
 use super::paths::TypedPaths;
+use super::profile::Profile;
 use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::rotation::next_begins;
+use super::side_by_side::pool;
 use super::streams::read_streams;
-use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
+use crate::leg::midway::is_midway;
 use crate::leg::table::{PARTITIONS, join_sorted};
 use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
@@ -53,6 +56,8 @@ pub struct Reconstruction {
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
+    /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
+    pub running: Vec<TimeSpan>,
     /// Who was registered when, over all sensors.
     pub registrations: Registrations,
     /// The files that were walked.
@@ -71,6 +76,8 @@ pub struct Reconstruction {
     pub notes: Notes,
     /// What was there and could not be read.
     pub losses: Vec<Loss>,
+    /// What each stage took.
+    pub profile: Profile,
 }
 
 /// Reads the captures under `roots` and makes their CDRs.
@@ -83,19 +90,25 @@ pub fn reconstruct(
     roots: &[PathBuf],
     options: &ReconstructOptions,
 ) -> Result<Reconstruction, Error> {
+    let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(Error::Threads)?;
-    let mut found = pool.install(|| read_all(listing, options));
+    profile.ended("walk", ("files", listing.files.len() as u64), 0);
+    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile));
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
 
-fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstruction {
+fn read_all(
+    listing: SpoolListing,
+    options: &ReconstructOptions,
+    mut profile: Profile,
+) -> Reconstruction {
     let hasher = Hasher::default();
     let gatherings = gather(&listing, options, &hasher);
+    let records =
+        |gathering: &Gathering| -> u64 { gathering.files.values().map(|file| file.records).sum() };
+    let records = gatherings.iter().map(records).sum();
+    profile.ended("read", ("records", records), listing.bytes());
     let mut whole = Gathering::new(&hasher);
     let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     let mut flows = Vec::new();
@@ -115,8 +128,11 @@ fn read_all(listing: SpoolListing, options: &ReconstructOptions) -> Reconstructi
     }
     flows.push(stream_flows.into_sorted());
     let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
+    let running = running_at_first_packet(&joined, &whole.spans);
     let (legs, legs_without_invite) = with_invite(joined);
-    finish(listing, options, whole, legs, legs_without_invite, flows)
+    profile.ended("join legs", ("legs", legs.len() as u64), 0);
+    let found = finish(listing, options, whole, legs, legs_without_invite, flows, profile);
+    Reconstruction { running, ..found }
 }
 
 fn finish(
@@ -126,6 +142,7 @@ fn finish(
     mut legs: Vec<Leg>,
     legs_without_invite: u64,
     flows: Vec<FlowTable>,
+    mut profile: Profile,
 ) -> Reconstruction {
     let flows = join_flows(flows);
     // Every span is known here, and so how far the loss reaches.
@@ -133,10 +150,13 @@ fn finish(
         dropped_media(&mut whole);
     }
     let unclaimed = attribute(&mut legs, &flows.flows);
+    profile.ended("attribute media", ("flows", flows.flows.len() as u64), 0);
+    drop(flows);
     whole.ledger.add("media.flows_without_leg", unclaimed);
     whole.ledger.add("leg.with_invite", legs.len() as u64);
     whole.ledger.add("leg.without_invite", legs_without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
+    profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
     for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
         whole.notes.add(limit_note(leg));
     }
@@ -164,6 +184,7 @@ fn finish(
         legs,
         cdrs,
         legs_without_invite,
+        running: Vec::new(),
         registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
@@ -173,6 +194,7 @@ fn finish(
         losses: whole.losses,
         listing,
         paths: TypedPaths::default(),
+        profile,
     }
 }
 
@@ -291,6 +313,23 @@ fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
     });
     let without = (total - legs.len()) as u64;
     (legs, without)
+}
+
+/// From the first packet of their sensor to their own last message: calls that are answered, of which
+/// no INVITE was captured, and that were first seen so soon that they can have begun before.
+fn running_at_first_packet(
+    partitions: &[Vec<Leg>],
+    spans: &BTreeMap<SensorId, TimeSpan>,
+) -> Vec<TimeSpan> {
+    let running = |leg: &Leg| {
+        let first = spans.get(&leg.sensor())?.first;
+        let is_early = leg.first_seen()? <= first.plus_ns(CALL_REACH_NS);
+        let last = leg.last_seen()?;
+        (is_early && !leg.has_invite() && is_midway(leg)).then_some(TimeSpan { first, last })
+    };
+    let mut found: Vec<TimeSpan> = partitions.iter().flatten().filter_map(running).collect();
+    found.sort_by_key(|span| (span.first, span.last));
+    found
 }
 
 fn make_cdrs(

@@ -38,8 +38,7 @@ fn rotation(mut captures: Vec<(TimeSpan, FileId)>) -> Option<Vec<(FileId, Captur
     let mut turns: Vec<TimeSpan> = captures.iter().map(|(span, _)| *span).collect();
     // The same capture under two names is one.
     turns.dedup();
-    let overlaps =
-        |pair: &[TimeSpan]| pair[1].first.since_ns(pair[0].last) < -ROTATION_OVERLAP_NS;
+    let overlaps = |pair: &[TimeSpan]| pair[1].first.since_ns(pair[0].last) < -ROTATION_OVERLAP_NS;
     if turns.len() < ROTATION_CAPTURES_MIN || turns.windows(2).any(overlaps) {
         return None;
     }

@@ -5,18 +5,20 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches};
+use crate::call::{Branch, Evidence, branches, merge, outline_all};
 use crate::channel::Channels;
 use crate::leg::Leg;
-use crate::license::{DayRow, ScenarioVerdict};
+use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
 use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
-    LegRow, RunRow, VerdictRow,
+    LegRow, ReadingVerdictRow, RunRow, VerdictRow,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// What is saved.
 pub(super) struct Saved<'s> {
@@ -30,7 +32,7 @@ pub(super) struct Saved<'s> {
 pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
     write_run(&database, saved)?;
     write_captures(&database, saved.found)?;
-    write_legs(&database, saved.found)?;
+    write_legs(&database, saved)?;
     write_cdrs(&database, saved)?;
     write_branches(&database, &saved.found.legs)?;
     for unit in saved.units {
@@ -40,6 +42,9 @@ pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
         write_history(&database, saved.report, verdict)?;
     }
     write_verdicts(&database, saved.report)?;
+    for verdict in &saved.report.scenarios {
+        write_readings(&database, verdict)?;
+    }
     database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
@@ -54,15 +59,21 @@ fn write_run(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
         time_zone: &saved.config.time_zone_name,
         limit_channels: Some(saved.config.limit_channels),
         as_of: Some(&as_of),
+        rules: &saved.config.rules.to_toml(),
     })?;
     Ok(())
 }
 
 fn write_captures(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+    let shown = |file: &FileId| {
+        found.listing.path(*file).map(|path| found.paths.shown(path)).unwrap_or_default()
+    };
+    let shown: Vec<PathBuf> = found.files.keys().map(shown).collect();
     let rows: Vec<CaptureRow<'_>> = found
         .files
         .iter()
-        .filter_map(|(file, summary)| {
+        .zip(&shown)
+        .filter_map(|((file, summary), shown)| {
             let listed = found.listing.files.get(file.0 as usize)?;
             Some(CaptureRow {
                 id: CaptureId { file: *file, member: 0 },
@@ -73,6 +84,7 @@ fn write_captures(database: &Database, found: &Reconstruction) -> Result<(), Err
                 records: summary.records,
                 seen: summary.span.map(|span| (span.first, span.last)),
                 cut: is_cut(found, *file),
+                shown: shown.as_os_str().as_bytes(),
             })
         })
         .collect();
@@ -84,15 +96,20 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
     found.losses.iter().any(|loss| loss.file == file && loss.kind == crate::base::LossKind::CutTail)
 }
 
-fn write_legs(database: &Database, found: &Reconstruction) -> Result<(), Error> {
+fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let found = saved.found;
+    // The scenario that merges has read them already, in the same order.
+    let read = saved.units.iter().map(|unit| &unit.outlines).find(|read| !read.is_empty());
+    let outlines =
+        read.map_or_else(|| Cow::Owned(outline_all(&found.legs)), |read| Cow::Borrowed(&read[..]));
     let rows: Vec<LegRow<'_>> = (0u32..)
-        .zip(&found.legs)
-        .map(|(id, leg)| LegRow {
+        .zip(found.legs.iter().zip(&*outlines))
+        .map(|(id, (leg, outline))| LegRow {
             id,
             sensor: found.listing.sensor_name(leg.sensor()),
-            call_id: leg.call_id(),
+            outline,
             seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.messages().count() as u64,
+            messages: leg.message_count() as u64,
             has_media: leg.media().last().is_some(),
             vendor_blind: leg.is_vendor_blind(),
         })
@@ -147,7 +164,8 @@ fn write_branches(database: &Database, legs: &[Leg]) -> Result<(), Error> {
 }
 
 fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
-    let (Some(calls), Some(grouping)) = (&unit.calls, &unit.grouping) else { return Ok(()) };
+    let Some(grouping) = &unit.grouping else { return Ok(()) };
+    let calls = merge(&unit.outlines, grouping, &unit.cdrs);
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
         let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);
@@ -282,6 +300,34 @@ fn scenario_name(verdict: &ScenarioVerdict) -> String {
     verdict.scenario.header().map_or_else(|| name.to_owned(), |header| format!("{name}={header}"))
 }
 
+/// Limit minus figure.
+fn margin_millichannels(margin: Margin) -> i64 {
+    let distance = i64::try_from(millichannels(margin.distance)).unwrap_or(i64::MAX);
+    if margin.above { -distance } else { distance }
+}
+
+/// Every reading that was compared, whether it is listed or not.
+fn write_readings(database: &Database, verdict: &ScenarioVerdict) -> Result<(), Error> {
+    let scenario = scenario_name(verdict);
+    let names: Vec<String> =
+        verdict.readings.iter().map(|(reading, _)| reading.to_string()).collect();
+    let rows: Vec<ReadingVerdictRow<'_>> = verdict
+        .readings
+        .iter()
+        .zip(&names)
+        .map(|((_, judged), reading)| ReadingVerdictRow {
+            scenario: &scenario,
+            reading,
+            verdict: judged.outcome.name(),
+            run_days: [judged.run_days, judged.run_days_at_least, judged.run_days_at_most],
+            decisive_millichannels: judged.deciding.map(|day| millichannels(day.figure)),
+            margin_millichannels: judged.deciding.map(|day| margin_millichannels(day.margin)),
+        })
+        .collect();
+    database.write_reading_verdicts(&rows)?;
+    Ok(())
+}
+
 fn write_verdicts(database: &Database, report: &CheckReport) -> Result<(), Error> {
     let texts: Vec<(String, String, String)> = report
         .scenarios
@@ -302,11 +348,7 @@ fn write_verdicts(database: &Database, report: &CheckReport) -> Result<(), Error
                 reading,
                 verdict: verdict.judged.outcome.name(),
                 decisive_millichannels: deciding.map(|day| millichannels(day.figure)),
-                margin_millichannels: deciding.map(|day| {
-                    let distance = millichannels(day.margin.distance);
-                    let distance = i64::try_from(distance).unwrap_or(i64::MAX);
-                    if day.margin.above { -distance } else { distance }
-                }),
+                margin_millichannels: deciding.map(|day| margin_millichannels(day.margin)),
                 reason,
             }
         })

@@ -2,15 +2,16 @@
 
 use super::config::CheckConfig;
 use super::reconstruct::{Reconstruction, is_written};
+use super::side_by_side;
 use crate::base::limits::MERGE_HEADERS_MAX;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
-    Grouping, LegOutline, MergeRules, MergedCalls, RuleTable, group, merge, merge_by_header,
-    merge_headers, outline_all,
+    Grouping, LegOutline, MergeRules, RuleTable, cdr_groups, merge_by_header, merge_headers,
 };
-use crate::channel::Groups;
+use crate::channel::{Groups, Joining};
 use crate::leg::Cdr;
 use crate::license::{Coverage, Scenario};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -23,13 +24,13 @@ pub(super) struct ScenarioUnits<'f> {
     pub(super) cdrs: Cow<'f, [Cdr]>,
     /// What makes one unit of counting.
     pub(super) groups: Groups,
+    /// How its legs become units.
+    pub(super) joining: Joining,
     /// What it covers, where that is not what the captures cover.
     pub(super) coverage: Option<Coverage>,
-    /// The calls, where the scenario merges.
-    pub(super) calls: Option<MergedCalls>,
-    /// Why legs were joined or not; with `calls`.
+    /// Why legs were joined or not, where the scenario merges.
     pub(super) grouping: Option<Grouping>,
-    /// What the rules read of the legs; with `calls`.
+    /// What the rules read of the legs; with `grouping`.
     pub(super) outlines: Vec<LegOutline>,
 }
 
@@ -39,8 +40,8 @@ impl<'f> ScenarioUnits<'f> {
             scenario,
             groups: Groups::singles(cdrs.len()),
             cdrs,
+            joining: Joining::Alone,
             coverage: None,
-            calls: None,
             grouping: None,
             outlines: Vec::new(),
         }
@@ -53,12 +54,18 @@ pub(super) fn scenario_units<'f>(
     found: &'f Reconstruction,
     recorded: Option<Vec<Cdr>>,
 ) -> Vec<ScenarioUnits<'f>> {
-    let mut units = vec![as_is(config, found)];
-    for header in headers(config, found) {
+    let header = |header: String| {
         let cdrs = with_header(config, found, &header);
-        units.push(ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs)));
-    }
-    units.push(merged(found, &config.rules));
+        let single = ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs));
+        ScenarioUnits { joining: Joining::ByEvidence, ..single }
+    };
+    let (of_headers, merged) = rayon::join(
+        || headers(config, found).into_par_iter().map(header).collect::<Vec<_>>(),
+        || merged(found, &config.rules),
+    );
+    let mut units = vec![as_is(config, found)];
+    units.extend(of_headers);
+    units.push(merged);
     units.extend(recorded.map(as_recorded));
     units
 }
@@ -69,16 +76,21 @@ fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'
         || Cow::Borrowed(found.cdrs.as_slice()),
         |header| Cow::Owned(with_header(config, found, header)),
     );
-    ScenarioUnits::single(Scenario::AsIs, cdrs)
+    let joining = match config.capture.merge_header {
+        Some(_) => Joining::ByEvidence,
+        None => Joining::Alone,
+    };
+    ScenarioUnits { joining, ..ScenarioUnits::single(Scenario::AsIs, cdrs) }
 }
 
 /// The headers to try: the one that the user names, then those of the captures that name most legs.
 /// The one that is configured already is no remedy.
 fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
     let configured = config.capture.merge_header.as_deref().unwrap_or_default();
+    let secret = config.capture.merge_secret.as_deref();
     let mut headers: Vec<String> =
         config.scenario.header().map(str::to_owned).into_iter().collect();
-    for candidate in merge_headers(&found.legs).into_iter().take(MERGE_HEADERS_MAX) {
+    for candidate in merge_headers(&found.legs, secret).into_iter().take(MERGE_HEADERS_MAX) {
         let is_known = |known: &str| known.eq_ignore_ascii_case(&candidate.name);
         if !is_known(configured) && !headers.iter().any(|header| is_known(header)) {
             headers.push(candidate.name);
@@ -90,19 +102,23 @@ fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
 fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Vec<Cdr> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
         found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
-    let rules =
-        MergeRules { timing: &config.timing, numbers: &config.numbers, horizons: &horizons };
+    let rules = MergeRules {
+        timing: &config.timing,
+        numbers: &config.numbers,
+        secret: config.capture.merge_secret.as_deref(),
+        horizons: &horizons,
+    };
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
     merge_by_header(&found.legs, &found.cdrs, header, rules, keep).cdrs
 }
 
 fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
-    let outlines = outline_all(&found.legs);
-    let grouping = group(&outlines, table);
-    let calls = merge(&outlines, &grouping, &found.cdrs);
+    let outlines = side_by_side::outlines(&found.legs);
+    let grouping = side_by_side::group(&outlines, table);
+    let cdr_groups = cdr_groups(&grouping, &found.cdrs);
     ScenarioUnits {
-        groups: Groups::of(&calls.cdr_groups, found.cdrs.len()),
-        calls: Some(calls),
+        groups: Groups::of(&cdr_groups, found.cdrs.len()),
+        joining: Joining::ByEvidence,
         grouping: Some(grouping),
         outlines,
         ..ScenarioUnits::single(Scenario::Merged, Cow::Borrowed(&found.cdrs))
@@ -114,6 +130,6 @@ fn as_recorded<'f>(cdrs: Vec<Cdr>) -> ScenarioUnits<'f> {
     let first = cdrs.iter().map(|cdr| cdr.started).min();
     let last = cdrs.iter().map(|cdr| cdr.ended).max();
     let spans = first.zip(last).into_iter().collect();
-    let coverage = Some(Coverage { spans, losses: Vec::new() });
+    let coverage = Some(Coverage { spans, ..Coverage::default() });
     ScenarioUnits { coverage, ..ScenarioUnits::single(Scenario::Recorded, Cow::Owned(cdrs)) }
 }

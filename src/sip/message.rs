@@ -7,7 +7,7 @@ use super::name_addr::NameAddr;
 use super::parameter;
 use super::start_line::{self, ParsedStartLine, StartLine};
 use super::text::{
-    find_outside, is_token, leading_number, trim, trim_end, trim_start, whole_number,
+    find_outside, is_space, is_token, leading_number, trim, trim_end, trim_start, whole_number,
 };
 use memchr::memchr;
 
@@ -16,10 +16,12 @@ use memchr::memchr;
 pub struct Message<'a> {
     head: Head<'a>,
     start: StartLine<'a>,
+    start_line: &'a [u8],
     /// First line of each header, as positions in the head.
     first: [Place; HeaderName::COUNT],
     body: &'a [u8],
     trailing: &'a [u8],
+    /// What was seen on the way.
     anomalies: Anomalies,
 }
 
@@ -42,6 +44,9 @@ pub struct CSeq {
     /// The method.
     pub method: Method,
 }
+
+/// Longest usual name of a header.
+const NAME_BYTES: usize = 24;
 
 /// Where a header line lies in the head; `end` 0 is nowhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,9 +91,11 @@ struct Head<'a> {
 /// whole (see [`Message::call_id_is_cut`]).
 #[must_use]
 pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
+    // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.
     let payload = match payload.first() {
         Some(byte) if is_token(*byte) => payload,
-        _ => trim_start(payload),
+        Some(byte) if is_space(*byte) => trim_start(payload),
+        _ => return None,
     };
     // Positions are kept in 32 bits; no datagram or framed message comes near.
     let payload = payload.get(..u32::MAX as usize).unwrap_or(payload);
@@ -101,6 +108,7 @@ pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
     let mut message = Message {
         head: Head { bytes: rest, cr_only },
         start: parsed.line,
+        start_line: line,
         first: [Place::default(); HeaderName::COUNT],
         body: &[],
         trailing: &[],
@@ -108,7 +116,6 @@ pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
     };
     message.read_head(rest);
     message.split_body();
-    message.judge(line);
     Some(message)
 }
 
@@ -176,12 +183,13 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Adds what is only known when all headers were seen.
-    fn judge(&mut self, start_line: &[u8]) {
-        let is_ascii = start_line.is_ascii() && self.head.bytes.is_ascii();
-        let is_utf8 = is_ascii
-            || std::str::from_utf8(start_line).is_ok()
-                && std::str::from_utf8(self.head.bytes).is_ok();
+    /// What the message does against its grammar. What is only known when all headers were seen is
+    /// looked for here: nearly nobody asks.
+    #[must_use]
+    pub fn anomalies(&self) -> Anomalies {
+        let is_utf8 = [self.start_line, self.head.bytes]
+            .into_iter()
+            .all(|bytes| bytes.is_ascii() || std::str::from_utf8(bytes).is_ok());
         let has = |header: HeaderName| self.first[header as usize].end != 0;
         let mut anomalies = self.anomalies;
         anomalies.add_if(!is_utf8, Anomaly::NotUtf8);
@@ -200,7 +208,7 @@ impl<'a> Message<'a> {
                 anomalies.add_if(mismatch, Anomaly::CseqMethodMismatch);
             }
         }
-        self.anomalies = anomalies;
+        anomalies
     }
 
     /// The start line.
@@ -357,12 +365,6 @@ impl<'a> Message<'a> {
         self.header(HeaderName::ContentType).unwrap_or_default()
     }
 
-    /// What the message does against its grammar.
-    #[must_use]
-    pub const fn anomalies(&self) -> Anomalies {
-        self.anomalies
-    }
-
     fn first_line(&self, name: HeaderName) -> Option<FirstLine<'a>> {
         let place = self.first[name as usize];
         let bytes = self.head.bytes;
@@ -397,7 +399,9 @@ fn header_of(line: &[u8], touches_end: bool) -> Option<Header<'_>> {
 
 /// Position of the colon of a header line with a name before it.
 fn colon_of(line: &[u8]) -> Option<usize> {
-    memchr(b':', line).filter(|colon| *colon > 0)
+    // Names are short: calling a vector search costs more than it saves.
+    let near = line.iter().take(NAME_BYTES).position(|byte| *byte == b':');
+    near.or_else(|| memchr(b':', line)).filter(|colon| *colon > 0)
 }
 
 impl<'a> Head<'a> {

@@ -1,6 +1,7 @@
 //! Parameters `;name=value` of headers and URIs, white space and quoted values tolerated.
 
-use super::text::{split_at_byte, split_outside, trim, unquote};
+use super::text::{is_space, split_at_byte, split_outside, trim, unquote};
+use memchr::memchr3;
 
 /// One parameter; `value` is absent for a flag (`;lr`), and stands without its quotes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,12 +37,34 @@ pub fn parameter<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// The first parameter named `name`, case ignored.
 pub(super) fn find<'a>(bytes: &'a [u8], name: &[u8]) -> Option<Parameter<'a>> {
-    parameters(bytes).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    let mut rest = bytes;
+    // Nearly all parameters have neither white space nor quotes: they are looked at in place.
+    while let [b';', behind @ ..] = rest {
+        let found = memchr3(b';', b'"', b'<', behind);
+        let length = found.unwrap_or(behind.len());
+        let item = behind.get(..length)?;
+        if !matches!(behind.get(length), None | Some(b';')) {
+            break;
+        }
+        if let Some((own, [b'=', value @ ..])) = item.split_at_checked(name.len())
+            && own.eq_ignore_ascii_case(name)
+        {
+            let value = Some(trim(value));
+            return Some(Parameter { name: own, value, is_last: found.is_none() });
+        }
+        let is_odd = item.iter().take(name.len() + 1).any(|byte| is_space(*byte));
+        if is_odd || item.len() == name.len() {
+            break;
+        }
+        rest = behind.get(length..)?;
+    }
+    parameters(rest).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(bytes: &str, name: &str, expect: Option<&str>) {
         let found = parameter(bytes.as_bytes(), name.as_bytes());
@@ -61,5 +84,15 @@ mod tests {
         check("", "tag", None);
         check(";tagg=1", "tag", None);
         check(";x=a=b", "x", Some("a=b"));
+    }
+
+    proptest! {
+        /// The look in place finds what taking all parameters apart finds.
+        #[test]
+        fn found_in_place_as_among_all(bytes in "[;=aAbB\"< \t]{0,24}", name in "[ab]{1,3}") {
+            let (bytes, name) = (bytes.as_bytes(), name.as_bytes());
+            let all = parameters(bytes).find(|found| found.name.eq_ignore_ascii_case(name));
+            prop_assert_eq!(find(bytes, name), all);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::text::{split_at_byte, trim, whole_number};
 use crate::base::limits::CODECS_PER_MEDIA_MAX;
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use std::net::IpAddr;
 
 /// The direction of a media stream, seen by the sender of the description (RFC 8866 section 6.7).
@@ -107,42 +107,42 @@ pub fn origin(body: &[u8]) -> Option<Origin<'_>> {
 
 /// The media streams of a description, in order.
 pub fn media(body: &[u8]) -> impl Iterator<Item = Media<'_>> {
-    let mut starts = MediaStarts { body, at: 0 };
-    let first = starts.next().unwrap_or(body.len());
-    let session = attributes(body.get(..first).unwrap_or_default());
-    let mut start = first;
+    let mut lines = Lines { body, at: 0 };
+    let mut session = Attributes::default();
+    let mut open = lines.next_media(&mut session);
     std::iter::from_fn(move || {
         loop {
-            if start >= body.len() {
-                return None;
-            }
-            let end = starts.next().unwrap_or(body.len());
+            let (start, line) = open.take()?;
+            let mut own = Attributes::default();
+            open = lines.next_media(&mut own);
+            let end = open.map_or(body.len(), |(next, _)| next);
             let section = body.get(start..end).unwrap_or_default();
-            start = end;
-            if let Some(media) = media_of(section, &session) {
+            if let Some(media) = media_of(line, section, &own, &session) {
                 return Some(media);
             }
         }
     })
 }
 
-/// Positions of the lines that begin with `m=`.
-struct MediaStarts<'a> {
+/// The lines of a description with their positions.
+struct Lines<'a> {
     body: &'a [u8],
     at: usize,
 }
 
-impl Iterator for MediaStarts<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
+impl<'a> Lines<'a> {
+    /// The next line that begins with `m=`, and where it begins; what stands before it is noted.
+    fn next_media(&mut self, before: &mut Attributes) -> Option<(usize, &'a [u8])> {
         loop {
-            let rest = self.body.get(self.at..)?;
-            let found = self.at + memmem::find(rest, b"m=")?;
-            self.at = found + 2;
-            if found == 0 || self.body.get(found - 1) == Some(&b'\n') {
-                return Some(found);
+            let start = self.at;
+            let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
+            let length = memchr(b'\n', rest).unwrap_or(rest.len());
+            self.at = start + length + 1;
+            let line = rest.get(..length)?.trim_ascii_end();
+            if line.starts_with(b"m=") {
+                return Some((start, line));
             }
+            before.note(line);
         }
     }
 }
@@ -157,23 +157,23 @@ struct Attributes {
     rtcp_mux: bool,
 }
 
-fn attributes(section: &[u8]) -> Attributes {
-    let mut found = Attributes::default();
-    for line in lines(section) {
-        if let Some(value) = line.strip_prefix(b"c=") {
-            found.connection = found.connection.or(Some(words(value).nth(2).and_then(address)));
-        } else if let Some(value) = line.strip_prefix(b"a=") {
-            match value {
-                b"sendrecv" => found.direction = Some(Direction::SendReceive),
-                b"sendonly" => found.direction = Some(Direction::SendOnly),
-                b"recvonly" => found.direction = Some(Direction::ReceiveOnly),
-                b"inactive" => found.direction = Some(Direction::Inactive),
-                b"rtcp-mux" => found.rtcp_mux = true,
-                _ => found.rtcp = found.rtcp.or_else(|| rtcp(value.strip_prefix(b"rtcp:")?)),
+impl Attributes {
+    fn note(&mut self, line: &[u8]) {
+        match line {
+            [b'c', b'=', value @ ..] => {
+                self.connection = self.connection.or(Some(words(value).nth(2).and_then(address)));
             }
+            [b'a', b'=', value @ ..] => match value {
+                b"sendrecv" => self.direction = Some(Direction::SendReceive),
+                b"sendonly" => self.direction = Some(Direction::SendOnly),
+                b"recvonly" => self.direction = Some(Direction::ReceiveOnly),
+                b"inactive" => self.direction = Some(Direction::Inactive),
+                b"rtcp-mux" => self.rtcp_mux = true,
+                _ => self.rtcp = self.rtcp.or_else(|| rtcp(value.strip_prefix(b"rtcp:")?)),
+            },
+            _ => {}
         }
     }
-    found
 }
 
 /// `port` or `port IN IP4 address` (RFC 3605 section 2.1).
@@ -183,14 +183,18 @@ fn rtcp(value: &[u8]) -> Option<Rtcp> {
     Some(Rtcp { address: words.nth(2).and_then(address), port })
 }
 
-fn media_of<'a>(section: &'a [u8], session: &Attributes) -> Option<Media<'a>> {
-    let value = lines(section).next()?.strip_prefix(b"m=")?;
+fn media_of<'a>(
+    line: &'a [u8],
+    section: &'a [u8],
+    own: &Attributes,
+    session: &Attributes,
+) -> Option<Media<'a>> {
+    let value = line.strip_prefix(b"m=")?;
     let (kind, rest) = next_word(value);
     let (port, rest) = next_word(rest);
     let (protocol, formats) = next_word(rest);
     // `49170/2` are two ports; the first one is the stream's.
     let port = number(split_at_byte(port, b'/').0)?;
-    let own = attributes(section);
     Some(Media {
         kind,
         address: own.connection.or(session.connection).flatten(),

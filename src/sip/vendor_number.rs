@@ -1,6 +1,7 @@
 //! The number that the vendor's sniffer takes from a party's header.
 
-use memchr::memmem;
+use memchr::memchr_iter;
+use std::iter::once;
 
 /// The schemes that the sniffer knows, in the order in which it looks for them (facts B): how many
 /// bytes stand before the number, and whether a number may end without `@`.
@@ -44,8 +45,9 @@ fn first_line_of(value: &[u8]) -> &[u8] {
 
 fn first_scheme(value: &[u8]) -> Option<(&'static Scheme, usize)> {
     SCHEMES.iter().find_map(|scheme| {
-        let starts_party = |at: &usize| *at == 0 || value.get(*at - 1) == Some(&b'<');
-        memmem::find_iter(value, scheme.prefix).find(starts_party).map(|at| (scheme, at))
+        let mut starts = once(0).chain(memchr_iter(b'<', value).map(|open| open + 1));
+        let at = starts.find(|at| value.get(*at..).is_some_and(|v| v.starts_with(scheme.prefix)));
+        at.map(|at| (scheme, at))
     })
 }
 

@@ -6,6 +6,7 @@
 
 use super::conf_line::{ConfLine, conf_lines};
 use crate::base::NS_PER_S;
+use crate::base::limits::MERGE_SECRET_BYTES_MAX;
 use crate::leg::{CaptureRules, NumberRules, TimingRules};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::path::{Path, PathBuf};
@@ -175,6 +176,10 @@ fn read_capture(
     reader.set("ipv6", YES_OR_NO, &mut ipv6, yes_or_no)?;
     rules.without_ipv6 = !ipv6;
     rules.merge_header = reader.first(&["callidmerge_header"]).map(|line| line.value.clone());
+    // The sniffer keeps 127 bytes of it (voipmonitor.cpp:1025, 7185).
+    let secret = reader.first(&["callidmerge_secret"]).map(|line| line.value.as_bytes());
+    let kept = |secret: &[u8]| secret[..secret.len().min(MERGE_SECRET_BYTES_MAX)].into();
+    rules.merge_secret = secret.filter(|secret| !secret.is_empty()).map(kept);
     reader.set("nocdr", YES_OR_NO, &mut rules.writes_nothing, yes_or_no)?;
     reader.set("cdronlyanswered", YES_OR_NO, &mut rules.only_answered, yes_or_no)?;
     reader.set("cdronlyrtp", YES_OR_NO, &mut rules.only_with_rtp, yes_or_no)?;

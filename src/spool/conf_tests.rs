@@ -65,6 +65,10 @@ fn capture_keys() {
     });
     check("ipv6 = yes", |c| c.capture.without_ipv6 = false);
     check("callidmerge_header = X-CID", |c| c.capture.merge_header = Some("X-CID".to_owned()));
+    check("callidmerge_secret = key", |c| c.capture.merge_secret = Some((*b"key").into()));
+    check(&format!("callidmerge_secret = {}", "k".repeat(200)), |c| {
+        c.capture.merge_secret = Some(vec![b'k'; 127].into());
+    });
     check("nocdr = yes", |c| c.capture.writes_nothing = true);
     check("cdronlyanswered = yes", |c| c.capture.only_answered = true);
     check("cdronlyrtp = yes", |c| c.capture.only_with_rtp = true);

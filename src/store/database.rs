@@ -10,9 +10,9 @@ use thiserror::Error;
 /// The tables and views.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// `application_id` in the file's header: "rspl".
-const APPLICATION_ID: i32 = 0x7273_706c;
+pub(super) const APPLICATION_ID: i32 = 0x7273_706c;
 /// `user_version`: the version of the schema.
-const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
 /// Why there is no database.
 #[derive(Debug, Error)]

@@ -1,6 +1,7 @@
 //! What the tables take, borrowed from whoever has it. Columns and NULLs are described in `schema.sql`.
 
 use crate::base::{CaptureId, CaptureTime, RecordRef};
+use crate::call::LegOutline;
 use crate::leg::Cdr;
 
 /// The run itself.
@@ -14,6 +15,8 @@ pub struct RunRow<'a> {
     pub limit_channels: Option<u32>,
     /// Last day that was judged, `YYYY-MM-DD`.
     pub as_of: Option<&'a str>,
+    /// The rules that joined legs, as a rule file.
+    pub rules: &'a str,
 }
 
 /// A capture: a file, or a member of an archive.
@@ -35,6 +38,8 @@ pub struct CaptureRow<'a> {
     pub seen: Option<(CaptureTime, CaptureTime)>,
     /// Whether its end is missing.
     pub cut: bool,
+    /// Path of the file as it was typed.
+    pub shown: &'a [u8],
 }
 
 /// A leg, by its index in the run's sorted legs.
@@ -44,8 +49,8 @@ pub struct LegRow<'a> {
     pub id: u32,
     /// Name of the sensor.
     pub sensor: &'a str,
-    /// Call-ID as on the wire.
-    pub call_id: &'a [u8],
+    /// What the rules read of it: Call-ID, parties, moments, dialogs, REFER requests, identifiers.
+    pub outline: &'a LegOutline,
     /// First message; last message or media packet.
     pub seen: Option<(CaptureTime, CaptureTime)>,
     /// Distinct messages.
@@ -177,4 +182,21 @@ pub struct VerdictRow<'a> {
     pub margin_millichannels: Option<i64>,
     /// In words, why.
     pub reason: &'a str,
+}
+
+/// The verdict of a scenario under one of the readings that were compared.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingVerdictRow<'a> {
+    /// Name of the scenario.
+    pub scenario: &'a str,
+    /// The reading, `axis=choice,...`.
+    pub reading: &'a str,
+    /// Name of the verdict.
+    pub verdict: &'a str,
+    /// Days over in a row up to the day of the verdict: as read, at least, at most.
+    pub run_days: [usize; 3],
+    /// The count of the day that decides, in thousandths of a channel.
+    pub decisive_millichannels: Option<u64>,
+    /// Limit minus that count.
+    pub margin_millichannels: Option<i64>,
 }

@@ -1,4 +1,7 @@
--- The result database, version 1. One file a run.
+-- The result database, version 2. One file a run.
+--
+-- It holds what `audit` and `explain` read of a spool, so that they say the same of both: the legs with
+-- their dialogs, REFER requests and identifiers, the CDRs, and the rules. It holds no messages.
 --
 -- Moments end in _ns: nanoseconds since 1970-01-01T00:00:00Z, capture time.
 -- Texts from captures are UTF-8; see store/text.rs for bytes that are not.
@@ -16,7 +19,9 @@ CREATE TABLE runs (
   -- Channels of the license; NULL when no limit was given.
   limit_channels INTEGER,
   -- Last day that was judged, YYYY-MM-DD; NULL without any data.
-  as_of TEXT
+  as_of TEXT,
+  -- The rules that joined legs into calls, as a file of --rules would say them.
+  rules TEXT NOT NULL
 ) STRICT;
 
 -- One row a capture: a file, or a member of an archive.
@@ -38,6 +43,8 @@ CREATE TABLE captures (
   last_ns INTEGER,
   -- Whether its end is missing.
   cut INTEGER NOT NULL,
+  -- Path of the file as it was typed: how output names it.
+  shown TEXT NOT NULL,
   PRIMARY KEY (file, member)
 ) STRICT, WITHOUT ROWID;
 
@@ -54,8 +61,91 @@ CREATE TABLE legs (
   -- Whether RTP or RTCP was attributed to it.
   has_media INTEGER NOT NULL,
   -- Whether the vendor's sniffer could not have read some of its packets.
-  vendor_blind INTEGER NOT NULL
+  vendor_blind INTEGER NOT NULL,
+  -- Whether an INVITE was seen: a leg without one makes no CDR and is evidence only.
+  has_invite INTEGER NOT NULL,
+  -- Users of From and To (else of the Request-URI) of the first INVITE, user of its Request-URI.
+  caller TEXT NOT NULL,
+  called TEXT NOT NULL,
+  request_user TEXT NOT NULL,
+  -- ADDRESS:PORT: sender of the first INVITE, receiver of its last hop.
+  source TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  -- First INVITE, else first message. This and the next with the record that shows it, as
+  -- FILE/MEMBER/RECORD; NULL where there was none.
+  started_ns INTEGER NOT NULL,
+  started_record TEXT NOT NULL,
+  -- First 2xx to an INVITE.
+  answered_ns INTEGER,
+  answered_record TEXT,
+  -- First CANCEL.
+  cancelled_ns INTEGER,
+  cancelled_record TEXT,
+  -- First final failure before any answer, challenges excepted.
+  failed_status INTEGER,
+  failed_ns INTEGER,
+  failed_record TEXT,
+  -- Last BYE, and whether the caller sent it.
+  hung_up_ns INTEGER,
+  hung_up_record TEXT,
+  hung_up_by_caller INTEGER
 ) STRICT;
+
+-- One row a dialog of a leg.
+CREATE TABLE dialogs (
+  leg INTEGER NOT NULL REFERENCES legs (id),
+  -- Its tags, the smaller one first.
+  tag TEXT NOT NULL,
+  other_tag TEXT NOT NULL,
+  -- First 2xx to an INVITE in it; NULL for an early dialog.
+  confirmed_ns INTEGER,
+  PRIMARY KEY (leg, tag, other_tag)
+) STRICT, WITHOUT ROWID;
+
+-- One row a REFER of a leg (RFC 3515).
+CREATE TABLE refers (
+  leg INTEGER NOT NULL REFERENCES legs (id),
+  -- Number in the leg from 1, by time.
+  number INTEGER NOT NULL,
+  cseq INTEGER NOT NULL,
+  sent_ns INTEGER NOT NULL,
+  sent_record TEXT NOT NULL,
+  -- Whether the side that sent the first INVITE sent it.
+  by_caller INTEGER NOT NULL,
+  -- ADDRESS:PORT of who transfers, and of who is asked to call.
+  sender TEXT NOT NULL,
+  receiver TEXT NOT NULL,
+  -- Refer-To; the dialog that it says to replace; the dialog that Target-Dialog names; Referred-By.
+  -- NULL when not said.
+  target TEXT,
+  replaces TEXT,
+  target_dialog TEXT,
+  referred_by TEXT,
+  -- First final response, and the last final status that a NOTIFY told; NULL when not seen.
+  status INTEGER,
+  status_ns INTEGER,
+  status_record TEXT,
+  notified_status INTEGER,
+  notified_ns INTEGER,
+  notified_record TEXT,
+  PRIMARY KEY (leg, number)
+) STRICT, WITHOUT ROWID;
+
+-- What a leg says about other legs and its media: one row a value and who said it.
+CREATE TABLE identifiers (
+  leg INTEGER NOT NULL REFERENCES legs (id),
+  -- What it is, as in `leg/identifier.rs`: replaces, refer-to, session-id, icid, header, media-address ...
+  kind TEXT NOT NULL,
+  value TEXT NOT NULL,
+  -- ADDRESS:PORT of the sender, and the CSeq number of the message.
+  said_by TEXT NOT NULL,
+  cseq INTEGER NOT NULL,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  -- The record that first showed it, as FILE/MEMBER/RECORD.
+  record TEXT NOT NULL,
+  PRIMARY KEY (leg, kind, value, said_by, cseq)
+) STRICT, WITHOUT ROWID;
 
 -- One row a CDR, with both ends: what the packets show, where the vendor's timeouts would cut it.
 CREATE TABLE cdrs (
@@ -133,7 +223,8 @@ CREATE TABLE call_legs (
 CREATE TABLE evidence (
   leg INTEGER NOT NULL REFERENCES legs (id),
   other_leg INTEGER NOT NULL REFERENCES legs (id),
-  -- replaces, refer, redirect, session-id, icid, header, history, media, fork, numbers.
+  -- call-id, replaces, refer, redirect, session-id, header, icid, media, fork, recording, history,
+  -- numbers.
   rule TEXT NOT NULL,
   -- proof, strong, medium or weak.
   class TEXT NOT NULL,
@@ -198,6 +289,24 @@ CREATE TABLE verdicts (
   margin_millichannels INTEGER,
   -- In words, why.
   reason TEXT NOT NULL,
+  PRIMARY KEY (scenario, reading)
+) STRICT, WITHOUT ROWID;
+
+-- The verdict of every scenario under every reading that was compared. Runs are of days over the limit
+-- up to the day of the verdict: as read, by the channels that are there whatever was lost, and with
+-- every day over that may miss something.
+CREATE TABLE reading_verdicts (
+  scenario TEXT NOT NULL,
+  reading TEXT NOT NULL,
+  -- lifts, stays or cannot-tell.
+  verdict TEXT NOT NULL,
+  run_days INTEGER NOT NULL,
+  run_days_at_least INTEGER NOT NULL,
+  run_days_at_most INTEGER NOT NULL,
+  -- The count of the day that decides, and limit minus that count, in thousandths of a channel; NULL
+  -- where too few days are seen for any limit to keep the lock.
+  decisive_millichannels INTEGER,
+  margin_millichannels INTEGER,
   PRIMARY KEY (scenario, reading)
 ) STRICT, WITHOUT ROWID;
 

@@ -2,28 +2,28 @@
 
 use super::database::{Database, StoreError};
 use super::rows::{
-    BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, EvidenceRow, LegRow,
-    RunRow, VerdictRow,
+    BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, EvidenceRow, RunRow,
+    VerdictRow,
 };
 use super::text::escaped_text;
 use crate::base::{CaptureTime, Ledger, Loss, Notes, RecordRef};
 use rusqlite::{Statement, params};
 
 /// SQLite has 64-bit signed integers.
-fn integer(value: impl TryInto<i64>) -> i64 {
+pub(super) fn integer(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
 }
 
-fn ns(moment: Option<CaptureTime>) -> Option<i64> {
+pub(super) fn ns(moment: Option<CaptureTime>) -> Option<i64> {
     moment.map(CaptureTime::ns)
 }
 
-fn record_text(record: Option<RecordRef>) -> Option<String> {
+pub(super) fn record_text(record: Option<RecordRef>) -> Option<String> {
     let record = record?;
     Some(format!("{}/{}/{}", record.capture.file.0, record.capture.member, record.index))
 }
 
-fn sorted_by_key<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+pub(super) fn sorted_by_key<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     let mut sorted: Vec<&T> = rows.iter().collect();
     sorted.sort_by_key(|row| key(row));
     sorted
@@ -31,7 +31,7 @@ fn sorted_by_key<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
 
 impl Database {
     /// Prepares `INSERT INTO table VALUES (?, ...)` once and runs it for each row.
-    fn insert<T>(
+    pub(super) fn insert<T>(
         &self,
         table: &str,
         columns: usize,
@@ -53,7 +53,7 @@ impl Database {
     /// When SQLite cannot write; so for all functions of this kind.
     pub fn write_run(&self, run: &RunRow<'_>) -> Result<(), StoreError> {
         let arguments = serde_json::Value::from(run.arguments).to_string();
-        self.insert("runs", 6, [run], |statement, run| {
+        self.insert("runs", 7, [run], |statement, run| {
             let version = env!("CARGO_PKG_VERSION");
             statement.execute(params![
                 1,
@@ -61,7 +61,8 @@ impl Database {
                 arguments,
                 run.time_zone,
                 run.limit_channels,
-                run.as_of
+                run.as_of,
+                run.rules
             ])
         })
     }
@@ -73,7 +74,7 @@ impl Database {
     /// When SQLite cannot write.
     pub fn write_captures(&self, captures: &[CaptureRow<'_>]) -> Result<(), StoreError> {
         let sorted = sorted_by_key(captures, |capture| capture.id);
-        self.insert("captures", 10, sorted, |statement, capture| {
+        self.insert("captures", 11, sorted, |statement, capture| {
             statement.execute(params![
                 capture.id.file.0,
                 capture.id.member,
@@ -85,27 +86,7 @@ impl Database {
                 ns(capture.seen.map(|seen| seen.0)),
                 ns(capture.seen.map(|seen| seen.1)),
                 capture.cut,
-            ])
-        })
-    }
-
-    /// Writes legs.
-    ///
-    /// # Errors
-    ///
-    /// When SQLite cannot write.
-    pub fn write_legs(&self, legs: &[LegRow<'_>]) -> Result<(), StoreError> {
-        let sorted = sorted_by_key(legs, |leg| leg.id);
-        self.insert("legs", 8, sorted, |statement, leg| {
-            statement.execute(params![
-                leg.id,
-                leg.sensor,
-                escaped_text(leg.call_id),
-                ns(leg.seen.map(|seen| seen.0)),
-                ns(leg.seen.map(|seen| seen.1)),
-                integer(leg.messages),
-                leg.has_media,
-                leg.vendor_blind,
+                escaped_text(capture.shown),
             ])
         })
     }

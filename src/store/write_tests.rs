@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::base::{CaptureId, Endpoint, FileId, LossKind, Note, NoteKind, SensorId};
-use crate::leg::{Bye, Cdr, Side, VendorCut};
+use crate::call::LegOutline;
+use crate::leg::{Bye, Cdr, Leg, Side, VendorCut};
+use crate::store::LegRow;
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
@@ -41,17 +43,13 @@ fn cdr(started_ns: i64, ended_ns: i64) -> Cdr {
     }
 }
 
-fn leg_row(id: u32) -> LegRow<'static> {
+fn outline() -> LegOutline {
+    LegOutline::of(&Leg::new(SensorId(0), b"call@10.0.0.1"))
+}
+
+fn leg_row(id: u32, outline: &LegOutline) -> LegRow<'_> {
     let seen = Some((moment(1), moment(2)));
-    LegRow {
-        id,
-        sensor: "",
-        call_id: b"call@10.0.0.1",
-        seen,
-        messages: 5,
-        has_media: false,
-        vendor_blind: false,
-    }
+    LegRow { id, sensor: "", outline, seen, messages: 5, has_media: false, vendor_blind: false }
 }
 
 /// Writes CDRs and reads rows of a query, columns joined by `|`.
@@ -61,7 +59,9 @@ fn query(cdrs: &[CdrRow<'_>], sql: &str) -> Vec<String> {
     let database = Database::create(&path).unwrap();
     let legs: Vec<u32> = cdrs.iter().map(|row| row.cdr.leg).collect();
     let legs: std::collections::BTreeSet<u32> = legs.into_iter().collect();
-    database.write_legs(&legs.into_iter().map(leg_row).collect::<Vec<_>>()).unwrap();
+    let outline = outline();
+    let rows: Vec<LegRow<'_>> = legs.into_iter().map(|leg| leg_row(leg, &outline)).collect();
+    database.write_legs(&rows).unwrap();
     database.write_cdrs(cdrs).unwrap();
     database.commit().unwrap();
     read(&path, sql)
@@ -147,7 +147,8 @@ fn written(dir: &Path, name: &str, reversed: bool) -> Vec<u8> {
     let path = dir.join(name);
     let database = Database::create(&path).unwrap();
     let mut cdrs: Vec<Cdr> = (0..50).map(|leg| Cdr { leg, ..cdr(i64::from(leg), 1_000) }).collect();
-    let mut legs: Vec<_> = (0..50).map(leg_row).collect();
+    let outline = outline();
+    let mut legs: Vec<_> = (0..50).map(|id| leg_row(id, &outline)).collect();
     let mut losses = vec![
         Loss { when: None, kind: LossKind::Gap, file: FileId(0), bytes: 1, detail: "a".into() },
         Loss { when: None, kind: LossKind::CutTail, file: FileId(1), bytes: 0, detail: "b".into() },
@@ -184,6 +185,7 @@ fn write_input(database: &Database) -> Result<(), StoreError> {
         time_zone: "UTC",
         limit_channels,
         as_of: None,
+        rules: "numbers.on = true",
     })?;
     database.write_captures(&[CaptureRow {
         id: CAPTURE,
@@ -194,6 +196,7 @@ fn write_input(database: &Database) -> Result<(), StoreError> {
         records: 2,
         seen: Some((moment(1), moment(2))),
         cut: true,
+        shown: b"spool/a\xff",
     }])?;
     let (mut notes, mut ledger) = (Notes::default(), Ledger::default());
     let (kind, detail) = (NoteKind::Cut, "cut".to_owned());
@@ -204,7 +207,8 @@ fn write_input(database: &Database) -> Result<(), StoreError> {
 }
 
 fn write_calls(database: &Database) -> Result<(), StoreError> {
-    database.write_legs(&[leg_row(0), leg_row(1)])?;
+    let outline = outline();
+    database.write_legs(&[leg_row(0, &outline), leg_row(1, &outline)])?;
     database.write_branches(&[BranchRow {
         leg: 1,
         number: 1,
@@ -272,8 +276,14 @@ fn every_table_takes_its_rows() {
     let check = |table: &str, expect: &str| {
         assert_eq!(read(&path, &format!("SELECT * FROM {table}")), [expect], "{table}");
     };
-    check("runs", &format!("1|{}|[\"check\",\"a\\\"b\"]|UTC|4|NULL", env!("CARGO_PKG_VERSION")));
-    check("captures", "0|1|a\\xff|b|7|9223372036854775807|2|1|2|1");
+    check(
+        "runs",
+        &format!(
+            "1|{}|[\"check\",\"a\\\"b\"]|UTC|4|NULL|numbers.on = true",
+            env!("CARGO_PKG_VERSION")
+        ),
+    );
+    check("captures", "0|1|a\\xff|b|7|9223372036854775807|2|1|2|1|spool/a\\xff");
     check("branches", "1|1|t|z9hG4bK1|sip:b@h|3|487");
     check("calls", "0|1|2|2|1|NULL");
     assert_eq!(read(&path, "SELECT * FROM call_legs"), ["0|0", "0|1"]);

@@ -25,18 +25,17 @@ fn leg(lines: &[(f64, &str, &str, &str, &str)]) -> Leg {
             cseq_number: if method == Method::Bye { 2 } else { 1 },
             kind,
             cseq_method: method,
-            from_tag: (*b"f").into(),
-            to_tag: to_tag.as_bytes().into(),
-            branch: via.as_bytes().into(),
+            from_tag: b"f",
+            to_tag: to_tag.as_bytes(),
+            branch: via.as_bytes(),
             source: end(source),
             destination: end(destination),
             auth_failed: false,
             has_sdp: false,
         };
-        if *what == "INVITE" {
-            leg.add_parties(key.clone(), InviteParties::default());
-        }
-        leg.add_message(key, at(*seconds), RecordRef { capture: CaptureId::default(), index });
+        let parties = (*what == "INVITE").then(InviteParties::default);
+        let record = RecordRef { capture: CaptureId::default(), index };
+        leg.add_message(&key, parties.as_ref(), at(*seconds), record);
     }
     leg
 }

@@ -90,9 +90,9 @@ fn add(legs: &mut BTreeMap<String, Leg>, line: &str) -> Option<()> {
         cseq_number: seq.parse().ok()?,
         kind,
         cseq_method: Method::from_token(cseq_method.as_bytes()),
-        from_tag: from_tag.as_bytes().into(),
-        to_tag: to_tag.as_bytes().into(),
-        branch: Box::default(),
+        from_tag: from_tag.as_bytes(),
+        to_tag: to_tag.as_bytes(),
+        branch: &[],
         source,
         destination,
         auth_failed: false,
@@ -100,23 +100,21 @@ fn add(legs: &mut BTreeMap<String, Leg>, line: &str) -> Option<()> {
     };
     let leg =
         legs.entry(call_id.to_owned()).or_insert_with(|| Leg::new(SensorId(0), call_id.as_bytes()));
-    if kind == MessageKind::Request(Method::Invite) {
-        let parties = InviteParties {
-            from_user: from_user.as_bytes().into(),
-            to_user: to_user.as_bytes().into(),
-            request_user: request_user.as_bytes().into(),
-            ..InviteParties::default()
-        };
-        leg.add_parties(key.clone(), parties);
-    }
+    let parties = InviteParties {
+        from_user: from_user.as_bytes(),
+        to_user: to_user.as_bytes(),
+        request_user: request_user.as_bytes(),
+        ..InviteParties::default()
+    };
+    let parties = Some(&parties).filter(|_| kind == MessageKind::Request(Method::Invite));
     for (kind, value) in said(session, connection, port) {
         if value.len() > 3 {
-            let value = value.as_bytes().into();
+            let value = value.as_bytes();
             let identifier = Identifier { kind, value, said_by: source, cseq: key.cseq_number };
             leg.add_identifier(identifier, Sighting { first: seen, last: seen, record });
         }
     }
-    leg.add_message(key, seen, record);
+    leg.add_message(&key, parties, seen, record);
     Some(())
 }
 

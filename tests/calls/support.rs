@@ -71,7 +71,19 @@ impl Scenario {
         kind: MessageKind,
         cseq: (u32, Method),
         in_dialog: bool,
-    ) -> FactKey {
+    ) {
+        self.message_of(seconds, forward, kind, cseq, in_dialog, None);
+    }
+
+    fn message_of(
+        &mut self,
+        seconds: f64,
+        forward: bool,
+        kind: MessageKind,
+        cseq: (u32, Method),
+        in_dialog: bool,
+        parties: Option<&InviteParties<'_>>,
+    ) {
         let (source, destination) =
             if forward { (self.caller, self.callee) } else { (self.callee, self.caller) };
         // A request of the callee carries the tags the other way round.
@@ -85,38 +97,38 @@ impl Scenario {
         } else {
             (self.from_tag.clone(), to_tag)
         };
+        let branch = format!("z9hG4bK{}{}", self.call_id, cseq.0);
         let key = FactKey {
             cseq_number: cseq.0,
             kind,
             cseq_method: cseq.1,
-            from_tag: from_tag.as_bytes().into(),
-            to_tag: to_tag.as_bytes().into(),
-            branch: format!("z9hG4bK{}{}", self.call_id, cseq.0).as_bytes().into(),
+            from_tag: from_tag.as_bytes(),
+            to_tag: to_tag.as_bytes(),
+            branch: branch.as_bytes(),
             source,
             destination,
             auth_failed: false,
             has_sdp: false,
         };
         let record = self.record();
-        self.leg.add_message(key.clone(), at(seconds), record);
-        key
+        self.leg.add_message(&key, parties, at(seconds), record);
     }
 
     pub(crate) fn invite(mut self, seconds: f64, from: &str, to: &str) -> Self {
-        let key = self.message(
+        let parties = InviteParties {
+            from_user: from.as_bytes(),
+            to_user: to.as_bytes(),
+            request_user: to.as_bytes(),
+            ..InviteParties::default()
+        };
+        self.message_of(
             seconds,
             true,
             MessageKind::Request(Method::Invite),
             (1, Method::Invite),
             false,
+            Some(&parties),
         );
-        let parties = InviteParties {
-            from_user: from.as_bytes().into(),
-            to_user: to.as_bytes().into(),
-            request_user: to.as_bytes().into(),
-            ..InviteParties::default()
-        };
-        self.leg.add_parties(key, parties);
         self.say(seconds, IdentifierKind::RequestUri, &format!("{to}@example.com"))
     }
 
@@ -174,7 +186,7 @@ impl Scenario {
         let said_by = if forward { self.caller } else { self.callee };
         let record = self.record();
         let sighting = Sighting { first: at(seconds), last: at(seconds), record };
-        let identifier = Identifier { kind, value: value.as_bytes().into(), said_by, cseq };
+        let identifier = Identifier { kind, value: value.as_bytes(), said_by, cseq };
         self.leg.add_identifier(identifier, sighting);
         self
     }

@@ -5,9 +5,10 @@ use respool::base::limits::CONTAINER_DEPTH_MAX;
 use respool::base::{CaptureId, CaptureTime, Endpoint, FileId, Ledger, Loss, Note, RecordRef};
 use respool::capture::{CaptureEnd, CaptureParser, LinkType, Record, split_ranges};
 use respool::container::{ContainerSink, MemberNumber, StreamEnd, UnpackLimits, Unpacker};
-use respool::leg::observe;
+use respool::leg::{Scratch, observe};
 use respool::packet::{
-    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Settings, StreamEvent, StreamSink, Transport, reassemble,
+    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Settings, StreamEvent, StreamSink,
+    Transport, reassemble,
 };
 use respool::sip::{self, FrameEnd, Framer};
 use std::collections::BTreeMap;
@@ -187,7 +188,7 @@ impl StreamSink for Taken {
             && let Some(message) = sip::scan(datagram.payload)
         {
             let mut leg = respool::leg::Leg::new(respool::base::SensorId(0), message.call_id());
-            observe(&mut leg, &datagram, &message);
+            observe(&mut leg, &datagram, &message, &mut Scratch::default());
         }
     }
 
@@ -321,7 +322,7 @@ pub(crate) fn sip(bytes: &[u8]) -> u64 {
         vendor_blind: false,
     };
     let mut leg = respool::leg::Leg::new(respool::base::SensorId(0), message.call_id());
-    observe(&mut leg, &datagram, &message);
+    observe(&mut leg, &datagram, &message, &mut Scratch::default());
     let anomalies: Vec<_> = message.anomalies().iter().collect();
     hash((
         (looks, message.method(), message.status().map(|status| status / 100)),

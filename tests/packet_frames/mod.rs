@@ -4,8 +4,8 @@
 use respool::base::{CaptureId, CaptureTime, Endpoint, FileId, Ledger, Loss, RecordRef};
 use respool::capture::{LinkType, Record};
 use respool::packet::{
-    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Residue, Settings, StreamEvent, StreamSink, Transport,
-    reassemble,
+    Datagram, Dissector, KEPT_COUNTERS, OUTCOME_COUNTERS, Residue, Settings, StreamEvent,
+    StreamSink, Transport, reassemble,
 };
 
 pub(crate) const SIP: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";

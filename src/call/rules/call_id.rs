@@ -9,7 +9,8 @@ use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
 use crate::call::uri::number_key;
 
 pub(super) fn keys(keys: &mut Keys<'_>) {
-    keys.add(Role::Other, keys.outline.call_id.to_vec());
+    let leg = keys.outline;
+    keys.add(Role::Other, &leg.call_id);
 }
 
 /// Proof by both tags. A B2BUA that keeps the Call-ID changes the tags: then the numbers and the

@@ -74,17 +74,17 @@ fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
 
 pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
     let leg = keys.outline;
-    keys.add(Role::Is, leg.call_id.to_vec());
+    keys.add(Role::Is, &leg.call_id);
     for (_, call_id, _) in named(leg, table) {
-        keys.add(Role::Names, call_id.to_vec());
+        keys.add(Role::Names, call_id);
     }
     if let Some(base) = derived_base(&leg.call_id, &table.call_id_suffixes) {
-        keys.add(Role::Names, base.to_vec());
-        keys.add(Role::Other, base.to_vec());
+        keys.add(Role::Names, base);
+        keys.add(Role::Other, base);
     }
     for (header, _) in leg.of_kind(IdentifierKind::Header) {
         if is_token_header(table, &header.value) {
-            keys.add(Role::Shared, header.value.to_vec());
+            keys.add(Role::Shared, header.value);
         }
     }
 }

@@ -14,12 +14,12 @@ use crate::leg::{Identifier, IdentifierKind, Sighting};
 fn diverted_from(
     leg: &LegOutline,
     digits: usize,
-) -> impl Iterator<Item = (Vec<u8>, &Identifier, &Sighting)> {
+) -> impl Iterator<Item = (Vec<u8>, Identifier<'_>, Sighting)> {
     let own = number_key(&leg.called, digits);
     leg.of_kind(IdentifierKind::Diversion)
         .chain(leg.of_kind(IdentifierKind::HistoryInfo))
         .filter_map(move |(identifier, sighting)| {
-            let key = number_key(user_of(&identifier.value), digits)?;
+            let key = number_key(user_of(identifier.value), digits)?;
             (Some(&key) != own.as_ref()).then_some((key, identifier, sighting))
         })
 }

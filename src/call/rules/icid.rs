@@ -12,7 +12,7 @@ use crate::leg::IdentifierKind;
 pub(super) fn keys(keys: &mut Keys<'_>) {
     for (icid, _) in keys.outline.of_kind(IdentifierKind::Icid) {
         if !icid.value.is_empty() {
-            keys.add(Role::Shared, icid.value.to_vec());
+            keys.add(Role::Shared, icid.value);
         }
     }
 }

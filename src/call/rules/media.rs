@@ -67,7 +67,7 @@ fn address_of(value: &[u8], kind: IdentifierKind) -> Option<IpAddr> {
 pub(super) fn keys(keys: &mut Keys<'_>) {
     for kind in [IdentifierKind::MediaAddress, IdentifierKind::MediaOrigin] {
         for value in streams(keys.outline, kind).keys() {
-            keys.add(Role::Shared, value.to_vec());
+            keys.add(Role::Shared, value);
         }
     }
 }

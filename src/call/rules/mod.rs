@@ -18,7 +18,7 @@ mod session_id;
 
 use super::discriminate::Demotion;
 use super::evidence::{Comparison, Evidence};
-use super::index::{Entry, Pairing, Role, Window};
+use super::index::{Entries, Pairing, Role, Window};
 use super::outline::LegOutline;
 use super::rule::RuleName;
 use super::table::{ADJOIN_WINDOW_NS, RuleTable};
@@ -43,17 +43,16 @@ pub struct Context<'a> {
 pub struct Keys<'a> {
     pub(super) leg: u32,
     pub(super) outline: &'a LegOutline,
-    pub(super) entries: &'a mut Vec<Entry>,
+    pub(super) entries: &'a mut Entries,
 }
 
 impl Keys<'_> {
-    fn add(&mut self, role: Role, key: Vec<u8>) {
+    fn add(&mut self, role: Role, key: impl AsRef<[u8]>) {
         self.add_at(role, key, self.outline.started.time);
     }
 
-    fn add_at(&mut self, role: Role, key: Vec<u8>, at: CaptureTime) {
-        let until = self.outline.ended;
-        self.entries.push(Entry { key, role, at, leg: self.leg, until });
+    fn add_at(&mut self, role: Role, key: impl AsRef<[u8]>, at: CaptureTime) {
+        self.entries.add(key.as_ref(), (role, at), (self.leg, self.outline.ended));
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
         keys.add(Role::Is, name);
     }
     for (recording, _) in keys.outline.of_kind(IdentifierKind::Recording) {
-        keys.add(Role::Names, recording.value.to_vec());
+        keys.add(Role::Names, recording.value);
     }
 }
 

@@ -78,12 +78,12 @@ pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline) -> Vec<u8> {
 
 pub(super) fn keys(keys: &mut Keys<'_>) {
     let leg = keys.outline;
-    keys.add(Role::Is, leg.call_id.to_vec());
+    keys.add(Role::Is, &leg.call_id);
     for (identifier, _) in leg.of_kind(IdentifierKind::Replaces) {
-        keys.add(Role::Names, DialogName::parse(&identifier.value).call_id.to_vec());
+        keys.add(Role::Names, DialogName::parse(&identifier.value).call_id);
     }
     for replaces in leg.refers.iter().filter_map(|refer| refer.replaces.as_deref()) {
-        keys.add(Role::Names, DialogName::parse(replaces).call_id.to_vec());
+        keys.add(Role::Names, DialogName::parse(replaces).call_id);
     }
 }
 

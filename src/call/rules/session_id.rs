@@ -58,11 +58,11 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
     let found = sessions(keys.outline);
     for pair in found.pairs.keys() {
         keys.add(Role::Shared, pair_text(*pair));
-        keys.add(Role::Shared, pair.0.to_vec());
-        keys.add(Role::Shared, pair.1.to_vec());
+        keys.add(Role::Shared, pair.0);
+        keys.add(Role::Shared, pair.1);
     }
     for single in found.singles.keys() {
-        keys.add(Role::Shared, single.to_vec());
+        keys.add(Role::Shared, single);
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Addresses<'l> {
 
 impl<'l> Addresses<'l> {
     /// The addresses of the first INVITE.
-    pub(super) fn new(key: &'l FactKey) -> Self {
+    pub(super) fn new(key: FactKey<'l>) -> Self {
         Self {
             caller: key.source,
             called: key.destination,
@@ -71,7 +71,7 @@ impl<'l> Addresses<'l> {
     /// Registers the pair of addresses of an INVITE.
     pub(super) fn invite_path(
         &mut self,
-        key: &'l FactKey,
+        key: FactKey<'l>,
         called: &'l [u8],
         same_cseq_as_first: bool,
     ) -> InvitePath {
@@ -106,7 +106,7 @@ impl<'l> Addresses<'l> {
             self.hops.push(Hop {
                 source: key.source,
                 destination: key.destination,
-                branch: &key.branch,
+                branch: key.branch,
                 called,
                 confirmed: false,
             });
@@ -115,7 +115,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// Moves the called address along the hops of a forwarded INVITE.
-    pub(super) fn follow_invite(&mut self, key: &'l FactKey, path: InvitePath) {
+    pub(super) fn follow_invite(&mut self, key: FactKey<'l>, path: InvitePath) {
         if path.reverse || path.reverse_other_ports {
             return;
         }
@@ -123,7 +123,7 @@ impl<'l> Addresses<'l> {
         if other_source && !self.proxies.contains(&key.source) {
             self.proxies.push(key.source);
         }
-        let forwarded = (other_source || key.branch.as_ref() == self.last_branch)
+        let forwarded = (other_source || key.branch == self.last_branch)
             && key.destination != self.caller
             && key.destination != self.called
             && !self.proxies.contains(&key.destination);
@@ -131,7 +131,7 @@ impl<'l> Addresses<'l> {
             self.proxies.push(self.called);
             self.called = key.destination;
         }
-        self.last_branch = &key.branch;
+        self.last_branch = key.branch;
     }
 
     /// Whether every INVITE from `source` went to another number on another branch.
@@ -152,7 +152,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// A 2xx to an INVITE confirms the hop that it answers.
-    pub(super) fn confirm(&mut self, response: &FactKey) {
+    pub(super) fn confirm(&mut self, response: &FactKey<'_>) {
         for hop in &mut self.hops {
             if hop.source == response.destination && hop.destination == response.source {
                 hop.confirmed = true;
@@ -163,7 +163,7 @@ impl<'l> Addresses<'l> {
     /// The side that sent a message, by the pairs of addresses known so far; absent when unknown.
     /// `learn` adds the message's own pair: `Some(true)` as sent by the caller, `Some(false)` by the
     /// called one.
-    pub(super) fn sender(&mut self, key: &FactKey, learn: Option<bool>) -> Option<Side> {
+    pub(super) fn sender(&mut self, key: &FactKey<'_>, learn: Option<bool>) -> Option<Side> {
         let found = self.known_sender(key);
         if found.is_some() || self.directions.len() >= DIRECTION_PAIRS_MAX {
             return found.or_else(|| {
@@ -183,7 +183,7 @@ impl<'l> Addresses<'l> {
         }
     }
 
-    fn known_sender(&self, key: &FactKey) -> Option<Side> {
+    fn known_sender(&self, key: &FactKey<'_>) -> Option<Side> {
         let matches = |from: Endpoint, to: Endpoint, pair: (Endpoint, Endpoint)| {
             pair.0.address == from.address
                 && pair.1.address == to.address
@@ -212,7 +212,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// Whether a packet from `key` shows that both directions are captured (`check_reset_oneway`).
-    pub(super) fn shows_other_direction(&self, key: &FactKey) -> bool {
+    pub(super) fn shows_other_direction(&self, key: &FactKey<'_>) -> bool {
         let first = self.directions.first().copied().unwrap_or((self.caller, self.called));
         let other = key.source.address != first.0.address
             || (first.0.address == first.1.address && key.source.port != first.0.port);
@@ -224,17 +224,15 @@ impl<'l> Addresses<'l> {
     }
 
     /// Registers the SDP of an INVITE (`ip_port`).
-    pub(super) fn offer(&mut self, key: &'l FactKey, called: &'l [u8]) {
+    pub(super) fn offer(&mut self, key: FactKey<'l>, called: &'l [u8]) {
         let known = self.offers.iter().any(|offer| {
-            offer.source == key.source
-                && offer.called == called
-                && offer.branch == key.branch.as_ref()
+            offer.source == key.source && offer.called == called && offer.branch == key.branch
         });
         if !known {
             self.offers.push(Offer {
                 source: key.source,
                 called,
-                branch: &key.branch,
+                branch: key.branch,
                 cancelled: false,
             });
         }

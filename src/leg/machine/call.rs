@@ -1,7 +1,7 @@
 //! A call that is open, and the part of a leg that it becomes when it closes.
 
 use super::super::cdr::{Bye, Side};
-use super::super::fact::{FactKey, InviteParties};
+use super::super::fact::FactKey;
 use super::super::lattice::Leg;
 use super::super::numbers;
 use super::Rules;
@@ -81,14 +81,13 @@ pub(super) struct OpenCall<'l> {
 
 impl<'l> OpenCall<'l> {
     /// Opens a call with its first INVITE.
-    pub(super) fn new(leg: &'l Leg, key: &'l FactKey, time: CaptureTime, rules: Rules<'_>) -> Self {
-        let nobody = InviteParties::default();
-        let parties = leg.invite_parties(key).unwrap_or(&nobody);
+    pub(super) fn new(leg: &'l Leg, key: FactKey<'l>, time: CaptureTime, rules: Rules<'_>) -> Self {
+        let parties = leg.invite_parties(&key).unwrap_or_default();
         Self {
             started: time,
             addresses: Addresses::new(key),
-            caller: numbers::caller(parties, rules.numbers),
-            called: numbers::called(parties, rules.numbers),
+            caller: numbers::caller(&parties, rules.numbers),
+            called: numbers::called(&parties, rules.numbers),
             from_tags: Vec::new(),
             invite_cseq: None,
             invite_cseqs_next: Vec::new(),

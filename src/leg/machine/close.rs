@@ -164,7 +164,7 @@ impl OpenCall<'_> {
             Happening::Message(key) => {
                 key.kind == MessageKind::Request(Method::Invite)
                     && key.to_tag.is_empty()
-                    && !self.from_tags.contains(&key.from_tag.as_ref())
+                    && !self.from_tags.contains(&key.from_tag)
             }
             Happening::Rtp(_) | Happening::Rtcp(_) => false,
         };
@@ -175,7 +175,7 @@ impl OpenCall<'_> {
             Happening::Message(key) => {
                 matches!(key.kind, MessageKind::Response(101..300))
                     && key.cseq_method == Method::Invite
-                    && self.from_tags.contains(&key.from_tag.as_ref())
+                    && self.from_tags.contains(&key.from_tag)
             }
             Happening::Rtp(_) | Happening::Rtcp(_) => false,
         };

@@ -178,7 +178,7 @@ impl<'f, 'l> Play<'f, 'l> {
     /// The first packet of a Call-ID that no open call knows.
     fn open_or_merge(&mut self, event: &Event<'l>, place: usize) {
         let Happening::Message(key) = event.happening else { return };
-        if !creates_call(self.family[place].leg, key) {
+        if !creates_call(self.family[place].leg, &key) {
             let early = matches!(key.kind, MessageKind::Response(_));
             self.answered_early[place] |= early && key.cseq_method == Method::Invite;
             return;

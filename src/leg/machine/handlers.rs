@@ -11,7 +11,6 @@ use crate::base::limits::IN_DIALOG_CSEQS_MAX;
 use crate::base::spans::Span;
 use crate::base::{CaptureTime, NS_PER_S};
 use crate::sip::Method;
-use std::sync::LazyLock;
 
 /// After a BYE without its 200 (facts C, table of `destroy_call_at`).
 const CLOSE_AFTER_BYE_S: i64 = 60;
@@ -26,23 +25,21 @@ const EXTENSION_S: i64 = 5;
 /// The same while the last response is 487.
 const EXTENSION_AFTER_487_S: i64 = 15;
 
-/// The numbers of a message that is no INVITE, or whose INVITE lost them to a cap.
-static NOBODY: LazyLock<InviteParties> = LazyLock::new(InviteParties::default);
-
 impl<'l> OpenCall<'l> {
     /// One message.
     pub(super) fn message(
         &mut self,
         leg: &'l Leg,
-        key: &'l FactKey,
+        key: FactKey<'l>,
         time: CaptureTime,
         rules: Rules<'_>,
     ) {
-        let parties = leg.invite_parties(key).unwrap_or(&NOBODY);
+        let key = &key;
+        let parties = leg.invite_parties(key).unwrap_or_default();
         let invite = key.kind == MessageKind::Request(Method::Invite);
         let path = invite.then(|| {
             let same = self.invite_cseq.is_none_or(|first| first == cseq(key));
-            self.addresses.invite_path(key, &parties.to_user, same)
+            self.addresses.invite_path(*key, parties.to_user, same)
         });
         if self.one_way && self.addresses.shows_other_direction(key) {
             self.one_way = false;
@@ -65,7 +62,7 @@ impl<'l> OpenCall<'l> {
                     known: true,
                     reverse_other_ports: false,
                 });
-                self.invite(key, parties, path, rules);
+                self.invite(*key, parties, path, rules);
             }
             MessageKind::Request(Method::Bye) => self.bye_request(key, time, sender, rules),
             MessageKind::Request(Method::Cancel) => self.cancel(key, time),
@@ -74,7 +71,7 @@ impl<'l> OpenCall<'l> {
         }
     }
 
-    fn sender(&mut self, key: &FactKey, path: Option<InvitePath>) -> Option<Side> {
+    fn sender(&mut self, key: &FactKey<'_>, path: Option<InvitePath>) -> Option<Side> {
         let learn = match (key.kind, path) {
             (_, Some(path)) => (!path.known && !path.reverse).then_some(true),
             (MessageKind::Response(180..=189), None) => Some(false),
@@ -103,8 +100,8 @@ impl<'l> OpenCall<'l> {
 
     fn invite(
         &mut self,
-        key: &'l FactKey,
-        parties: &'l InviteParties,
+        key: FactKey<'l>,
+        parties: InviteParties<'l>,
         path: InvitePath,
         rules: Rules<'_>,
     ) {
@@ -121,22 +118,22 @@ impl<'l> OpenCall<'l> {
         let from_caller = key.source.address == self.addresses.caller().address;
         let overlap = rules.numbers.overlap_dialling && from_caller;
         if (overlap || rules.numbers.last_destination_number) && !path.reverse {
-            let called = numbers::called(parties, rules.numbers);
+            let called = numbers::called(&parties, rules.numbers);
             if called != self.caller {
                 self.called = called;
             }
         }
-        if key.to_tag.is_empty() && !self.from_tags.contains(&key.from_tag.as_ref()) {
-            self.from_tags.push(&key.from_tag);
+        if key.to_tag.is_empty() && !self.from_tags.contains(&key.from_tag) {
+            self.from_tags.push(key.from_tag);
         }
-        self.remember_invite_cseq(key);
+        self.remember_invite_cseq(&key);
         if key.has_sdp {
-            self.addresses.offer(key, &parties.to_user);
+            self.addresses.offer(key, parties.to_user);
         }
         self.addresses.follow_invite(key, path);
     }
 
-    fn remember_invite_cseq(&mut self, key: &FactKey) {
+    fn remember_invite_cseq(&mut self, key: &FactKey<'_>) {
         let cseq = cseq(key);
         match self.invite_cseq {
             None => self.invite_cseq = Some(cseq),
@@ -157,7 +154,7 @@ impl<'l> OpenCall<'l> {
 
     fn bye_request(
         &mut self,
-        key: &FactKey,
+        key: &FactKey<'_>,
         time: CaptureTime,
         sender: Option<Side>,
         rules: Rules<'_>,
@@ -177,10 +174,10 @@ impl<'l> OpenCall<'l> {
         }
     }
 
-    fn cancel(&mut self, key: &FactKey, time: CaptureTime) {
+    fn cancel(&mut self, key: &FactKey<'_>, time: CaptureTime) {
         let forks = self.addresses.forks();
         if forks && let Some(called) = self.called_of_branch(key) {
-            self.addresses.cancel_branch(key.source, called, &key.branch);
+            self.addresses.cancel_branch(key.source, called, key.branch);
         }
         let is_over = !forks || self.addresses.all_branches_cancelled();
         if is_over && self.may_arm_timer() {
@@ -191,13 +188,13 @@ impl<'l> OpenCall<'l> {
 
     /// The called number of the INVITE with this Via branch; a CANCEL and a response repeat the
     /// branch of their INVITE (RFC 3261 section 9.1).
-    fn called_of_branch(&self, key: &FactKey) -> Option<&'l [u8]> {
-        self.addresses.called_of_branch(&key.branch)
+    fn called_of_branch(&self, key: &FactKey<'_>) -> Option<&'l [u8]> {
+        self.addresses.called_of_branch(key.branch)
     }
 
     fn response(
         &mut self,
-        key: &FactKey,
+        key: &FactKey<'_>,
         status: u16,
         time: CaptureTime,
         sender: Option<Side>,
@@ -222,7 +219,7 @@ impl<'l> OpenCall<'l> {
 
     fn success(
         &mut self,
-        key: &FactKey,
+        key: &FactKey<'_>,
         time: CaptureTime,
         sender: Option<Side>,
         rules: Rules<'_>,
@@ -250,7 +247,13 @@ impl<'l> OpenCall<'l> {
             || self.invite_cseqs_in_dialog.contains(&cseq)
     }
 
-    fn bye_ok(&mut self, key: &FactKey, time: CaptureTime, sender: Option<Side>, rules: Rules<'_>) {
+    fn bye_ok(
+        &mut self,
+        key: &FactKey<'_>,
+        time: CaptureTime,
+        sender: Option<Side>,
+        rules: Rules<'_>,
+    ) {
         let loser = self.addresses.forks()
             && self.called_of_branch(key).is_some_and(|called| self.addresses.is_cancelled(called));
         if loser {
@@ -278,7 +281,7 @@ impl<'l> OpenCall<'l> {
         }
     }
 
-    fn failure(&mut self, key: &FactKey, status: u16, time: CaptureTime, rules: Rules<'_>) {
+    fn failure(&mut self, key: &FactKey<'_>, status: u16, time: CaptureTime, rules: Rules<'_>) {
         let now_s = time.floor_seconds();
         let forks = self.addresses.forks();
         if forks
@@ -286,7 +289,7 @@ impl<'l> OpenCall<'l> {
             && !matches!(status, 401 | 407)
             && let Some(called) = self.called_of_branch(key)
         {
-            self.addresses.cancel_branch(key.destination, called, &key.branch);
+            self.addresses.cancel_branch(key.destination, called, key.branch);
         }
         let applies = self.timer_applies(cseq(key));
         match status {
@@ -350,12 +353,12 @@ impl<'l> OpenCall<'l> {
     }
 }
 
-fn cseq(key: &FactKey) -> super::call::CSeq {
+fn cseq(key: &FactKey<'_>) -> super::call::CSeq {
     (key.cseq_number, key.cseq_method)
 }
 
 /// The number that a message gives to `lastSIPresponseNum`: its status, 487 for a CANCEL, else 0.
-const fn response_number(key: &FactKey) -> u16 {
+const fn response_number(key: &FactKey<'_>) -> u16 {
     match key.kind {
         MessageKind::Response(status) => status,
         MessageKind::Request(Method::Cancel) => 487,

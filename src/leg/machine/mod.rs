@@ -22,7 +22,6 @@ use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
 pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
-use std::collections::BTreeSet;
 
 /// Whether the live timeouts close calls.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,7 +74,7 @@ fn run(leg: &Leg, events: &[Event<'_>], rules: Rules<'_>, horizon: CaptureTime) 
             }
             (Some(call), Happening::Rtp(span)) => call.rtp(span, rules),
             (Some(call), Happening::Rtcp(span)) => call.rtcp(span, rules),
-            (None, Happening::Message(key)) if creates_call(leg, key) => {
+            (None, Happening::Message(key)) if creates_call(leg, &key) => {
                 let mut call = OpenCall::new(leg, key, event.time, rules);
                 call.message(leg, key, event.time, rules);
                 open = Some(call);
@@ -91,7 +90,7 @@ fn run(leg: &Leg, events: &[Event<'_>], rules: Rules<'_>, horizon: CaptureTime) 
 }
 
 /// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
-fn creates_call(leg: &Leg, key: &FactKey) -> bool {
+fn creates_call(leg: &Leg, key: &FactKey<'_>) -> bool {
     key.kind == MessageKind::Request(Method::Invite)
         && leg.invite_parties(key).is_none_or(|parties| !parties.is_csta)
 }
@@ -164,8 +163,9 @@ fn to_cdr(leg: &Leg, leg_index: u32, part: &Part) -> Cdr {
 /// Fork destinations tried within the part: distinct To-tags of final or provisional responses to
 /// its INVITEs, or distinct (Via branch, destination) of INVITEs that open a dialog, whichever is more.
 fn count_branches(leg: &Leg, part: &Part) -> u16 {
-    let mut to_tags: BTreeSet<&[u8]> = BTreeSet::new();
-    let mut invites: BTreeSet<(u32, Endpoint, Endpoint)> = BTreeSet::new();
+    let mut to_tags: Vec<&[u8]> = Vec::new();
+    let mut challenge_tags: Vec<&[u8]> = Vec::new();
+    let mut invites: Vec<(u32, Endpoint, Endpoint)> = Vec::new();
     for (key, times) in leg.messages() {
         if times.first() < part.started || times.first() > part.ended {
             continue;
@@ -174,49 +174,53 @@ fn count_branches(leg: &Leg, part: &Part) -> u16 {
             MessageKind::Response(status)
                 if key.cseq_method == Method::Invite && status > 100 && !key.to_tag.is_empty() =>
             {
-                to_tags.insert(&key.to_tag);
+                to_tags.push(key.to_tag);
+                if is_challenge(status) {
+                    challenge_tags.push(key.to_tag);
+                }
             }
             MessageKind::Request(Method::Invite) if key.to_tag.is_empty() => {
-                invites.insert((key.cseq_number, key.source, key.destination));
+                invites.push((key.cseq_number, key.source, key.destination));
             }
             _ => {}
         }
     }
-    let forked = most_destinations_of_one_source(&invites);
-    // A challenge (401, 407) answers with a To-tag of its own and is no destination.
-    let answered = to_tags.len().saturating_sub(challenges(leg, part));
-    u16::try_from(answered.max(forked).max(1)).unwrap_or(u16::MAX)
-}
-
-fn most_destinations_of_one_source(invites: &BTreeSet<(u32, Endpoint, Endpoint)>) -> usize {
-    let mut most = 0;
-    let mut run = 0;
-    let mut previous = None;
-    for (cseq, source, _) in invites {
-        run = if previous == Some((cseq, source)) { run + 1 } else { 1 };
-        previous = Some((cseq, source));
-        most = most.max(run);
-    }
-    most
-}
-
-fn challenges(leg: &Leg, part: &Part) -> usize {
-    let tags: BTreeSet<&[u8]> = leg
-        .messages()
-        .filter(|(key, times)| {
-            matches!(key.kind, MessageKind::Response(401 | 407))
-                && key.cseq_method == Method::Invite
-                && !key.to_tag.is_empty()
-                && (part.started..=part.ended).contains(&times.first())
+    invites.sort_unstable();
+    invites.dedup();
+    let forked = invites
+        .chunk_by(|(cseq, source, _), (next_cseq, next_source, _)| {
+            (cseq, source) == (next_cseq, next_source)
         })
-        .map(|(key, _)| key.to_tag.as_ref())
-        .collect();
-    let answered_again = leg
+        .map(<[_]>::len)
+        .max();
+    // A challenge (401, 407) answers with a To-tag of its own and is no destination.
+    let answered =
+        distinct(&mut to_tags).len() - only_challenges(leg, distinct(&mut challenge_tags));
+    u16::try_from(answered.max(forked.unwrap_or(1)).max(1)).unwrap_or(u16::MAX)
+}
+
+fn distinct<'t, 'l>(tags: &'t mut Vec<&'l [u8]>) -> &'t [&'l [u8]] {
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+const fn is_challenge(status: u16) -> bool {
+    matches!(status, 401 | 407)
+}
+
+/// How many of the sorted To-tags of challenges no other response carries.
+fn only_challenges(leg: &Leg, challenge_tags: &[&[u8]]) -> usize {
+    if challenge_tags.is_empty() {
+        return 0;
+    }
+    let mut answered_again: Vec<&[u8]> = leg
         .messages()
-        .filter(|(key, _)| matches!(key.kind, MessageKind::Response(status) if status > 100 && status != 401 && status != 407))
-        .filter(|(key, _)| tags.contains(key.to_tag.as_ref()))
-        .map(|(key, _)| key.to_tag.as_ref())
-        .collect::<BTreeSet<&[u8]>>()
-        .len();
-    tags.len().saturating_sub(answered_again)
+        .filter(|(key, _)| {
+            matches!(key.kind, MessageKind::Response(status) if status > 100 && !is_challenge(status))
+                && challenge_tags.binary_search(&key.to_tag).is_ok()
+        })
+        .map(|(key, _)| key.to_tag)
+        .collect();
+    challenge_tags.len() - distinct(&mut answered_again).len()
 }

@@ -1,0 +1,304 @@
+//! The messages of a leg, packed: a sorted list of facts over one buffer of strings.
+
+use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
+use super::texts::{Text, Texts};
+use crate::base::limits::FACTS_PER_LEG_MAX;
+use crate::sip::Method;
+use std::cmp::Ordering;
+
+/// A buffer of strings that outgrew what its facts need by this much is made anew.
+const WASTED_BYTES_MAX: usize = 1 << 20;
+/// Equal numbers are looked for among so many: an INVITE repeats them at every hop.
+const SEARCHED_PARTIES: usize = 8;
+/// Messages of a usual leg: room for them at once instead of growth in steps.
+const USUAL_FACTS: usize = 8;
+/// A fact without numbers.
+const NO_PARTIES: u16 = u16::MAX;
+
+/// One message: [`FactKey`] with its strings in the set's buffer, and when it was seen.
+#[derive(Clone, Debug)]
+struct Fact {
+    times: FactTimes,
+    cseq_number: u32,
+    kind: MessageKind,
+    from_tag: Text,
+    to_tag: Text,
+    branch: Text,
+    source: Text,
+    destination: Text,
+    /// Place in the set's numbers.
+    parties: u16,
+    cseq_method: Method,
+    auth_failed: bool,
+    has_sdp: bool,
+}
+
+/// [`InviteParties`] with its strings in the set's buffer: From, To, Request-URI, asserted, preferred,
+/// Remote-Party-ID.
+#[derive(Clone, Debug)]
+struct PackedParties {
+    users: [Text; 6],
+    is_csta: bool,
+}
+
+/// Messages by key, in the order of keys, each with the numbers of its INVITE. A join-semilattice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FactSet {
+    facts: Vec<Fact>,
+    parties: Vec<PackedParties>,
+    texts: Texts,
+    /// Bytes of `texts` after the last time that it was made anew.
+    texts_kept: usize,
+}
+
+impl PartialEq for FactSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts.len() == other.facts.len()
+            && self.iter().eq(other.iter())
+            && (0..self.facts.len()).all(|at| self.parties_at(at) == other.parties_at(at))
+    }
+}
+
+impl Eq for FactSet {}
+
+impl FactSet {
+    /// How many messages.
+    pub(super) const fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// The messages in the order of their keys.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (FactKey<'_>, &FactTimes)> {
+        self.facts.iter().map(|fact| (self.key(fact), &fact.times))
+    }
+
+    /// When the messages were seen, in the order of their keys.
+    pub(super) fn times(&self) -> impl Iterator<Item = &FactTimes> {
+        self.facts.iter().map(|fact| &fact.times)
+    }
+
+    /// What kinds of message there are, in the order of their keys.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = MessageKind> {
+        self.facts.iter().map(|fact| fact.kind)
+    }
+
+    /// The numbers of the message with this key; absent where none were added.
+    pub(super) fn parties(&self, key: &FactKey<'_>) -> Option<InviteParties<'_>> {
+        self.parties_at(self.find(key).ok()?)
+    }
+
+    /// Adds a message, with the numbers it carries. Two sets of numbers for one key keep the smaller.
+    /// True when the cap dropped the message with the largest key.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        key: &FactKey<'_>,
+        parties: Option<&InviteParties<'_>>,
+        times: &FactTimes,
+    ) -> bool {
+        let place = match self.find(key) {
+            Ok(place) => {
+                self.facts[place].times.join(times);
+                place
+            }
+            // Beyond the cap it would be dropped at once.
+            Err(place) if place >= FACTS_PER_LEG_MAX => return true,
+            Err(place) => {
+                let fact = self.packed(key, times.clone());
+                if self.facts.capacity() == 0 {
+                    self.facts.reserve(USUAL_FACTS);
+                }
+                self.facts.insert(place, fact);
+                place
+            }
+        };
+        if let Some(parties) = parties
+            && self.parties_at(place).is_none_or(|known| *parties < known)
+        {
+            self.facts[place].parties = self.add_parties(parties);
+        }
+        let is_over = self.facts.len() > FACTS_PER_LEG_MAX;
+        if is_over {
+            self.facts.pop();
+        }
+        let wasted = self.texts.len() - self.texts_kept;
+        if wasted > self.texts_kept + WASTED_BYTES_MAX
+            || self.parties.len() > usize::from(u16::MAX / 2)
+        {
+            self.make_anew();
+        }
+        is_over
+    }
+
+    /// Adds all messages of another set; true when the cap dropped some.
+    pub(super) fn join(&mut self, other: &Self) -> bool {
+        let mut is_over = false;
+        for (place, (key, times)) in other.iter().enumerate() {
+            is_over |= self.add(&key, other.parties_at(place).as_ref(), times);
+        }
+        is_over
+    }
+
+    /// Gives back what growth took beyond need.
+    pub(super) fn shrink(&mut self) {
+        self.facts.shrink_to_fit();
+        self.parties.shrink_to_fit();
+        self.texts.shrink();
+    }
+
+    #[inline]
+    fn find(&self, key: &FactKey<'_>) -> Result<usize, usize> {
+        self.facts.binary_search_by(|fact| self.compare(fact, key))
+    }
+
+    /// The order of [`FactKey`], without making one.
+    #[inline]
+    fn compare(&self, fact: &Fact, key: &FactKey<'_>) -> Ordering {
+        (fact.cseq_number, fact.kind, fact.cseq_method)
+            .cmp(&(key.cseq_number, key.kind, key.cseq_method))
+            .then_with(|| self.texts.get(fact.from_tag).cmp(key.from_tag))
+            .then_with(|| self.texts.get(fact.to_tag).cmp(key.to_tag))
+            .then_with(|| self.texts.get(fact.branch).cmp(key.branch))
+            .then_with(|| self.texts.endpoint(fact.source).cmp(&key.source))
+            .then_with(|| self.texts.endpoint(fact.destination).cmp(&key.destination))
+            .then_with(|| (fact.auth_failed, fact.has_sdp).cmp(&(key.auth_failed, key.has_sdp)))
+    }
+
+    fn key<'s>(&'s self, fact: &Fact) -> FactKey<'s> {
+        FactKey {
+            cseq_number: fact.cseq_number,
+            kind: fact.kind,
+            cseq_method: fact.cseq_method,
+            from_tag: self.texts.get(fact.from_tag),
+            to_tag: self.texts.get(fact.to_tag),
+            branch: self.texts.get(fact.branch),
+            source: self.texts.endpoint(fact.source),
+            destination: self.texts.endpoint(fact.destination),
+            auth_failed: fact.auth_failed,
+            has_sdp: fact.has_sdp,
+        }
+    }
+
+    fn packed(&mut self, key: &FactKey<'_>, times: FactTimes) -> Fact {
+        Fact {
+            times,
+            cseq_number: key.cseq_number,
+            kind: key.kind,
+            from_tag: self.texts.add(key.from_tag),
+            to_tag: self.texts.add(key.to_tag),
+            branch: self.texts.add(key.branch),
+            source: self.texts.add_endpoint(key.source),
+            destination: self.texts.add_endpoint(key.destination),
+            parties: NO_PARTIES,
+            cseq_method: key.cseq_method,
+            auth_failed: key.auth_failed,
+            has_sdp: key.has_sdp,
+        }
+    }
+
+    fn parties_at(&self, place: usize) -> Option<InviteParties<'_>> {
+        let packed = self.parties.get(usize::from(self.facts.get(place)?.parties))?;
+        Some(self.unpacked(packed))
+    }
+
+    fn unpacked<'s>(&'s self, packed: &PackedParties) -> InviteParties<'s> {
+        let [from, to, request, asserted, preferred, remote] = packed.users;
+        InviteParties {
+            from_user: self.texts.get(from),
+            to_user: self.texts.get(to),
+            request_user: self.texts.get(request),
+            asserted_user: self.texts.get(asserted),
+            preferred_user: self.texts.get(preferred),
+            remote_party_user: self.texts.get(remote),
+            is_csta: packed.is_csta,
+        }
+    }
+
+    fn add_parties(&mut self, parties: &InviteParties<'_>) -> u16 {
+        let known = self.parties.iter().take(SEARCHED_PARTIES);
+        if let Some(place) =
+            known.map(|packed| self.unpacked(packed)).position(|one| one == *parties)
+        {
+            return place as u16;
+        }
+        let InviteParties { from_user, to_user, request_user, asserted_user, .. } = *parties;
+        let InviteParties { preferred_user, remote_party_user, is_csta, .. } = *parties;
+        let users =
+            [from_user, to_user, request_user, asserted_user, preferred_user, remote_party_user];
+        let users = users.map(|user| self.texts.add(user));
+        if self.parties.capacity() == 0 {
+            self.parties.reserve_exact(1);
+        }
+        self.parties.push(PackedParties { users, is_csta });
+        // The list is made anew long before 16 bits end.
+        (self.parties.len() - 1) as u16
+    }
+
+    /// Drops the strings and numbers of messages that the cap dropped.
+    fn make_anew(&mut self) {
+        let mut anew = Self::default();
+        for (place, (key, times)) in self.iter().enumerate() {
+            let mut fact = anew.packed(&key, times.clone());
+            if let Some(parties) = self.parties_at(place) {
+                fact.parties = anew.add_parties(&parties);
+            }
+            anew.facts.push(fact);
+        }
+        anew.texts_kept = anew.texts.len();
+        *self = anew;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::tests::{AnyKey, any_key};
+    use super::*;
+    use crate::base::{CaptureTime, RecordRef};
+    use proptest::prelude::*;
+
+    fn once() -> FactTimes {
+        FactTimes::once(CaptureTime::default(), RecordRef::default())
+    }
+
+    proptest! {
+        /// The packed order is that of the keys.
+        #[test]
+        fn stands_in_the_order_of_keys(keys in prop::collection::vec(any_key(), 0..20)) {
+            let mut set = FactSet::default();
+            for key in &keys {
+                set.add(&key.as_key(), None, &once());
+            }
+            let mut sorted: Vec<FactKey<'_>> = keys.iter().map(AnyKey::as_key).collect();
+            sorted.sort();
+            sorted.dedup();
+            let found: Vec<FactKey<'_>> = set.iter().map(|(key, _)| key).collect();
+            prop_assert_eq!(found, sorted);
+        }
+    }
+
+    /// A leg that is flooded with ever smaller keys keeps the smallest ones, and its strings stay
+    /// bounded.
+    #[test]
+    fn a_flood_keeps_the_smallest_keys_in_bounded_memory() {
+        let mut set = FactSet::default();
+        let mut is_over = false;
+        let count = 20_000_u32;
+        for number in (0..count).rev() {
+            let tag = format!("{number:0>500}");
+            let any =
+                AnyKey { cseq_number: number, to_tag: tag.clone().into(), ..AnyKey::default() };
+            let parties = InviteParties { from_user: tag.as_bytes(), ..InviteParties::default() };
+            is_over |= set.add(&any.as_key(), Some(&parties), &once());
+        }
+        assert!(is_over);
+        assert_eq!(set.len(), FACTS_PER_LEG_MAX);
+        let numbers: Vec<u32> = set.iter().map(|(key, _)| key.cseq_number).collect();
+        assert!(numbers.into_iter().eq(0..FACTS_PER_LEG_MAX as u32));
+        for (place, (key, _)) in set.iter().enumerate() {
+            let parties = set.parties_at(place).unwrap();
+            assert_eq!(parties.from_user, key.to_tag, "{place}");
+        }
+        let needed = FACTS_PER_LEG_MAX * 2 * 502;
+        assert!(set.texts.len() <= 2 * needed + 2 * WASTED_BYTES_MAX, "{}", set.texts.len());
+    }
+}

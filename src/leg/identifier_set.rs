@@ -1,0 +1,157 @@
+//! The identifiers of a leg, packed: a sorted list over one buffer of strings.
+
+use super::identifier::{Identifier, IdentifierKind, Sighting};
+use super::texts::{Text, Texts};
+use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A buffer of strings that outgrew what its identifiers need by this much is made anew.
+const WASTED_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Clone, Debug)]
+struct Packed {
+    sighting: Sighting,
+    value: Text,
+    said_by: Text,
+    cseq: u32,
+    kind: IdentifierKind,
+}
+
+/// Identifiers with their sightings, in the order of [`Identifier`]. A join-semilattice.
+#[derive(Clone, Default)]
+pub struct IdentifierSet {
+    list: Vec<Packed>,
+    texts: Texts,
+    /// Bytes of `texts` after the last time that it was made anew.
+    texts_kept: usize,
+}
+
+impl PartialEq for IdentifierSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.list.len() == other.list.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for IdentifierSet {}
+
+impl fmt::Debug for IdentifierSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl IdentifierSet {
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The identifiers by kind and value, each with its sighting.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Identifier<'_>, Sighting)> {
+        self.list.iter().map(|packed| (self.view(packed), packed.sighting))
+    }
+
+    /// The identifiers of one kind.
+    pub fn of_kind(
+        &self,
+        kind: IdentifierKind,
+    ) -> impl Iterator<Item = (Identifier<'_>, Sighting)> {
+        let start = self.list.partition_point(|packed| packed.kind < kind);
+        self.list[start..]
+            .iter()
+            .take_while(move |packed| packed.kind == kind)
+            .map(|packed| (self.view(packed), packed.sighting))
+    }
+
+    /// Adds an identifier and when it was seen. True when the cap dropped the largest one.
+    #[inline]
+    pub fn add(&mut self, identifier: Identifier<'_>, sighting: Sighting) -> bool {
+        match self.list.binary_search_by(|packed| self.compare(packed, &identifier)) {
+            Ok(place) => {
+                self.list[place].sighting.join(sighting);
+                false
+            }
+            Err(place) if place >= IDENTIFIERS_PER_LEG_MAX => true,
+            Err(place) => {
+                let Identifier { kind, value, said_by, cseq } = identifier;
+                let (value, said_by) = (self.texts.add(value), self.texts.add_endpoint(said_by));
+                self.list.insert(place, Packed { sighting, value, said_by, cseq, kind });
+                let is_over = self.list.len() > IDENTIFIERS_PER_LEG_MAX;
+                if is_over {
+                    self.list.pop();
+                }
+                if self.texts.len() - self.texts_kept > self.texts_kept + WASTED_BYTES_MAX {
+                    *self = self.where_kind(|_| true);
+                    self.texts_kept = self.texts.len();
+                }
+                is_over
+            }
+        }
+    }
+
+    /// Adds all of another set; true when the cap dropped some.
+    pub fn join(&mut self, other: &Self) -> bool {
+        other
+            .iter()
+            .fold(false, |is_over, (identifier, sighting)| self.add(identifier, sighting) | is_over)
+    }
+
+    /// A copy of those of the wanted kinds, as small as can be.
+    #[must_use]
+    pub fn where_kind(&self, is_wanted: impl Fn(IdentifierKind) -> bool) -> Self {
+        let mut copy = Self::default();
+        copy.list.reserve_exact(self.list.iter().filter(|packed| is_wanted(packed.kind)).count());
+        for packed in self.list.iter().filter(|packed| is_wanted(packed.kind)) {
+            let value = copy.texts.add(self.texts.get(packed.value));
+            let said_by = copy.texts.add(self.texts.get(packed.said_by));
+            copy.list.push(Packed { value, said_by, ..*packed });
+        }
+        copy.texts.shrink();
+        copy
+    }
+
+    /// Gives back what growth took beyond need.
+    pub(super) fn shrink(&mut self) {
+        self.list.shrink_to_fit();
+        self.texts.shrink();
+    }
+
+    fn view<'s>(&'s self, packed: &Packed) -> Identifier<'s> {
+        Identifier {
+            kind: packed.kind,
+            value: self.texts.get(packed.value),
+            said_by: self.texts.endpoint(packed.said_by),
+            cseq: packed.cseq,
+        }
+    }
+
+    /// The order of [`Identifier`].
+    #[inline]
+    fn compare(&self, packed: &Packed, other: &Identifier<'_>) -> Ordering {
+        packed
+            .kind
+            .cmp(&other.kind)
+            .then_with(|| self.texts.get(packed.value).cmp(other.value))
+            .then_with(|| self.texts.endpoint(packed.said_by).cmp(&other.said_by))
+            .then_with(|| packed.cseq.cmp(&other.cseq))
+    }
+}
+
+impl<'i> FromIterator<(Identifier<'i>, Sighting)> for IdentifierSet {
+    fn from_iter<T: IntoIterator<Item = (Identifier<'i>, Sighting)>>(found: T) -> Self {
+        let mut set = Self::default();
+        for (identifier, sighting) in found {
+            set.add(identifier, sighting);
+        }
+        set.shrink();
+        set
+    }
+}
