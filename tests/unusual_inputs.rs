@@ -267,6 +267,38 @@ fn losses_of_a_spool_are_placed_by_their_paths() {
     check("cut.pcap", cut, Some((LossKind::CutTail, i64::from(START + DAY) + 11)));
 }
 
+/// A message that another one carries in its body is none of its own, over UDP and over TCP, where its
+/// start line may begin a segment.
+#[test]
+fn a_message_inside_a_message_is_no_message() {
+    let inner = "INVITE sip:9@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKi\r\n\
+                 From: <sip:8@a>;tag=i\r\nTo: <sip:9@b>\r\nCall-ID: inner@a\r\nCSeq: 1 INVITE\r\n\
+                 Content-Length: 0\r\n\r\n";
+    let head = format!(
+        "INVITE sip:2@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKo\r\n\
+         From: <sip:1@a>;tag=o\r\nTo: <sip:2@b>\r\nCall-ID: outer@a\r\nCSeq: 1 INVITE\r\n\
+         Content-Type: message/sip\r\nContent-Length: {}\r\n\r\n",
+        inner.len()
+    );
+    let over_udp = vec![(START, packet(17, false, &udp(&format!("{head}{inner}"))))];
+    let mut second = tcp(5_060, inner.as_bytes());
+    second[4..8].copy_from_slice(&(1 + u32::try_from(head.len()).unwrap()).to_be_bytes());
+    let over_tcp = vec![
+        (START, packet(6, false, &tcp(5_060, head.as_bytes()))),
+        (START + 1, packet(6, false, &second)),
+    ];
+    let icmp = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &packet(17, false, &udp(inner))].concat();
+    let in_icmp = vec![over_udp[0].clone(), (START + 1, packet(1, true, &icmp))];
+    for records in [over_udp, over_tcp, in_icmp] {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("x.pcap");
+        fs::write(&path, pcap(&records)).unwrap();
+        let found = reconstruct(&[path], &ReconstructOptions::default()).unwrap();
+        assert_eq!(call_ids(&found), BTreeSet::from([b"outer@a".to_vec()]));
+        assert_eq!(found.losses, []);
+    }
+}
+
 /// A capture a day, each with one call, the first one cut in its last record; and more files.
 fn daily(days: u32, more: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
     let scratch = tempfile::tempdir().unwrap();
