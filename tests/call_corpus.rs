@@ -13,7 +13,7 @@
 
 use respool::call::{
     Branch, BranchOutcome, Grouping, LegOutline, Refusal, RuleName, RuleTable, branches, explain,
-    group, outline_all,
+    group, merge, outline_all,
 };
 use respool::leg::Leg;
 use respool::run::{ReconstructOptions, reconstruct};
@@ -220,6 +220,45 @@ fn calls_are_what_the_scenarios_say() {
         let mut apart = cases.values().flat_map(|case| &case.truth.apart);
         assert!(apart.any(|pair| rule_of(pair) == Some(rule)), "no look-alike of {rule}");
     }
+}
+
+/// Conservation, over every case: each leg and each CDR is in exactly one call, and a call lasts from the
+/// start of its first CDR to the end of its last.
+#[test]
+fn every_leg_and_every_cdr_is_in_exactly_one_call() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let (mut legs, mut together) = (0, 0);
+    for entry in std::fs::read_dir(corpus).expect("the corpus is there") {
+        let input = entry.expect("an entry").path().join("input");
+        if !input.is_dir() {
+            continue;
+        }
+        let options = ReconstructOptions { threads: 1, ..ReconstructOptions::default() };
+        let found = reconstruct(std::slice::from_ref(&input), &options).expect("the case");
+        let outlines = outline_all(&found.legs);
+        let grouping = group(&outlines, &RuleTable::default());
+        let merged = merge(&outlines, &grouping, &found.cdrs);
+        let mut of_calls: Vec<u32> = merged.calls.iter().flat_map(|c| c.legs.clone()).collect();
+        of_calls.sort_unstable();
+        let expect: Vec<u32> = (0u32..).take(outlines.len()).collect();
+        assert_eq!(of_calls, expect, "{}", input.display());
+        let mut cdrs = merged.cdr_groups.concat();
+        cdrs.sort_unstable();
+        assert_eq!(cdrs, (0..found.cdrs.len()).collect::<Vec<_>>(), "{}", input.display());
+        for (call, own) in merged.calls.iter().zip(&merged.cdr_groups) {
+            let own: Vec<_> = own.iter().map(|place| &found.cdrs[*place]).collect();
+            let whole = || own.iter().filter(|cdr| !cdr.only_when_cut);
+            if let Some(first) = whole().map(|cdr| cdr.started).min() {
+                assert_eq!(call.started, first, "{}", input.display());
+                assert_eq!(Some(call.ended), whole().map(|cdr| cdr.ended).max());
+                assert_eq!(call.connected, whole().filter_map(|cdr| cdr.connected).min());
+            }
+            assert!(own.iter().all(|cdr| call.legs.contains(&cdr.leg)));
+            together += usize::from(call.legs.len() > 1);
+        }
+        legs += outlines.len();
+    }
+    assert!(legs > 1_000 && together > 300, "{legs} legs, {together} calls of several");
 }
 
 /// What the table of `corpus/README.md` must have a row of, beside every rule.

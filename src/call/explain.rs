@@ -67,7 +67,7 @@ fn outcome_of(
         };
     }
     let demoted = grouping.demoted_of(rule);
-    let context = Context { outlines, table, demoted: &demoted };
+    let context = Context { outlines, table, demoted: &demoted, explains: true };
     let found = compare(rule, context, first.min(second), first.max(second));
     let (class, refusal) = match found.holds {
         _ if !table.is_on(rule) => (rule.class(), Refusal::Off),

@@ -61,7 +61,8 @@ impl Grouping {
         self.groups.get(*self.group_of.get(leg as usize)? as usize)
     }
 
-    /// Calls with an INVITE: all but a REFER under a Call-ID of its own that nothing joins.
+    /// Calls with an INVITE: all but a REFER under a Call-ID of its own that nothing joins. `outlines` are
+    /// the legs that were grouped.
     #[must_use]
     pub fn conversations(&self, outlines: &[LegOutline]) -> usize {
         let has_invite =
@@ -140,7 +141,7 @@ pub fn rule_evidence(rule: RuleName, outlines: &[LegOutline], table: &RuleTable)
     let Candidates { pairs, demoted, left_out } =
         candidates(entries, &pairing, outlines, table, must_adjoin(rule));
     let comparisons = pairs.len() as u64;
-    let context = Context { outlines, table, demoted: &demoted };
+    let context = Context { outlines, table, demoted: &demoted, explains: false };
     let mut evidence: Vec<Evidence> = pairs
         .into_iter()
         .filter_map(|(left, right)| {

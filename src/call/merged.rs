@@ -37,8 +37,6 @@ pub struct Call {
     pub id: u32,
     /// Its legs, rising.
     pub legs: Vec<u32>,
-    /// Whether any of its legs has an INVITE.
-    pub has_invite: bool,
     /// Start of the first leg.
     pub started: CaptureTime,
     /// End of the last leg.
@@ -136,7 +134,6 @@ fn merge_one(
     Call {
         id,
         legs: legs.to_vec(),
-        has_invite: legs.iter().any(|leg| outlines[*leg as usize].has_invite),
         started: spans.first().map(|span| span.0).unwrap_or_default(),
         ended: spans.last().map(|span| span.1).unwrap_or_default(),
         connected: connected.first().map(|span| span.0),

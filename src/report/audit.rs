@@ -4,7 +4,7 @@
 use super::call::{CallsView, call_heading, evidence_text, legs_text, line, pair_text, story_text};
 use super::explain::printable;
 use super::format::{channels, counted, local_hm, local_s};
-use crate::call::{Audit, AuditedCall, NearMiss, RuleName};
+use crate::call::{Audit, AuditedCall, NearMiss, RuleName, WhatIf};
 use crate::channel::{BusiestHour, Channels};
 
 /// What an audit is about.
@@ -31,9 +31,12 @@ pub struct PeakCost {
     pub what_if: Vec<Channels>,
 }
 
-/// Channel-hours with three decimals, rounded down.
+/// Channel-hours with three decimals, rounded down; what is there and would print as nothing says so.
 #[must_use]
 pub fn channel_hours(ns: i64) -> String {
+    if (1..3_600_000_000).contains(&ns) {
+        return "<0.001".to_owned();
+    }
     let thousandths = ns.max(0) / 3_600_000_000;
     format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
 }
@@ -188,7 +191,12 @@ fn what_if(text: &mut String, audited: Audited<'_>, rows: usize) {
     let audit = audited.audit;
     line(text, "");
     line(text, "What if a rule that does not join now did (--rules FILE switches it on)");
-    for (place, row) in audit.what_if.iter().enumerate().take(rows) {
+    let changes = |row: &WhatIf| row.joins > 0 || row.conflicts > 0;
+    if !audit.what_if.iter().any(changes) {
+        line(text, "  none of them would join anything");
+    }
+    let changing = audit.what_if.iter().enumerate().filter(|(_, row)| changes(row));
+    for (place, row) in changing.take(rows) {
         let hours = channel_hours(row.saved_ns);
         let name = printable(row.name.as_bytes());
         let at_peak = audited

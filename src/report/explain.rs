@@ -91,7 +91,9 @@ pub fn refusal_text(refusal: &Refusal) -> String {
                 demotion.legs
             )
         }
-        Refusal::NotMerged => "holds, but its class is not in the merge set".to_owned(),
+        Refusal::NotMerged => {
+            "holds, but evidence of its class joins only where --rules says so".to_owned()
+        }
         Refusal::Conflict => {
             "holds, but would join two calls that different parties answered".to_owned()
         }
@@ -157,11 +159,14 @@ pub fn explain_text(explained: Explained<'_>, width: usize) -> String {
     verdict(&mut text, explained);
     let mut ordered: Vec<&RuleOutcome> = outcomes.iter().collect();
     // What was compared stands first; most rules have nothing to compare.
-    ordered.sort_by_key(|outcome| match &outcome.joined {
-        Ok(()) => 0,
-        Err(refusal) if is_near(outcome.rule, refusal) => 1,
-        Err(Refusal::Absent(_) | Refusal::Off) => 3,
-        Err(_) => 2,
+    ordered.sort_by_key(|outcome| {
+        let rank = match &outcome.joined {
+            Ok(()) => 0,
+            Err(refusal) if is_near(outcome.rule, refusal) => 1,
+            Err(Refusal::Absent(_) | Refusal::Off) => 3,
+            Err(_) => 2,
+        };
+        (rank, std::cmp::Reverse(alike(outcome)))
     });
     for outcome in ordered {
         let word = if outcome.joined.is_ok() { "joined" } else { "not joined" };
@@ -201,6 +206,22 @@ fn verdict(text: &mut String, explained: Explained<'_>) {
             line(text, &format!("nearly by {}: {why}", outcome.rule));
         }
     }
+    let is_told = is_one_call
+        || outcomes.iter().any(|o| o.joined.as_ref().is_err_and(|why| is_near(o.rule, why)));
+    let most = outcomes.iter().rev().max_by_key(|outcome| alike(outcome));
+    if let Some((outcome, Err(refusal))) = most
+        .map(|outcome| (outcome, &outcome.joined))
+        .filter(|(most, _)| !is_told && alike(most) > 0)
+    {
+        let why = refusal_with_names(refusal, name_of);
+        line(text, &format!("most alike by {}: {why}", outcome.rule));
+    }
+}
+
+/// How many of the values that a rule compared are equal.
+fn alike(outcome: &RuleOutcome) -> usize {
+    let is_equal = |pair: &&Compared| pair.left == pair.right && !pair.left.is_empty();
+    outcome.compared.iter().filter(is_equal).count()
 }
 
 /// Whether the values were those of one call, and something else stood against it. That one caller had

@@ -283,8 +283,8 @@ fn report(
             as u64,
         calls: units
             .iter()
-            .find_map(|unit| unit.grouping.as_ref().map(|grouping| (grouping, &unit.outlines)))
-            .map(|(grouping, outlines)| grouping.conversations(outlines) as u64),
+            .find_map(|unit| Some(unit.grouping.as_ref()?.conversations(&unit.outlines)))
+            .map(|calls| calls as u64),
         license: None,
         lists_readings: config.all_readings,
         input: input(found),

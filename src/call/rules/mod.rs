@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub table: &'a RuleTable,
     /// Values of this rule that do not discriminate.
     pub demoted: &'a BTreeMap<Vec<u8>, Demotion>,
+    /// Whether a person reads it: a refusal then states what both legs say. Decides nothing.
+    pub explains: bool,
 }
 
 /// Collects the keys of one leg.
@@ -166,8 +168,8 @@ pub fn resolve(rule: RuleName, outlines: &[LegOutline], evidence: &mut [Evidence
     }
 }
 
-/// Tries a directed comparison both ways and keeps what explains more. A refusal also states what the
-/// two legs say in a direction in which there was nothing to compare.
+/// Tries a directed comparison both ways and keeps what explains more. For a person a refusal also
+/// states what the two legs say in a direction in which there was nothing to compare.
 fn either(
     rule: RuleName,
     context: Context<'_>,
@@ -178,7 +180,7 @@ fn either(
     let (forth, back) = (directed(a, b), directed(b, a).mirrored());
     let silent = [forth.compared.is_empty(), back.compared.is_empty()];
     let mut best = forth.or_better(back);
-    if best.holds.is_err() {
+    if context.explains && best.holds.is_err() {
         let stated = |is_right| {
             let (says, is) = if is_right { (b, a) } else { (a, b) };
             stated::stated(rule, context.table, says, is, is_right).compared
