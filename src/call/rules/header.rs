@@ -126,7 +126,9 @@ fn names(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
     let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
     for (what, call_id, record) in named(a, table) {
         let outcome = if call_id == &*b.call_id {
-            in_time(a, b, call_id).with_times("legs end, start", a.ended, b.started.time)
+            in_time(a, b, call_id)
+                .with_times("start", a.started.time, b.started.time)
+                .with_times("end", a.ended, b.ended)
         } else {
             Comparison::refused(Refusal::Differs("Call-ID"))
         };
