@@ -1,7 +1,7 @@
 //! The whole program against what reads the same bytes: a table an input, every figure beside others of
 //! the same run.
 //!
-//! In: names of inputs (`sip`, `mix`, `spool`, `small`; none means all) and `RESPOOL_BENCH_PERCENT`, the
+//! In: names of inputs (`sip`, `mix`, `spool`, `small`, `growth`; none means all) and `RESPOOL_BENCH_PERCENT`, the
 //! size of the inputs in per cent of the full one. Out: tables on standard output. See README.md here.
 #![allow(
     clippy::print_stdout,
@@ -46,11 +46,42 @@ struct Cost {
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let is_wanted =
+        |wanted_name: &str| wanted.is_empty() || wanted.iter().any(|name| name == wanted_name);
     for input in &INPUTS {
-        if wanted.is_empty() || wanted.iter().any(|name| name == input.name) {
+        if is_wanted(input.name) {
             measure(input);
         }
     }
+    if is_wanted("growth") {
+        growth();
+    }
+}
+
+/// The same spool 1, 4 and 16 times as large: what a leg costs, and the exponent of the growth.
+fn growth() {
+    println!("\n## growth: spools of SIP in tar.zst");
+    println!("| calls an hour | MB | wall s | CPU s | peak MiB | CPU s, 1 = linear |");
+    println!("|---|---|---|---|---|---|");
+    let mut costs: Vec<Cost> = Vec::new();
+    for (name, calls_per_hour) in [("growth1", 400), ("growth4", 1_600), ("growth16", 6_400)] {
+        let directory = made(&Input { name, calls_per_hour, arguments: &[] });
+        let files = files_below(&directory);
+        let bytes: u64 = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+        let path = directory.to_str().unwrap();
+        let words = ["check", path, "--limit", "100", "--quiet", "--threads", "2"];
+        let cost = timed(RESPOOL, &words).expect("respool works");
+        let Cost { wall_s, cpu_s, peak_mib } = cost;
+        let expected = costs.first().map_or(1.0, |first| cpu_s / first.cpu_s)
+            / 4f64.powi(i32::try_from(costs.len()).unwrap());
+        println!(
+            "| {calls_per_hour} | {:.1} | {wall_s:.3} | {cpu_s:.3} | {peak_mib:.0} | {expected:.3} |",
+            bytes as f64 / 1e6
+        );
+        costs.push(cost);
+    }
+    let exponent = (costs[2].cpu_s / costs[0].cpu_s).ln() / 16f64.ln();
+    println!("exponent of CPU time over 16 times the calls: {exponent:.3}");
 }
 
 fn measure(input: &Input) {
@@ -80,6 +111,33 @@ fn measure(input: &Input) {
     row("sum of all bytes of the map, 1 thread", sum_of_map(&files, 1));
     let list: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
     rows_of_others(input, &list, bytes, &row);
+    cold(&files, "cat", &list, &row);
+    cold(&files, RESPOOL, &["check", path, "--limit", "100", "--quiet"], &row);
+    stages(path);
+}
+
+/// One run with files that the page cache does not hold: `dd` asks the system to drop them
+/// (`posix_fadvise`), which it does for pages that are not dirty.
+fn cold(files: &[PathBuf], program: &str, words: &[&str], row: &impl Fn(&str, Cost)) {
+    for file in files {
+        let of = format!("of={}", file.display());
+        let words =
+            [of.as_str(), "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"];
+        let dropped = Command::new("dd").args(words).status();
+        assert!(dropped.unwrap().success(), "dd works");
+    }
+    let name = if program == RESPOOL { "respool check" } else { program };
+    if let Some(cost) = timed_once(program, words) {
+        row(&format!("{name}, cold files, one run"), cost);
+    }
+}
+
+/// What each stage takes, joining, finalising, correlating, counting and the database among them.
+fn stages(path: &str) {
+    let database = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stages.db");
+    let words = ["check", path, "--limit", "100", "--quiet", "--threads", "2", "--profile", "--db"];
+    let output = Command::new(RESPOOL).args(words).arg(&database).output().unwrap();
+    println!("\n```text\n{}```", String::from_utf8_lossy(&output.stderr));
 }
 
 fn rows_of_others(input: &Input, list: &[&str], bytes: u64, row: &impl Fn(&str, Cost)) {
@@ -154,30 +212,29 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 /// The fastest of some runs; absent when the program is not there or fails. `respool` may say 1 and 3.
 fn timed(program: &str, words: &[&str]) -> Option<Cost> {
     (0..RUNS)
-        .map(|_| {
-            let output = Command::new("/usr/bin/time")
-                .args(["-f", "cost %e %U %S %M", program])
-                .args(words)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .output()
-                .ok()?;
-            let fails = !output.status.success() && program != RESPOOL;
-            let told = String::from_utf8_lossy(&output.stderr).into_owned();
-            let line = told.lines().find_map(|line| line.strip_prefix("cost "))?;
-            let values: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-            let [wall_s, user_s, system_s, peak_kib] = values[..] else { return None };
-            (!fails).then_some(Cost {
-                wall_s,
-                cpu_s: user_s + system_s,
-                peak_mib: peak_kib / 1024.0,
-            })
-        })
+        .map(|_| timed_once(program, words))
         .min_by(|one, other| {
             let wall = |cost: &Option<Cost>| cost.map_or(f64::MAX, |cost| cost.wall_s);
             wall(one).total_cmp(&wall(other))
         })
         .flatten()
+}
+
+fn timed_once(program: &str, words: &[&str]) -> Option<Cost> {
+    let output = Command::new("/usr/bin/time")
+        .args(["-f", "cost %e %U %S %M", program])
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .ok()?;
+    let fails = !output.status.success() && program != RESPOOL;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = told.lines().find_map(|line| line.strip_prefix("cost "))?;
+    let values: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [wall_s, user_s, system_s, peak_kib] = values[..] else { return None };
+    let cost = Cost { wall_s, cpu_s: user_s + system_s, peak_mib: peak_kib / 1024.0 };
+    (!fails).then_some(cost)
 }
 
 /// What memory allows: every byte of the files' maps is added up.

@@ -27,6 +27,8 @@ struct Parsed {
     format: Option<CaptureFormat>,
     records: Vec<Owned>,
     notes: Vec<Note>,
+    /// Of all notes, the same one as often as it was made.
+    counts: Vec<(NoteKind, u64)>,
     losses: Vec<Loss>,
 }
 
@@ -59,7 +61,8 @@ fn finish<'a>(mut parser: CaptureParser, pieces: impl IntoIterator<Item = &'a [u
     let times = records.first().map(|record| record.ns).zip(records.last().map(|last| last.ns));
     assert_eq!(end.first_last.map(|(first, last)| (first.ns(), last.ns())), times);
     let notes = end.notes.kept().cloned().collect();
-    Parsed { format: end.format, records, notes, losses: end.losses }
+    let counts = end.notes.counts().collect();
+    Parsed { format: end.format, records, notes, counts, losses: end.losses }
 }
 
 fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
@@ -316,19 +319,30 @@ fn an_odd_record_is_noted_once_whatever_the_pieces() {
         ("fraction", usual.record(START, 3_000_000, 4, b"abcd")),
         ("no bytes", usual.record(START + 3, 0, 40, b"")),
     ];
-    let garbage = [0xee; 70].as_slice();
+    let garbage = vec![0xee; 70];
+    let other = Pcap { link: 113, big_endian: true, ..usual };
+    let tails = [
+        ("nothing", Vec::new()),
+        ("a record", records(&usual, 4, 5)),
+        ("records", records(&usual, 4, 12)),
+        ("garbage", garbage.clone()),
+        ("garbage and records", [garbage, records(&usual, 4, 12)].concat()),
+        // What the fuzzer found.
+        ("another capture", pcap(&other, 5)),
+    ];
     for (what, odd) in &oddities {
-        for (behind, junk) in [(0, &[][..]), (1, &[]), (8, &[]), (8, garbage), (0, garbage)] {
-            let tail = [junk, &records(&usual, 4, 4 + behind)].concat();
-            let file = [pcap(&usual, 3), odd.clone(), tail].concat();
+        for (behind, tail) in &tails {
+            let file = [pcap(&usual, 3), odd.clone(), tail.clone()].concat();
             let whole = parse([&file[..]]);
-            let name = format!("{what}, {behind} records behind {} bytes", junk.len());
+            let name = format!("{what}, {behind} behind it");
             for cut in 1..file.len() {
                 let (left, right) = file.split_at(cut);
-                assert_eq!(parse([left, right]).notes, whole.notes, "{name}, cut at {cut}");
+                let parsed = parse([left, right]);
+                assert_eq!(parsed.counts, whole.counts, "{name}, cut at {cut}");
+                assert_eq!(parsed.notes, whole.notes, "{name}, cut at {cut}");
             }
             for size in [1, 7, 16] {
-                assert_eq!(parse(file.chunks(size)).notes, whole.notes, "{name}, by {size}");
+                assert_eq!(parse(file.chunks(size)).counts, whole.counts, "{name}, by {size}");
             }
         }
     }

@@ -219,12 +219,15 @@ fn case(name: &str) -> Vec<Packet> {
     paths.iter().flat_map(|path| read(path)).collect()
 }
 
+/// Between the parts of one packet.
+const APART_NS: i64 = 40_000;
+
 const CASES_MIXED: [&str; 3] = ["b2bua-x-call-id", "tcp-and-nanoseconds", "fork-two-answers"];
 
 /// B2BUA legs in fragments, TCP in small segments, a fork, media: small enough for every record.
 fn mixed() -> Vec<Packet> {
     let whole = CASES_MIXED.map(case).concat();
-    segmented(&fragmented(&in_time_order(whole), 300), 120)
+    segmented(&fragmented(&in_time_order(whole), 300, APART_NS), 120, APART_NS)
 }
 
 #[test]
@@ -234,6 +237,28 @@ fn split_at_any_record_joined_or_given_twice() {
     let (before, after) = (whole.len(), packets.len());
     assert!(before + 20 < after && after < 200, "{before} packets in {after} parts");
     check_packets("mixed", &packets, usize::MAX, 4);
+}
+
+/// The legs, and all that follows from them, of packets that are whole and of the same packets in
+/// fragments and segments of any size, in any order, over one capture or two.
+#[test]
+fn fragments_and_segments_of_any_size_give_the_legs_of_the_whole() {
+    let whole = in_time_order(CASES_MIXED.map(case).concat());
+    let expected = output_of(&[capture("whole.pcap", &whole, Format::Pcap)]);
+    assert!(expected.rows["legs"].len() >= 4);
+    let mut random = Random::new(11, &[]);
+    for round in 0..40 {
+        // The parts of a packet at its own moment: else its messages would be complete later.
+        let (fragment, segment) = (8 + random.next() % 700, 1 + random.next() % 500);
+        let parts = segmented(&fragmented(&whole, fragment as usize, 0), segment as usize, 0);
+        assert!(parts.len() > whole.len(), "{fragment} {segment}");
+        let parts = shuffled(&parts, round);
+        let (first, second) = parts.split_at(random.next() as usize % parts.len());
+        let captures =
+            [capture("a.pcap", first, Format::Pcap), capture("b.pcap", second, Format::PcapNg)];
+        let what = format!("fragments of {fragment}, segments of {segment}, round {round}");
+        output_of(&captures).assert_equal(&expected, &what);
+    }
 }
 
 /// With times in whole seconds most packets share their moment with others: ties are broken by content.
@@ -287,7 +312,7 @@ fn a_generated_day() {
     let directory = synth(&format!("--seed 21 --flat --calls-per-hour 5 --rtp {MIX}"));
     let packets = read(&directory.path().join("spool/2026-11-02.pcap"));
     assert!(packets.len() > 3_000, "{}", packets.len());
-    check_packets("a generated day", &segmented(&fragmented(&packets, 320), 100), 6, 100);
+    check_packets("a generated day", &segmented(&fragmented(&packets, 320, APART_NS), 100, APART_NS), 6, 100);
 }
 
 /// The sniffer's own zoo: 78 calls of every kind, 24 MB.
@@ -367,7 +392,7 @@ fn threads_and_the_order_of_directories() {
 /// Captures with many files, so that workers meet in many orders.
 #[test]
 fn threads_over_many_captures() {
-    let packets = segmented(&fragmented(&mixed(), 200), 60);
+    let packets = segmented(&fragmented(&mixed(), 200, APART_NS), 60, APART_NS);
     let pieces: Vec<(String, Vec<u8>)> = packets
         .iter()
         .enumerate()

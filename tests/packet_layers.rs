@@ -204,6 +204,53 @@ fn every_link_and_tunnel_gives_the_inner_message() {
     }
 }
 
+/// Every tunnel over both versions of IP, around both.
+#[test]
+fn every_tunnel_carries_and_is_carried_by_both_versions() {
+    let outer = |v6: bool, protocol: u8, payload: &[u8]| {
+        if v6 { ip6(protocol, payload) } else { ip4(protocol, payload) }
+    };
+    for inner_v6 in [false, true] {
+        let (inner, kind, ppp) =
+            if inner_v6 { (sip6(), 0x86dd_u16, 0x57) } else { (sip4(), 0x0800, 0x21) };
+        let (frame, kind) = (ether(kind, &inner), kind.to_be_bytes());
+        let protocol = if inner_v6 { 41 } else { 4 };
+        let over_udp = |port: u16, header: &[u8], inner: &[u8]| {
+            (17, udp(40_000, port, &cat(&[header, inner])))
+        };
+        let gre = |header: &[u8], inner: &[u8]| (47, cat(&[header, inner]));
+        let geneve = |kind: [u8; 2]| cat(&[&[0, 0], &kind, &[0, 0, 1, 0]]);
+        let esp = cat(&[&[1; 8], &inner, &[1, 2, 2, protocol], &[0xee; 12]]);
+        let tunnels: Vec<(&str, (u8, Vec<u8>))> = vec![
+            ("ip in ip", (protocol, inner.clone())),
+            ("gre", gre(&cat(&[&[0, 0], &kind]), &inner)),
+            ("gre bridged", gre(&[0, 0, 0x65, 0x58], &frame)),
+            ("gre pptp", gre(&cat(&[&[0x30, 0x81, 0x88, 0x0b], &[0; 12], &[0xff, 3, 0, ppp]]), &inner)),
+            ("erspan i", gre(&[0, 0, 0x88, 0xbe], &frame)),
+            ("erspan ii", gre(&cat(&[&[0x10, 0, 0x88, 0xbe], &[0; 4], &[0x10], &[0; 7]]), &frame)),
+            ("erspan iii", gre(&cat(&[&[0x10, 0, 0x22, 0xeb], &[0; 4], &[0x20], &[0; 11]]), &frame)),
+            ("mpls in ip", (137, cat(&[&[0, 0, 1, 1], &inner]))),
+            ("vxlan", over_udp(4_789, &[8, 0, 0, 0, 0, 0, 1, 0], &frame)),
+            ("geneve", over_udp(6_081, &geneve([0x65, 0x58]), &frame)),
+            ("geneve without ethernet", over_udp(6_081, &geneve(kind), &inner)),
+            ("gtp", over_udp(2_152, &[0x30, 0xff, 0, 99, 0, 0, 0, 1], &inner)),
+            ("l2tp", over_udp(1_701, &[0, 2, 0, 1, 0, 2, 0xff, 3, 0, ppp], &inner)),
+            ("tzsp", over_udp(37_008, &[1, 0, 0, 1, 1], &frame)),
+            ("esp null", (50, esp)),
+        ];
+        for (name, (protocol, payload)) in tunnels {
+            for outer_v6 in [false, true] {
+                let outcome = run(&[(0, 1, 101, outer(outer_v6, protocol, &payload))]);
+                let name = format!("{name}, IPv6 outside: {outer_v6}, inside: {inner_v6}");
+                let [found] = outcome.datagrams.as_slice() else { panic!("{name}: {outcome:?}") };
+                assert_eq!((&*found.payload, found.cut), (SIP, false), "{name}");
+                let source = if inner_v6 { "[2001:db8::1]:5060" } else { "10.0.0.1:5060" };
+                assert_eq!(found.source.to_string(), source, "{name}");
+            }
+        }
+    }
+}
+
 /// A record that gives nothing is counted under one name.
 #[test]
 fn what_gives_nothing_is_explained() {

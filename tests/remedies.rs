@@ -171,9 +171,9 @@ fn every_reading_is_in_the_json_of_every_scenario() {
         let is_as_is = scenario["name"] == "as-is";
         let mean = scenario["days"][0]["figure"]["text"].to_string();
         let expect = if is_as_is {
-            expect(&mean, "\"2.00\"", "stays", "[1, 1, 1]")
+            expect(&mean, "\"2\"", "stays", "[1, 1, 1]")
         } else {
-            expect(&mean, "\"1.00\"", "lifts", "[0, 0, 0]")
+            expect(&mean, "\"1\"", "lifts", "[0, 0, 0]")
         };
         assert_eq!(listed(scenario), expect, "{}", scenario["name"]);
     }

@@ -210,6 +210,15 @@ fn days_with_media_over_a_change_of_the_clock() {
     check(&arguments, "Europe/Prague", 1_200);
 }
 
+/// Captures without the names of a spool's entries: media is told by the addresses in SDP alone, also
+/// where two legs of a pickup, a transfer or a relay name the same one.
+#[test]
+fn a_flat_capture_with_media() {
+    let kinds = "pickup=30,answered=10,transfer-blind=10,transfer-attended=10,fork-parallel=10,\
+                 redirect=5,no-bye=5,b2bua-bare=10";
+    check(&format!("--seed 21 --flat --rtp --calls-per-hour 15 --mix {kinds}"), "UTC", 500);
+}
+
 /// One file a call, as `tar = no`, and one capture a day; calls in rings of one pair of numbers.
 #[test]
 fn other_layouts() {

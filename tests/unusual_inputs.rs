@@ -145,6 +145,23 @@ fn standard_input_is_a_capture() {
 }
 
 #[test]
+fn the_profile_stands_beside_the_result() {
+    let input = pcap(&call("c1", START));
+    let words = ["check", "-", "--limit", "4", "--quiet"];
+    let plain = run(&words, &input);
+    let profiled = run(&[&words[..], &["--profile"]].concat(), &input);
+    assert_eq!(profiled.stdout, plain.stdout);
+    assert_eq!(profiled.status.code(), plain.status.code());
+    let text = String::from_utf8(profiled.stderr).unwrap();
+    let stages: Vec<&str> =
+        text.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
+    for expect in ["walk", "read", "join", "make", "scenarios", "judge", "sum"] {
+        assert!(stages.contains(&expect), "{expect} in\n{text}");
+    }
+    assert!(plain.stderr.is_empty());
+}
+
+#[test]
 fn tls_on_a_sip_port_is_a_loss_that_can_be_accepted() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("tls.pcap");
@@ -248,6 +265,38 @@ fn losses_of_a_spool_are_placed_by_their_paths() {
     check(sip, cut, Some((LossKind::CutTail, reach)));
     // Without a place and a rotation, as far as all captures: the other one's last record.
     check("cut.pcap", cut, Some((LossKind::CutTail, i64::from(START + DAY) + 11)));
+}
+
+/// A message that another one carries in its body is none of its own, over UDP and over TCP, where its
+/// start line may begin a segment.
+#[test]
+fn a_message_inside_a_message_is_no_message() {
+    let inner = "INVITE sip:9@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKi\r\n\
+                 From: <sip:8@a>;tag=i\r\nTo: <sip:9@b>\r\nCall-ID: inner@a\r\nCSeq: 1 INVITE\r\n\
+                 Content-Length: 0\r\n\r\n";
+    let head = format!(
+        "INVITE sip:2@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKo\r\n\
+         From: <sip:1@a>;tag=o\r\nTo: <sip:2@b>\r\nCall-ID: outer@a\r\nCSeq: 1 INVITE\r\n\
+         Content-Type: message/sip\r\nContent-Length: {}\r\n\r\n",
+        inner.len()
+    );
+    let over_udp = vec![(START, packet(17, false, &udp(&format!("{head}{inner}"))))];
+    let mut second = tcp(5_060, inner.as_bytes());
+    second[4..8].copy_from_slice(&(1 + u32::try_from(head.len()).unwrap()).to_be_bytes());
+    let over_tcp = vec![
+        (START, packet(6, false, &tcp(5_060, head.as_bytes()))),
+        (START + 1, packet(6, false, &second)),
+    ];
+    let icmp = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &packet(17, false, &udp(inner))].concat();
+    let in_icmp = vec![over_udp[0].clone(), (START + 1, packet(1, true, &icmp))];
+    for records in [over_udp, over_tcp, in_icmp] {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("x.pcap");
+        fs::write(&path, pcap(&records)).unwrap();
+        let found = reconstruct(&[path], &ReconstructOptions::default()).unwrap();
+        assert_eq!(call_ids(&found), BTreeSet::from([b"outer@a".to_vec()]));
+        assert_eq!(found.losses, []);
+    }
 }
 
 /// A capture a day, each with one call, the first one cut in its last record; and more files.

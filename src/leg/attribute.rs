@@ -5,12 +5,14 @@
 //! known first, so that the order of packets and files cannot matter.
 
 use super::entry_name::EntryName;
+use super::fact::MessageKind;
 use super::identifier::IdentifierKind;
 use super::lattice::Leg;
 use super::media::{MediaActivity, MediaSpans};
 use super::media_flow::FlowKey;
 use crate::base::spans::Span;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
+use crate::sip::Method;
 use std::collections::BTreeMap;
 
 /// Media may come before the SDP that announces its address: early media races the answer. 2 s is
@@ -35,7 +37,9 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
     let claims = claims(legs);
     let names = names(legs);
     let last_signals: Vec<Option<CaptureTime>> = legs.iter().map(|leg| leg.last_signal()).collect();
-    let finder = Finder { claims: &claims, names: &names, last_signals: &last_signals };
+    let refused: Vec<bool> = legs.iter().map(is_refused).collect();
+    let finder =
+        Finder { claims: &claims, names: &names, last_signals: &last_signals, refused: &refused };
     let mut unclaimed = 0;
     for (key, activity) in flows {
         let shares = finder.shares(key, activity);
@@ -45,6 +49,19 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
         }
     }
     unclaimed
+}
+
+/// Whether all of a leg's INVITEs failed: it never had a session.
+fn is_refused(leg: &Leg) -> bool {
+    let statuses = || {
+        leg.messages().filter(|(key, _)| key.cseq_method == Method::Invite).filter_map(|(key, _)| {
+            match key.kind {
+                MessageKind::Response(status) => Some(status),
+                MessageKind::Request(_) => None,
+            }
+        })
+    };
+    statuses().any(|status| status >= 300) && !statuses().any(|status| status / 100 == 2)
 }
 
 /// Every address that an SDP of a leg named, sorted by address and time.
@@ -85,6 +102,7 @@ struct Finder<'f> {
     claims: &'f [Claim],
     names: &'f BTreeMap<(SensorId, EntryName), Vec<usize>>,
     last_signals: &'f [Option<CaptureTime>],
+    refused: &'f [bool],
 }
 
 impl Finder<'_> {
@@ -163,7 +181,9 @@ impl Finder<'_> {
 
     /// Splits a span among claims: each leg gets the part from its claim until another leg claims the
     /// address after this leg's last message. Two legs that are both alive share it: the media of a
-    /// B2BUA that does not relay belongs to both legs.
+    /// B2BUA that does not relay belongs to both legs. A leg that was refused has no session that goes
+    /// on: behind its last message the address is that of a leg that was not (a ringing call that a
+    /// colleague picked up, with the caller's address in both).
     fn split(&self, claims: &[Claim], span: Span) -> Vec<(usize, Span)> {
         let mut parts = Vec::new();
         for claim in claims {
@@ -173,6 +193,11 @@ impl Finder<'_> {
                 .filter(|other| self.last_signals[claim.leg] < Some(other.since))
                 .map(|other| other.since)
                 .min();
+            let by_refusal = self.last_signals[claim.leg]
+                .filter(|_| self.refused[claim.leg])
+                .filter(|last| self.is_claimed_by_session(claims, claim.leg, *last))
+                .map(|last| last.plus_ns(1));
+            let ended = ended.into_iter().chain(by_refusal).min();
             let first = span.first.max(claim.since.plus_ns(-EARLY_MEDIA_NS));
             let last = ended.map_or(span.last, |ended| span.last.min(ended.plus_ns(-1)));
             if first <= last {
@@ -180,5 +205,10 @@ impl Finder<'_> {
             }
         }
         parts
+    }
+
+    /// Whether another leg, one that was not refused, claims the address by a moment.
+    fn is_claimed_by_session(&self, claims: &[Claim], leg: usize, by: CaptureTime) -> bool {
+        claims.iter().any(|other| other.leg != leg && other.since <= by && !self.refused[other.leg])
     }
 }

@@ -5,6 +5,7 @@ use super::texts::{Text, Texts};
 use crate::base::limits::FACTS_PER_LEG_MAX;
 use crate::sip::Method;
 use std::cmp::Ordering;
+use std::fmt;
 
 /// A buffer of strings that outgrew what its facts need by this much is made anew.
 const WASTED_BYTES_MAX: usize = 1 << 20;
@@ -42,7 +43,7 @@ struct PackedParties {
 }
 
 /// Messages by key, in the order of keys, each with the numbers of its INVITE. A join-semilattice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct FactSet {
     facts: Vec<Fact>,
     parties: Vec<PackedParties>,
@@ -60,6 +61,14 @@ impl PartialEq for FactSet {
 }
 
 impl Eq for FactSet {}
+
+impl fmt::Debug for FactSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = self.iter().enumerate();
+        let facts = facts.map(|(place, (key, times))| (key, self.parties_at(place), times));
+        formatter.debug_list().entries(facts).finish()
+    }
+}
 
 impl FactSet {
     /// How many messages.

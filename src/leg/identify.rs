@@ -279,8 +279,7 @@ impl Found<'_, '_> {
 
     fn media_address(&mut self, endpoint: Endpoint) {
         self.scratch.clear();
-        // Writing into a vector never fails.
-        let _ = write!(self.scratch, "{endpoint}");
+        endpoint.append_to(self.scratch);
         self.add_scratch(IdentifierKind::MediaAddress);
     }
 }

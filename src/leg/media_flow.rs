@@ -229,8 +229,8 @@ pub fn join_flows(tables: Vec<FlowTable>) -> FlowTable {
 }
 
 fn join_within(tables: Vec<FlowTable>, most: usize) -> FlowTable {
-    let mut joined = FlowTable::default();
-    joined.beyond = tables.iter().filter_map(|table| table.beyond.clone()).min();
+    let beyond = tables.iter().filter_map(|table| table.beyond.clone()).min();
+    let mut joined = FlowTable { flows: BTreeMap::new(), beyond };
     for table in tables {
         for (key, activity) in table.flows {
             if joined.beyond.as_ref().is_none_or(|beyond| key < *beyond) {

@@ -107,6 +107,7 @@ pub fn join_sorted(lists: Vec<Vec<Leg>>) -> Vec<Leg> {
             _ => joined.push(leg),
         }
     }
+    joined.iter_mut().for_each(Leg::shrink);
     joined
 }
 

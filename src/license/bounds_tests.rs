@@ -8,7 +8,7 @@ use super::verdict_tests::{Spool, spool};
 use crate::base::{CaptureTime, FileId, Loss, LossKind};
 use crate::channel::evident::SameHop;
 use crate::channel::oracle::cdr;
-use crate::channel::{Channels, Groups, Joining, Reading, ReadingPins, Units};
+use crate::channel::{Channels, Groups, Joining, ReadingPins, Units};
 
 const S: i64 = 1_000_000_000;
 const HOUR: i64 = 3_600 * S;
@@ -207,6 +207,16 @@ fn a_lost_minute_file_touches_its_own_calls_alone() {
     assert_eq!(outcome(&spool, Joining::ByEvidence), Outcome::Stays);
 }
 
+/// What the sniffer cannot read takes no CDR away from what it can; it can still be what legs share.
+#[test]
+fn encrypted_signalling_takes_no_leg_away() {
+    let mut spool = over();
+    lose(&mut spool, 3, 10 * HOUR, 11 * HOUR);
+    spool.coverage.losses[0].kind = LossKind::Encrypted;
+    assert_eq!(outcome(&spool, Joining::Alone), Outcome::Stays);
+    assert_eq!(outcome(&spool, Joining::ByEvidence), Outcome::CannotTell);
+}
+
 /// A leg that is read from an INVITE inside its dialog on can have other numbers and another start.
 #[test]
 fn a_leg_read_from_the_middle_on_is_not_certain() {
@@ -262,82 +272,83 @@ fn calls_that_ran_when_the_captures_began_can_keep_a_lock() {
     }
 }
 
+/// Seven calls of one hour of the last day: with equal numbers near each other, ended by 487, without
+/// numbers. `later`: two more in the afternoon, far from any loss among the seven.
+fn seven_calls(later: bool) -> Spool {
+    let mut spool = spool(&[0, 0]);
+    let day = spool.calendar.days()[1].started.ns();
+    for (index, (start, seconds, caller, connected, last_response)) in [
+        (0, 4_000, "100001", Some(5), 200),
+        (8, 4_000, "100001", Some(2), 200),
+        (16, 3_000, "100001", Some(2), 200),
+        (24, 30, "100001", None, 487),
+        (30, 900, "100002", Some(9), 200),
+        (33, 40, "100002", None, 487),
+        (50, 7_000, "", Some(1), 200),
+        (18_000, 7_200, "100003", Some(1), 200),
+        (18_100, 7_200, "100004", Some(1), 200),
+    ]
+    .into_iter()
+    .take(if later { 9 } else { 7 })
+    .enumerate()
+    {
+        let start = day + 10 * HOUR + start * S;
+        let mut cdr = cdr(&format!("c{index}"), (caller, "200000"), start, start + seconds * S);
+        cdr.connected = connected.map(|s: i64| CaptureTime::from_ns(start + s * S));
+        cdr.last_response = last_response;
+        spool.cdrs.push(cdr);
+    }
+    spool
+}
+
 /// Whatever the reading, what a loss can do stays between the bounds: the truth is a spool, what was
 /// read is the spool without some packets.
 #[test]
 fn the_bounds_hold_the_truth_under_every_reading() {
-    let truth = {
-        let mut spool = spool(&[0, 0]);
-        let day = spool.calendar.days()[0].started.ns();
-        for (index, (start, seconds, caller, connected, last_response)) in [
-            (0, 4_000, "100001", Some(5), 200),
-            (8, 4_000, "100001", Some(2), 200),
-            (16, 3_000, "100001", Some(2), 200),
-            (24, 30, "100001", None, 487),
-            (30, 900, "100002", Some(9), 200),
-            (33, 40, "100002", None, 487),
-            (50, 7_000, "", Some(1), 200),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let start = day + 10 * HOUR + start * S;
-            let mut cdr = cdr(&format!("c{index}"), (caller, "200000"), start, start + seconds * S);
-            cdr.connected = connected.map(|s: i64| CaptureTime::from_ns(start + s * S));
-            cdr.last_response = last_response;
-            spool.cdrs.push(cdr);
-        }
-        spool
-    };
-    let readings = Reading::all();
-    let question = question(1, "");
-    let days_of = |spool: &Spool| {
-        let units = Units::new(&spool.cdrs, &Groups::singles(spool.cdrs.len()));
-        readings
+    // How often a day was over at least, at most.
+    let mut found = [0, 0];
+    for later in [false, true] {
+        let truth = seven_calls(later);
+        let question = question(1, "");
+        let true_runs: Vec<usize> = verdict(&truth, Joining::Alone, &question)
+            .readings
             .iter()
-            .map(|reading| units.history(&spool.calendar, reading.count).days)
-            .collect::<Vec<_>>()
-    };
-    let true_days = days_of(&truth);
-    let cases = truth.cdrs.len();
-    for lost in 0..cases {
+            .map(|r| r.1.run_days)
+            .collect();
         // The whole leg is lost, or its end: then a 487 is not known.
-        for whole in [true, false] {
-            let mut read = spool(&[0, 0]);
-            read.cdrs = truth.cdrs.clone();
-            let leg = &mut read.cdrs[lost];
-            let (from, until) = (leg.started, leg.ended);
-            if whole {
-                read.cdrs.remove(lost);
-            } else {
-                leg.ended = leg.started.plus_ns(S);
-                leg.connected = leg.connected.filter(|connected| *connected <= leg.ended);
-                leg.last_response = 180;
-            }
-            read.coverage.losses.push(Loss {
-                when: Some((if whole { from } else { from.plus_ns(S) }, until)),
-                kind: LossKind::Damaged,
-                file: FileId(0),
-                bytes: 1,
-                detail: String::new(),
-            });
-            let found = verdict(&read, Joining::Alone, &question);
-            for ((reading, judged), days) in found.readings.iter().zip(&true_days) {
-                let over = days.iter().map(|day| {
-                    let figure = match reading.window {
-                        crate::channel::reading::Window::HourlyMean => day.mean,
-                        crate::channel::reading::Window::HourlyPeak => {
-                            Channels::whole(day.peak_channels)
-                        }
-                    };
-                    super::lock::is_over(figure, 1, reading.over)
-                });
-                let run = super::lock::run_days(&over.collect::<Vec<_>>());
-                assert!(
-                    judged.run_days_at_least <= run && run <= judged.run_days_at_most,
-                    "{lost} {whole} {reading}: {run} {judged:?}"
-                );
+        for (lost, whole) in (0..7).flat_map(|lost| [(lost, true), (lost, false)]) {
+            let read = without(&truth, lost, whole);
+            let judged = verdict(&read, Joining::Alone, &question).readings;
+            for ((reading, judged), run) in judged.iter().zip(&true_runs) {
+                let bounds = judged.run_days_at_least..=judged.run_days_at_most;
+                assert!(bounds.contains(run), "{lost} {whole} {reading}: {run} {judged:?}");
+                found[0] += judged.run_days_at_least;
+                found[1] += judged.run_days_at_most;
             }
         }
     }
+    assert!(0 < found[0] && found[0] < found[1], "{found:?}");
+}
+
+/// What was read when a leg was lost: all of it, or what came a second after its start.
+fn without(truth: &Spool, lost: usize, whole: bool) -> Spool {
+    let mut read = spool(&[0, 0]);
+    read.cdrs = truth.cdrs.clone();
+    let leg = &mut read.cdrs[lost];
+    let (from, until) = (leg.started, leg.ended);
+    if whole {
+        read.cdrs.remove(lost);
+    } else {
+        leg.ended = leg.started.plus_ns(S);
+        leg.connected = leg.connected.filter(|connected| *connected <= leg.ended);
+        leg.last_response = 180;
+    }
+    read.coverage.losses.push(Loss {
+        when: Some((if whole { from } else { from.plus_ns(S) }, until)),
+        kind: LossKind::Damaged,
+        file: FileId(0),
+        bytes: 1,
+        detail: String::new(),
+    });
+    read
 }

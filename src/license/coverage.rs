@@ -1,8 +1,8 @@
 //! What the captures covered and what was lost, by day and hour (design.md section 12, point 1).
 
 use crate::base::limits::{LOSSES_NAMED_MAX, LOSSES_NAMED_PER_DAY_MAX};
-use crate::base::{CaptureTime, FileId, Loss, NS_PER_S};
-use crate::channel::{Calendar, Day, Doubt};
+use crate::base::{CaptureTime, FileId, Loss, LossKind, NS_PER_S};
+use crate::channel::{Calendar, Day, Doubt, Joining};
 use crate::leg::Cdr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -100,10 +100,15 @@ impl Coverage {
     }
 
     /// Where packets are missing that could take a channel out of the count: the losses, and the days
-    /// without any capture.
+    /// without any capture. Encrypted signalling takes none out where each leg counts for itself: the
+    /// sniffer cannot read it either, and writes the CDRs of the others without it. It can hold what
+    /// two legs have in common.
     #[must_use]
-    pub fn doubts(&self, calendar: &Calendar) -> Vec<Doubt> {
+    pub fn doubts(&self, calendar: &Calendar, joining: Joining) -> Vec<Doubt> {
         let of_loss = |loss: &Loss| {
+            if loss.kind == LossKind::Encrypted && joining == Joining::Alone {
+                return None;
+            }
             let packets = loss.when.unwrap_or((CaptureTime::MIN, CaptureTime::MAX));
             match self.scopes.get(&loss.file) {
                 None => Some(Doubt { packets, starts: None }),
@@ -181,7 +186,6 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{FileId, LossKind};
     use jiff::civil::date;
     use jiff::tz::TimeZone;
 

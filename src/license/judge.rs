@@ -167,7 +167,7 @@ impl Figures {
         counts.dedup();
         let Evidence { units, calendar, coverage, .. } = *evidence;
         let days = count::evaluate(units, calendar, &counts);
-        let doubts = coverage.doubts(calendar);
+        let doubts = coverage.doubts(calendar, evidence.joining);
         let fewest = fewest(units, calendar, &doubts, &coverage.midway, evidence.joining)
             .map(|bounded| Variant::of(bounded, calendar, &counts));
         let most = most(units, calendar, &coverage.running)

@@ -246,7 +246,7 @@ fn every_reading_is_judged_as_if_it_were_alone() {
     };
     let open: Vec<bool> =
         mixed.coverage.by_day(&mixed.calendar).iter().map(|day| day.is_lower_bound()).collect();
-    let doubts = mixed.coverage.doubts(&mixed.calendar);
+    let doubts = mixed.coverage.doubts(&mixed.calendar, Joining::Alone);
     let fewest =
         fewest(&units, &mixed.calendar, &doubts, &BTreeSet::new(), Joining::Alone).unwrap();
     let fewest_units = Units::new(&fewest.cdrs, &fewest.groups);

@@ -48,6 +48,12 @@ pub(super) fn headline(report: &CheckReport, verdict: &ScenarioVerdict) -> Strin
     }
     let condition = if accepted { ", if nothing that was lost matters" } else { "" };
     match verdict.judged.outcome {
+        Outcome::Lifts if verdict.judged.deciding.is_none() && verdict.never_locked => format!(
+            "only {} can be seen, and a lockdown begins with {} days over the limit in a row; {remedy} \
+             would leave nothing to lock{condition}.",
+            counted(verdict.days.len() as u64, "day", "days"),
+            GRACE_DAYS + 1
+        ),
         Outcome::Lifts if verdict.never_locked => format!(
             "in what this spool shows, no more than {GRACE_DAYS} days in a row are over the limit \
              of {}; {remedy} would leave nothing to lock{condition}.",
@@ -113,31 +119,7 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             format!("Under this reading no one of the last {WINDOW_DAYS} days may be over.")
         }
     });
-    if judged.outcome == Outcome::CannotTell {
-        reasons.push(format!("By what was read alone: {}.", judged.without_loss.name()));
-    }
-    if judged.run_days_at_least < judged.run_days {
-        reasons.push(format!(
-            "Whatever was lost, {} of the run over the limit are certain: a lost CANCEL, leg or \
-             header can also make channels fewer.",
-            counted(judged.run_days_at_least as u64, "day", "days")
-        ));
-    }
-    if judged.run_days_at_most > judged.run_days {
-        reasons.push(format!(
-            "With what may be missing the run can be up to {}.",
-            counted(judged.run_days_at_most as u64, "day", "days")
-        ));
-    }
-    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
-    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
-    if is_uncertain && !is_accepted && judged.outcome != Outcome::CannotTell {
-        reasons.push(
-            "This is certain: it holds with every day that a loss touches over the limit, and with \
-             only those channels that no loss can have made more."
-                .to_owned(),
-        );
-    }
+    reasons.extend(under_loss(verdict));
     if let Some(deciding) = judged.deciding {
         let row = verdict.days.get(deciding.day);
         let date = row.map_or(as_of, |row| row.date);
@@ -162,6 +144,40 @@ pub(super) fn reasons(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<St
             "Fewer than {} days are seen, so that no run can pass the free days.",
             GRACE_DAYS + 1
         ));
+    }
+    reasons
+}
+
+/// What the bounds say: how long the run of days over is at least and at most, and whether that decides.
+fn under_loss(verdict: &ScenarioVerdict) -> Vec<String> {
+    let judged = &verdict.judged;
+    let days = |days: usize| counted(days as u64, "day", "days");
+    let mut reasons = Vec::new();
+    if judged.outcome == Outcome::CannotTell {
+        reasons.push(format!("By what was read alone: {}.", judged.without_loss.name()));
+    }
+    if judged.run_days_at_least < judged.run_days {
+        reasons.push(format!(
+            "Certain of that run, whatever was lost: {}. A lost CANCEL, leg or header can also make \
+             channels fewer.",
+            days(judged.run_days_at_least)
+        ));
+    }
+    if judged.run_days_at_most > judged.run_days {
+        reasons.push(format!(
+            "With what may be missing the run can be up to {}.",
+            days(judged.run_days_at_most)
+        ));
+    }
+    let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
+    let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
+    let is_told = judged.outcome != Outcome::CannotTell && judged.deciding.is_some();
+    if is_uncertain && !is_accepted && is_told {
+        reasons.push(
+            "Under this reading this is certain: it holds with every day that a loss touches over \
+             the limit, and with only those channels that no loss can have made more."
+                .to_owned(),
+        );
     }
     reasons
 }
@@ -212,10 +228,21 @@ pub(super) fn disagreement(verdict: &ScenarioVerdict) -> Option<String> {
         1 => format!("one other choice is enough: {}", flips[0]),
         _ => format!("each of these choices alone is enough: {}", flips.join(", ")),
     };
+    let told = [
+        (Outcome::Lifts, agreement.lifts, "lift"),
+        (Outcome::Stays, agreement.stays, "stay"),
+        (Outcome::CannotTell, agreement.cannot_tell, "cannot tell"),
+    ];
+    let others = told
+        .iter()
+        .filter(|(outcome, readings, _)| *readings > 0 && *outcome != verdict.judged.outcome);
+    let others: Vec<String> =
+        others.map(|(_, readings, what)| format!("{} {what}", grouped(*readings as u64))).collect();
     Some(format!(
-        "{} of {} of the GUI's rule, which is not public, say otherwise; {enough}.",
+        "{} of {} of the GUI's rule, which is not public, do not agree: {}; {enough}.",
         grouped(otherwise as u64),
         counted(agreement.readings as u64, "reading", "readings"),
+        others.join(", "),
     ))
 }
 
@@ -246,10 +273,8 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
             let unlock = report.deciding().map(|verdict| verdict.reading.unlock);
             if *days_seen <= GRACE_DAYS && unlock == Some(Unlock::RunWithinGrace) {
                 return format!(
-                    "Only {seen} can be seen. A lock begins with {} days over in a row: with so \
-                     few days the verdict by the count is the same whatever is counted. What the days before \
-                     did is not known.",
-                    GRACE_DAYS + 1
+                    "Only {seen} can be seen: with so few the verdict by the count is the same \
+                     whatever is counted. What the days before did is not known."
                 );
             }
             format!(
@@ -331,7 +356,7 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
         }
         Outcome::CannotTell => steps.push(
             "Bring back or repair what is listed under 'Lost' and check again; --accept-loss \
-             judges as if it had held no calls."
+             judges by what was read alone."
                 .to_owned(),
         ),
     }

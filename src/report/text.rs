@@ -49,7 +49,10 @@ pub fn text(report: &CheckReport, style: TextStyle) -> String {
         let sentence = terminal(cause.sentence.as_bytes());
         page.prose("  ! ", &format!("{} ({}).", sentence, cause.kind.name()));
     }
-    if let Some(sentence) = disagreement(verdict) {
+    // Whatever the count: another cause keeps the lock under every reading.
+    if report.other_causes().next().is_none()
+        && let Some(sentence) = disagreement(verdict)
+    {
         page.prose("  ! ", &sentence);
     }
     for item in verdict.caveats.iter().filter(|item| is_for(item, outcome)) {

@@ -23,6 +23,9 @@ pub struct Stage {
     pub items: u64,
     /// Bytes that it went through; 0 where bytes say nothing.
     pub bytes: u64,
+    /// Memory that the process held when it ended, mapped files aside; absent where the system does
+    /// not tell.
+    pub held_bytes: Option<u64>,
 }
 
 /// The stages of a run in the order in which they ended.
@@ -51,6 +54,7 @@ impl Profile {
             unit,
             items,
             bytes,
+            held_bytes: held_bytes("RssAnon:"),
         });
         (self.since, self.processor) = (now, processor);
     }
@@ -61,8 +65,8 @@ impl fmt::Display for Profile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "{:<24} {:>9} {:>9} {:>12} {:<9} {:>10} {:>9}",
-            "stage", "wall s", "CPU s", "items", "", "MB", "ns/item"
+            "{:<18} {:>8} {:>8} {:>10} {:<9} {:>9} {:>8} {:>8}",
+            "stage", "wall s", "CPU s", "items", "", "read MB", "ns/item", "held MB"
         )?;
         for stage in &self.stages {
             line(formatter, stage)?;
@@ -74,9 +78,10 @@ impl fmt::Display for Profile {
             unit: "",
             items: 0,
             bytes: 0,
+            held_bytes: None,
         };
         line(formatter, &sum)?;
-        match peak_bytes() {
+        match held_bytes("VmHWM:") {
             Some(bytes) => writeln!(formatter, "most memory held: {:.1} MB", megabytes(bytes)),
             None => Ok(()),
         }
@@ -90,7 +95,7 @@ fn line(formatter: &mut fmt::Formatter<'_>, stage: &Stage) -> fmt::Result {
     let has_items = !stage.unit.is_empty();
     writeln!(
         formatter,
-        "{:<24} {:>9.3} {:>9} {:>12} {:<9} {:>10} {:>9}",
+        "{:<18} {:>8.3} {:>8} {:>10} {:<9} {:>9} {:>8} {:>8}",
         stage.name,
         stage.wall.as_secs_f64(),
         processor.unwrap_or_default(),
@@ -98,6 +103,7 @@ fn line(formatter: &mut fmt::Formatter<'_>, stage: &Stage) -> fmt::Result {
         stage.unit,
         or_blank(stage.bytes > 0, format!("{:.1}", megabytes(stage.bytes))),
         or_blank(has_items && stage.items > 0, format!("{each:.0}")),
+        stage.held_bytes.map(|bytes| format!("{:.1}", megabytes(bytes))).unwrap_or_default(),
     )
 }
 
@@ -120,14 +126,14 @@ fn ticks_of(text: &str) -> Option<u64> {
     Some(user + system)
 }
 
-/// The most memory that the process held at one time.
-fn peak_bytes() -> Option<u64> {
+/// One of the sizes of memory in the process table: `RssAnon:` now, `VmHWM:` the most there ever was.
+fn held_bytes(name: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    kib_of(&text).map(|kib| kib * 1_024)
+    kib_of(&text, name).map(|kib| kib * 1_024)
 }
 
-fn kib_of(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn kib_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
@@ -140,8 +146,10 @@ mod tests {
         let stat = "71 (a ) b) S 1 71 71 0 -1 4194560 900 0 0 0 150 25 0 0 20 0 1 0 1 1 1";
         assert_eq!(ticks_of(stat), Some(175));
         assert_eq!(ticks_of("71 (x"), None);
-        assert_eq!(kib_of("VmPeak:\t 9 kB\nVmHWM:\t    1234 kB\n"), Some(1_234));
-        assert_eq!(kib_of("nothing"), None);
+        let status = "VmPeak:\t 9 kB\nVmHWM:\t    1234 kB\nRssAnon:\t 7 kB\n";
+        assert_eq!(kib_of(status, "VmHWM:"), Some(1_234));
+        assert_eq!(kib_of(status, "RssAnon:"), Some(7));
+        assert_eq!(kib_of("nothing", "VmHWM:"), None);
     }
 
     #[test]

@@ -158,6 +158,15 @@ fn read_numbers(reader: &Reader<'_>, rules: &mut NumberRules) -> Result<(), Conf
     Ok(())
 }
 
+/// Whether the values of a header with this name are read from INVITEs: one of the deployment's own, or
+/// one that says that it holds a Call-ID.
+fn may_name_legs(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("x-")
+        || name == "in-reply-to"
+        || ["call-id", "callid", "cid"].iter().any(|part| name.contains(part))
+}
+
 fn read_capture(
     reader: &Reader<'_>,
     rules: &mut CaptureRules,
@@ -175,7 +184,18 @@ fn read_capture(
     let mut ipv6 = false;
     reader.set("ipv6", YES_OR_NO, &mut ipv6, yes_or_no)?;
     rules.without_ipv6 = !ipv6;
-    rules.merge_header = reader.first(&["callidmerge_header"]).map(|line| line.value.clone());
+    let header = reader.first(&["callidmerge_header"]);
+    rules.merge_header = header.map(|line| line.value.clone());
+    if let Some(line) = header.filter(|line| !may_name_legs(&line.value)) {
+        warnings.push(format!(
+            "{}:{}: {} = {}: of headers with such a name the values are not read; legs count as if they \
+             were not joined by it",
+            reader.path.display(),
+            line.number,
+            line.key,
+            line.value,
+        ));
+    }
     // The sniffer keeps 127 bytes of it (voipmonitor.cpp:1025, 7185).
     let secret = reader.first(&["callidmerge_secret"]).map(|line| line.value.as_bytes());
     let kept = |secret: &[u8]| secret[..secret.len().min(MERGE_SECRET_BYTES_MAX)].into();

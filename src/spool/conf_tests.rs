@@ -153,3 +153,14 @@ fn a_missing_file_is_named() {
     let error = VoipmonitorConf::load(Path::new("/no/such.conf")).unwrap_err().to_string();
     assert!(error.starts_with("/no/such.conf: "), "{error}");
 }
+
+#[test]
+fn a_merge_header_that_is_not_read_is_told() {
+    for (name, warnings) in
+        [("X-Parent", 0), ("In-Reply-To", 0), ("Parent-Call-ID", 0), ("P-Parent-Leg", 1)]
+    {
+        let found = parse(&format!("callidmerge_header = {name}")).unwrap().warnings;
+        assert_eq!(found.len(), warnings, "{name} {found:?}");
+        assert!(found.iter().all(|warning| warning.contains("are not read")), "{found:?}");
+    }
+}

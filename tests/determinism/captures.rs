@@ -103,8 +103,8 @@ fn put(bytes: &mut Vec<u8>, word: u32) {
 }
 
 /// Every UDP datagram over IPv4 with more than `most` bytes of IP payload as IP fragments
-/// (RFC 791 section 3.2), 40 µs apart; its identification is the packet's number.
-pub(crate) fn fragmented(packets: &[Packet], most: usize) -> Vec<Packet> {
+/// (RFC 791 section 3.2), `apart_ns` apart; its identification is the packet's number.
+pub(crate) fn fragmented(packets: &[Packet], most: usize, apart_ns: i64) -> Vec<Packet> {
     let mut found = Vec::new();
     for (number, packet) in packets.iter().enumerate() {
         let payload = packet.frame.get(ETHERNET_BYTES + IPV4_BYTES..).unwrap_or_default();
@@ -122,14 +122,14 @@ pub(crate) fn fragmented(packets: &[Packet], most: usize) -> Vec<Packet> {
             ip[4..6].copy_from_slice(&(number as u16).to_be_bytes());
             ip[6..8].copy_from_slice(&offset.to_be_bytes());
             set_ip_length(ip);
-            found.push(Packet { time_ns: packet.time_ns + 40_000 * index as i64, frame });
+            found.push(Packet { time_ns: packet.time_ns + apart_ns * index as i64, frame });
         }
     }
     in_time_order(found)
 }
 
-/// Every TCP segment over IPv4 with more than `most` bytes of payload as several, 40 µs apart.
-pub(crate) fn segmented(packets: &[Packet], most: usize) -> Vec<Packet> {
+/// Every TCP segment over IPv4 with more than `most` bytes of payload as several, `apart_ns` apart.
+pub(crate) fn segmented(packets: &[Packet], most: usize, apart_ns: i64) -> Vec<Packet> {
     let mut found = Vec::new();
     for packet in packets {
         let tcp = packet.frame.get(ETHERNET_BYTES + IPV4_BYTES..).unwrap_or_default();
@@ -148,7 +148,7 @@ pub(crate) fn segmented(packets: &[Packet], most: usize) -> Vec<Packet> {
             let at = ETHERNET_BYTES + IPV4_BYTES + 4;
             frame[at..at + 4].copy_from_slice(&sequence.to_be_bytes());
             set_ip_length(&mut frame[ETHERNET_BYTES..]);
-            found.push(Packet { time_ns: packet.time_ns + 40_000 * index as i64, frame });
+            found.push(Packet { time_ns: packet.time_ns + apart_ns * index as i64, frame });
         }
     }
     in_time_order(found)
