@@ -5,11 +5,11 @@ use super::header::named;
 use super::recording::names_of;
 use super::refer::targets_of;
 use super::replaces::{DialogName, tags_text};
-use crate::call::evidence::Comparison;
+use crate::call::evidence::{Comparison, Refusal};
 use crate::call::outline::LegOutline;
 use crate::call::rule::RuleName;
 use crate::call::table::RuleTable;
-use crate::leg::IdentifierKind;
+use crate::leg::IdentifierKind::{self, Diversion, HistoryInfo, Recording, RedirectContact};
 
 /// What is stated of the two sides, and the same with the sides exchanged.
 pub(in crate::call) const STATED: [[&str; 2]; 6] =
@@ -32,8 +32,7 @@ pub(super) fn stated(
     b: &LegOutline,
     is_right: bool,
 ) -> Comparison {
-    use IdentifierKind::{Diversion, HistoryInfo, Recording, RedirectContact};
-    let nothing = Comparison::refused(super::super::evidence::Refusal::Off);
+    let nothing = Comparison::refused(Refusal::Off);
     let ([forth, back], said, is) = match rule {
         RuleName::Replaces => (REPLACED, replaced(a), tags_text(&DialogName::parse(b""), b)),
         RuleName::Refer => (REFERRED, referred(a), list(targets_of(b))),
