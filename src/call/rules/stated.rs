@@ -64,12 +64,12 @@ fn of_kinds(leg: &LegOutline, kinds: &[IdentifierKind]) -> Vec<u8> {
 
 fn replaced(leg: &LegOutline) -> Vec<u8> {
     let of_refers = leg.refers.iter().filter_map(|refer| refer.replaces.as_deref());
-    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| &*found.value);
+    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| found.value);
     list(of_invite.chain(of_refers).map(<[u8]>::to_vec).collect())
 }
 
 fn referred(leg: &LegOutline) -> Vec<u8> {
     let targets = leg.refers.iter().filter_map(|refer| refer.target.as_deref());
-    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| &*found.value);
+    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| found.value);
     list(targets.chain(also).map(<[u8]>::to_vec).collect())
 }
