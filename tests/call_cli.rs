@@ -33,7 +33,7 @@ fn audit_lists_what_one_call_cost() {
             "1 call was counted as more than one channel",
             "read: 3 legs, which are 1 call",
             "2002 transfers 1001 to 3003 (attended, done, leg 3)",
-            "leg 1 and leg 2 by replaces (proof): Replaces in Refer-To two@h;c2;b2; Call-ID two@h",
+            "  leg 1 and leg 2 by replaces (proof)\n      Replaces in Refer-To two@h;c2;b2\n      Call-ID two@h\n",
             "attended-transfer/input/capture.pcap, record 9",
         ],
     );

@@ -282,8 +282,7 @@ pub fn candidate_headers(outlines: &[LegOutline]) -> Vec<CandidateHeader> {
     let mut seen: Vec<(&[u8], &[u8], usize)> = Vec::new();
     for (place, leg) in outlines.iter().enumerate() {
         for (header, _) in leg.of_kind(IdentifierKind::Header) {
-            if let Some((name, value)) = header_parts(&header.value).filter(|(_, v)| !v.is_empty())
-            {
+            if let Some((name, value)) = header_parts(header.value).filter(|(_, v)| !v.is_empty()) {
                 seen.push((name, value, place));
             }
         }

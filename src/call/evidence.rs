@@ -15,6 +15,34 @@ pub struct Compared {
     pub right: Vec<u8>,
 }
 
+/// What a directed rule says of the two sides, and the same with the sides exchanged.
+const DIRECTED: [(&str, &str); 9] = [
+    ("Refer-To and the INVITE's target", "the INVITE's target and Refer-To"),
+    ("Refer-To and the consultation's target", "the consultation's target and Refer-To"),
+    ("REFER (its 2xx), INVITE", "INVITE, REFER (its 2xx)"),
+    ("REFER sent, consultation cancelled", "consultation cancelled, REFER sent"),
+    ("Also and the INVITE's target", "the INVITE's target and Also"),
+    ("Also sent, INVITE sent", "INVITE sent, Also sent"),
+    ("Contact and the INVITE's target", "the INVITE's target and Contact"),
+    ("3xx, INVITE sent", "INVITE sent, 3xx"),
+    ("Replaces said, dialog began", "dialog began, Replaces said"),
+];
+
+impl Compared {
+    /// Exchanges the sides, in the values and in the words.
+    pub fn mirror(&mut self) {
+        std::mem::swap(&mut self.left, &mut self.right);
+        let other = |(one, two): (&'static str, &'static str)| match self.what {
+            what if what == one => Some(two),
+            what if what == two => Some(one),
+            _ => None,
+        };
+        let stated = super::rules::STATED.map(|[one, two]| (one, two));
+        let found = DIRECTED.into_iter().chain(stated).find_map(other);
+        self.what = found.unwrap_or(self.what);
+    }
+}
+
 /// Why a rule did not join two legs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
@@ -110,9 +138,7 @@ impl Comparison {
     /// The same, seen from the other leg.
     #[must_use]
     pub fn mirrored(mut self) -> Self {
-        for compared in &mut self.compared {
-            std::mem::swap(&mut compared.left, &mut compared.right);
-        }
+        self.compared.iter_mut().for_each(Compared::mirror);
         self
     }
 

@@ -39,9 +39,7 @@ pub fn explain(
         .map(|rule| {
             let mut outcome = outcome_of(rule, outlines, grouping, table, first, second);
             if first > second {
-                for compared in &mut outcome.compared {
-                    std::mem::swap(&mut compared.left, &mut compared.right);
-                }
+                outcome.compared.iter_mut().for_each(Compared::mirror);
             }
             outcome
         })

@@ -173,7 +173,7 @@ impl Scene<'_> {
                 kind: TransferKind::Also,
                 transferor: transferee(!by_caller, leg),
                 transferee: transferee(by_caller, leg),
-                target: user_of(&also.value).to_vec(),
+                target: user_of(also.value).to_vec(),
                 outcome: self.by_answer(new_leg),
                 new_leg,
             };
@@ -221,7 +221,7 @@ impl Scene<'_> {
                     && self
                         .leg(*leg)
                         .of_kind(IdentifierKind::Replaces)
-                        .any(|(named, _)| call_id_of(&named.value) == call_id_of(dialog))
+                        .any(|(named, _)| call_id_of(named.value) == call_id_of(dialog))
             })
         })
     }
@@ -265,7 +265,7 @@ impl Scene<'_> {
 
     fn redirections(&self, number: u32, events: &mut Vec<StoryEvent>) {
         for (contact, sighting) in self.leg(number).of_kind(IdentifierKind::RedirectContact) {
-            let key = super::uri::target_key(&contact.value);
+            let key = super::uri::target_key(contact.value);
             let follower =
                 self.later_partners(RuleName::Redirect, number, sighting.first).find(|other| {
                     super::rules::targets_of(self.leg(*other))
@@ -273,7 +273,7 @@ impl Scene<'_> {
                         .any(|asked| super::uri::target_key(asked) == key)
                 });
             let moment = Moment { time: sighting.first, record: sighting.record };
-            let kind = StoryKind::Redirected(user_of(&contact.value).to_vec(), follower);
+            let kind = StoryKind::Redirected(user_of(contact.value).to_vec(), follower);
             events.push(StoryEvent { moment, leg: number, kind });
         }
     }
@@ -281,7 +281,7 @@ impl Scene<'_> {
     /// Replaces that no REFER of the call asked for.
     fn pickups(&self, number: u32, events: &mut Vec<StoryEvent>) {
         for (named, sighting) in self.leg(number).of_kind(IdentifierKind::Replaces) {
-            let call_id = call_id_of(&named.value);
+            let call_id = call_id_of(named.value);
             let was_asked_for = self.legs.iter().any(|leg| {
                 self.leg(*leg)
                     .refers

@@ -74,7 +74,7 @@ pub(super) fn dialogs(messages: &[Message<'_>]) -> Vec<Dialog> {
         if key.from_tag.is_empty() || key.to_tag.is_empty() {
             continue;
         }
-        let (from, to) = (&*key.from_tag, &*key.to_tag);
+        let (from, to) = (key.from_tag, key.to_tag);
         let confirmed = found.entry((from.min(to), from.max(to))).or_default();
         if status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status)) {
             let time = times.first();
@@ -100,7 +100,7 @@ pub(super) fn refers(
     for (key, times) in messages {
         if is_request(key, Method::Refer) {
             let (refer, senders) =
-                found.entry((key.cseq_number, &key.from_tag)).or_insert_with(|| {
+                found.entry((key.cseq_number, key.from_tag)).or_insert_with(|| {
                     (opened(key.cseq_number, Moment::of(times), key.source), BTreeSet::new())
                 });
             // Messages come by time, so the last hop has the last word.
@@ -114,7 +114,7 @@ pub(super) fn refers(
     }
     for (key, times) in messages {
         if let Some(status @ 200..) = status_of(key, Method::Refer)
-            && let Some((refer, _)) = found.get_mut(&(key.cseq_number, &*key.from_tag))
+            && let Some((refer, _)) = found.get_mut(&(key.cseq_number, key.from_tag))
             && refer.response.is_none_or(|(known, _)| matches!(known, 401 | 407))
         {
             refer.response = Some((status, Moment::of(times)));

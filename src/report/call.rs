@@ -183,9 +183,7 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
         let mut compared = found.compared.clone();
         if numbers.place(found.left) > numbers.place(found.right) {
             std::mem::swap(&mut left, &mut right);
-            for pair in &mut compared {
-                std::mem::swap(&mut pair.left, &mut pair.right);
-            }
+            compared.iter_mut().for_each(Compared::mirror);
         }
         compared.retain(|pair| !pair.left.is_empty() || !pair.right.is_empty());
         let head = format!("  {left} and {right} by {} ({})", found.rule, found.class);
@@ -195,7 +193,8 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
         } else {
             line(&mut text, &head);
             for pair in &compared {
-                line(&mut text, &format!("      {}", compared_line(std::slice::from_ref(pair))));
+                let values = compared_line(std::slice::from_ref(pair));
+                line(&mut text, &format!("      {values}"));
             }
         }
         for record in &found.records {

@@ -68,8 +68,8 @@ impl<'u> LinkedLegs<'u> {
             let outline = self.outlines.get(leg as usize);
             outline.into_iter().flat_map(|outline| outline.of_kind(IdentifierKind::MediaAddress))
         };
-        let of_first: BTreeSet<&[u8]> = media(first).map(|(found, _)| &*found.value).collect();
-        media(other).any(|(found, _)| of_first.contains(&*found.value))
+        let of_first: BTreeSet<&[u8]> = media(first).map(|(found, _)| found.value).collect();
+        media(other).any(|(found, _)| of_first.contains(found.value))
     }
 }
 

@@ -240,7 +240,7 @@ fn what_one_leg_lacks_is_stated_beside_what_the_other_says() {
     has(RuleName::Redirect, "2 2@example.com", "");
     has(RuleName::Header, "", "y");
     has(RuleName::Header, "x", "");
-    has(RuleName::Recording, "", "y aa bb");
+    has(RuleName::Recording, "", "aa bb y");
     has(RuleName::History, "", "2");
     has(RuleName::Numbers, "2", "2");
 }

@@ -50,13 +50,13 @@ pub(super) fn named<'a>(
 ) -> impl Iterator<Item = (&'static str, &'a [u8], RecordRef)> {
     let is_listed = |name: &[u8]| table.call_id_headers.iter().any(|n| n.as_bytes() == name);
     let headers = leg.of_kind(IdentifierKind::Header).filter_map(move |(header, sighting)| {
-        let (name, value) = header_parts(&header.value)?;
+        let (name, value) = header_parts(header.value)?;
         is_listed(name).then_some(("header with a Call-ID", value, sighting.record))
     });
     let replies = leg
         .of_kind(IdentifierKind::InReplyTo)
         .filter(move |_| is_listed(b"in-reply-to"))
-        .map(|(reply, sighting)| ("In-Reply-To", &*reply.value, sighting.record));
+        .map(|(reply, sighting)| ("In-Reply-To", reply.value, sighting.record));
     headers
         .chain(replies)
         .flat_map(move |(what, value, record)| {
@@ -83,7 +83,7 @@ pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
         keys.add(Role::Other, base);
     }
     for (header, _) in leg.of_kind(IdentifierKind::Header) {
-        if is_token_header(table, &header.value) {
+        if is_token_header(table, header.value) {
             keys.add(Role::Shared, header.value);
         }
     }
@@ -93,8 +93,8 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
     let table = context.table;
     let tokens = icid::shared(context, a, b, "token header", |leg| {
         leg.of_kind(IdentifierKind::Header)
-            .filter(|(header, _)| is_token_header(table, &header.value))
-            .map(|(header, sighting)| (&*header.value, sighting.record))
+            .filter(|(header, _)| is_token_header(table, header.value))
+            .map(|(header, sighting)| (header.value, sighting.record))
             .collect()
     });
     let direct = super::either(RuleName::Header, context, a, b, |from, to| names(table, from, to));
@@ -126,7 +126,9 @@ fn names(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
     let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
     for (what, call_id, record) in named(a, table) {
         let outcome = if call_id == &*b.call_id {
-            in_time(a, b, call_id).with_times("legs end, start", a.ended, b.started.time)
+            in_time(a, b, call_id)
+                .with_times("start", a.started.time, b.started.time)
+                .with_times("end", a.ended, b.ended)
         } else {
             Comparison::refused(Refusal::Differs("Call-ID"))
         };

@@ -54,7 +54,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
             Comparison::held(Class::Medium).token(&b.call_id)
         };
         let outcome = outcome
-            .with("diverted from, called", &identifier.value, &b.called)
+            .with(super::stated::DIVERTED[0], identifier.value, &b.called)
             .with("caller", &a.caller, &b.caller)
             .with_times("start", a.started.time, b.started.time)
             .at(&[sighting.record, b.started.record]);

@@ -21,7 +21,7 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
     shared(context, a, b, "icid-value", |leg| {
         leg.of_kind(IdentifierKind::Icid)
             .filter(|(icid, _)| !icid.value.is_empty())
-            .map(|(icid, sighting)| (&*icid.value, sighting.record))
+            .map(|(icid, sighting)| (icid.value, sighting.record))
             .collect()
     })
 }

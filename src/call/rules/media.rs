@@ -28,10 +28,10 @@ type Streams<'a> = BTreeMap<&'a [u8], Stream>;
 fn streams(leg: &LegOutline, kind: IdentifierKind) -> Streams<'_> {
     let mut found = Streams::new();
     for (identifier, sighting) in leg.of_kind(kind) {
-        if !is_usable(&identifier.value, kind) {
+        if !is_usable(identifier.value, kind) {
             continue;
         }
-        let stream = found.entry(&identifier.value).or_insert_with(|| Stream {
+        let stream = found.entry(identifier.value).or_insert_with(|| Stream {
             sayers: BTreeSet::new(),
             first: sighting.first,
             record: sighting.record,

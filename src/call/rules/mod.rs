@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 
 pub use header::{derived_base, header_parts};
 pub(super) use refer::{is_by_caller, targets_of, transfer_parties, transferee};
+pub(super) use stated::STATED;
 
 /// What a comparison may look at besides the two legs.
 #[derive(Clone, Copy)]

@@ -38,10 +38,10 @@ pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
         } else if a.gap_ns(b) > 0 {
             Comparison::refused(Refusal::OutsideWindow("the two legs", a.gap_ns(b)))
         } else {
-            Comparison::held(Class::Medium).token(&recording.value)
+            Comparison::held(Class::Medium).token(recording.value)
         };
         let outcome = outcome
-            .with("recorded session", &recording.value, &b.call_id)
+            .with("recorded session", recording.value, &b.call_id)
             .at(&[sighting.record, b.started.record]);
         best = best.or_better(outcome);
     }

@@ -13,7 +13,7 @@ use crate::leg::IdentifierKind;
 pub(super) fn keys(keys: &mut Keys<'_>) {
     let leg = keys.outline;
     for (contact, sighting) in leg.of_kind(IdentifierKind::RedirectContact) {
-        keys.add_at(Role::Names, target_key(&contact.value), sighting.first);
+        keys.add_at(Role::Names, target_key(contact.value), sighting.first);
     }
     if leg.has_invite {
         for target in targets_of(leg) {
@@ -27,7 +27,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
     let mut best =
         Comparison::refused(Refusal::Absent("neither leg was redirected by a 3xx with Contact"));
     for (contact, sighting) in a.of_kind(IdentifierKind::RedirectContact) {
-        let found = matching_target(b, &contact.value);
+        let found = matching_target(b, contact.value);
         let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
         let after_ns = b.started.time.since_ns(sighting.first);
         let key = |user: &[u8]| number_key(user, table.numbers_digits);
@@ -45,7 +45,7 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
             Comparison::held(Class::Strong).token(&[&a.call_id, &b" redirected"[..]].concat())
         };
         let outcome = outcome
-            .with("Contact and the INVITE's target", &contact.value, &asked)
+            .with("Contact and the INVITE's target", contact.value, &asked)
             .with_times("3xx, INVITE sent", sighting.first, b.started.time)
             .with("caller", &a.caller, &b.caller)
             .with_text("caller's address", a.source, b.source)

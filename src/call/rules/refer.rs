@@ -25,7 +25,7 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
         }
     }
     for (also, sighting) in leg.of_kind(IdentifierKind::Also) {
-        keys.add_at(Role::Names, target_key(&also.value), sighting.first);
+        keys.add_at(Role::Names, target_key(also.value), sighting.first);
     }
     keys.add(Role::Other, call_id_key(&leg.call_id));
     if leg.has_invite {
@@ -75,7 +75,7 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
     }
     for (also, sighting) in a.of_kind(IdentifierKind::Also) {
         let sent = Moment { time: sighting.first, record: sighting.record };
-        best = best.or_better(compare_also(table, &also.value, sent, also.said_by, a, b));
+        best = best.or_better(compare_also(table, also.value, sent, also.said_by, a, b));
     }
     best
 }
@@ -134,7 +134,7 @@ fn compare_refer(
         (true, Some(status)) => Comparison::refused(Refusal::Failed("INVITE", status)),
         _ => outcome,
     };
-    let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|(value, _)| &*value.value);
+    let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|(value, _)| value.value);
     show(outcome.token(&token_of(a, refer.sent.time, refer.sender)))
         .with(
             "Referred-By",
@@ -203,7 +203,7 @@ fn judge_transferee(table: &RuleTable, refer: &Refer, party: &[u8], b: &LegOutli
     let mut says = b.of_kind(IdentifierKind::ReferredBy).peekable();
     let is_replacing = refer.replaces.as_deref().is_some_and(|dialog| {
         b.of_kind(IdentifierKind::Replaces).any(|(value, _)| {
-            DialogName::parse(&value.value).call_id == DialogName::parse(dialog).call_id
+            DialogName::parse(value.value).call_id == DialogName::parse(dialog).call_id
         })
     });
     if is_replacing && (same_address || same_party) {
@@ -211,7 +211,7 @@ fn judge_transferee(table: &RuleTable, refer: &Refer, party: &[u8], b: &LegOutli
     }
     match (&refer.referred_by, says.peek().is_some()) {
         (Some(by), true) => {
-            let is_equal = says.any(|(value, _)| target_key(&value.value) == target_key(by));
+            let is_equal = says.any(|(value, _)| target_key(value.value) == target_key(by));
             if !is_equal {
                 Comparison::refused(Refusal::Differs("Referred-By"))
             } else if same_address || same_party {

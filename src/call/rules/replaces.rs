@@ -80,7 +80,7 @@ pub(super) fn keys(keys: &mut Keys<'_>) {
     let leg = keys.outline;
     keys.add(Role::Is, &leg.call_id);
     for (identifier, _) in leg.of_kind(IdentifierKind::Replaces) {
-        keys.add(Role::Names, DialogName::parse(&identifier.value).call_id);
+        keys.add(Role::Names, DialogName::parse(identifier.value).call_id);
     }
     for replaces in leg.refers.iter().filter_map(|refer| refer.replaces.as_deref()) {
         keys.add(Role::Names, DialogName::parse(replaces).call_id);
@@ -92,7 +92,7 @@ pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
     let mut best = Comparison::refused(Refusal::Absent("neither leg says Replaces"));
     for (identifier, sighting) in a.of_kind(IdentifierKind::Replaces) {
         let failed = a.refused_with().map(|status| Refusal::Failed("INVITE with Replaces", status));
-        let named = Named { value: &identifier.value, at: sighting.first, record: sighting.record };
+        let named = Named { value: identifier.value, at: sighting.first, record: sighting.record };
         best = best.or_better(judge("Replaces", &named, failed, b));
     }
     for refer in &a.refers {

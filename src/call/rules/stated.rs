@@ -5,12 +5,21 @@ use super::header::named;
 use super::recording::names_of;
 use super::refer::targets_of;
 use super::replaces::{DialogName, tags_text};
-use crate::call::evidence::Comparison;
+use crate::call::evidence::{Comparison, Refusal};
 use crate::call::outline::LegOutline;
 use crate::call::rule::RuleName;
 use crate::call::table::RuleTable;
-use crate::leg::IdentifierKind;
+use crate::leg::IdentifierKind::{self, Diversion, HistoryInfo, Recording, RedirectContact};
 
+/// What is stated of the two sides, and the same with the sides exchanged.
+pub(in crate::call) const STATED: [[&str; 2]; 6] =
+    [REPLACED, REFERRED, REDIRECTED, NAMED, RECORDED, DIVERTED];
+const REPLACED: [&str; 2] = ["Replaces said, own dialogs", "own dialogs, Replaces said"];
+const REFERRED: [&str; 2] = ["REFER or Also to, INVITE for", "INVITE for, REFER or Also to"];
+const REDIRECTED: [&str; 2] = ["redirected to, INVITE for", "INVITE for, redirected to"];
+const NAMED: [&str; 2] = ["Call-ID in a header, own Call-ID", "own Call-ID, Call-ID in a header"];
+const RECORDED: [&str; 2] = ["session recorded, own session", "own session, session recorded"];
+pub(super) const DIVERTED: [&str; 2] = ["diverted from, called", "called, diverted from"];
 /// Values of one leg that are shown; more of them explain nothing.
 const VALUES_MAX: usize = 4;
 
@@ -23,39 +32,18 @@ pub(super) fn stated(
     b: &LegOutline,
     is_right: bool,
 ) -> Comparison {
-    use IdentifierKind::{Diversion, HistoryInfo, Recording, RedirectContact};
-    let nothing = Comparison::refused(super::super::evidence::Refusal::Off);
+    let nothing = Comparison::refused(Refusal::Off);
     let ([forth, back], said, is) = match rule {
-        RuleName::Replaces => (
-            ["Replaces said, own dialogs", "own dialogs, Replaces said"],
-            replaced(a),
-            tags_text(&DialogName::parse(b""), b),
-        ),
-        RuleName::Refer => (
-            ["REFER or Also to, INVITE for", "INVITE for, REFER or Also to"],
-            referred(a),
-            list(targets_of(b)),
-        ),
-        RuleName::Redirect => (
-            ["redirected to, INVITE for", "INVITE for, redirected to"],
-            of_kinds(a, &[RedirectContact]),
-            list(targets_of(b)),
-        ),
+        RuleName::Replaces => (REPLACED, replaced(a), tags_text(&DialogName::parse(b""), b)),
+        RuleName::Refer => (REFERRED, referred(a), list(targets_of(b))),
+        RuleName::Redirect => (REDIRECTED, of_kinds(a, &[RedirectContact]), list(targets_of(b))),
         RuleName::Header => (
-            ["Call-ID in a header, own Call-ID", "own Call-ID, Call-ID in a header"],
+            NAMED,
             list(named(a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
             b.call_id.to_vec(),
         ),
-        RuleName::Recording => (
-            ["session recorded, own session", "own session, session recorded"],
-            of_kinds(a, &[Recording]),
-            list(names_of(b)),
-        ),
-        RuleName::History => (
-            ["diverted from, called", "called, diverted from"],
-            of_kinds(a, &[Diversion, HistoryInfo]),
-            b.called.to_vec(),
-        ),
+        RuleName::Recording => (RECORDED, of_kinds(a, &[Recording]), list(names_of(b))),
+        RuleName::History => (DIVERTED, of_kinds(a, &[Diversion, HistoryInfo]), b.called.to_vec()),
         _ => return nothing,
     };
     if is_right { nothing.with(back, &is, &said) } else { nothing.with(forth, &said, &is) }
@@ -76,12 +64,12 @@ fn of_kinds(leg: &LegOutline, kinds: &[IdentifierKind]) -> Vec<u8> {
 
 fn replaced(leg: &LegOutline) -> Vec<u8> {
     let of_refers = leg.refers.iter().filter_map(|refer| refer.replaces.as_deref());
-    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| &*found.value);
+    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| found.value);
     list(of_invite.chain(of_refers).map(<[u8]>::to_vec).collect())
 }
 
 fn referred(leg: &LegOutline) -> Vec<u8> {
     let targets = leg.refers.iter().filter_map(|refer| refer.target.as_deref());
-    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| &*found.value);
+    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| found.value);
     list(targets.chain(also).map(<[u8]>::to_vec).collect())
 }
