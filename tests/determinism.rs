@@ -312,7 +312,12 @@ fn a_generated_day() {
     let directory = synth(&format!("--seed 21 --flat --calls-per-hour 5 --rtp {MIX}"));
     let packets = read(&directory.path().join("spool/2026-11-02.pcap"));
     assert!(packets.len() > 3_000, "{}", packets.len());
-    check_packets("a generated day", &segmented(&fragmented(&packets, 320, APART_NS), 100, APART_NS), 6, 100);
+    check_packets(
+        "a generated day",
+        &segmented(&fragmented(&packets, 320, APART_NS), 100, APART_NS),
+        6,
+        100,
+    );
 }
 
 /// The sniffer's own zoo: 78 calls of every kind, 24 MB.

@@ -225,10 +225,16 @@ fn every_tunnel_carries_and_is_carried_by_both_versions() {
             ("ip in ip", (protocol, inner.clone())),
             ("gre", gre(&cat(&[&[0, 0], &kind]), &inner)),
             ("gre bridged", gre(&[0, 0, 0x65, 0x58], &frame)),
-            ("gre pptp", gre(&cat(&[&[0x30, 0x81, 0x88, 0x0b], &[0; 12], &[0xff, 3, 0, ppp]]), &inner)),
+            (
+                "gre pptp",
+                gre(&cat(&[&[0x30, 0x81, 0x88, 0x0b], &[0; 12], &[0xff, 3, 0, ppp]]), &inner),
+            ),
             ("erspan i", gre(&[0, 0, 0x88, 0xbe], &frame)),
             ("erspan ii", gre(&cat(&[&[0x10, 0, 0x88, 0xbe], &[0; 4], &[0x10], &[0; 7]]), &frame)),
-            ("erspan iii", gre(&cat(&[&[0x10, 0, 0x22, 0xeb], &[0; 4], &[0x20], &[0; 11]]), &frame)),
+            (
+                "erspan iii",
+                gre(&cat(&[&[0x10, 0, 0x22, 0xeb], &[0; 4], &[0x20], &[0; 11]]), &frame),
+            ),
             ("mpls in ip", (137, cat(&[&[0, 0, 1, 1], &inner]))),
             ("vxlan", over_udp(4_789, &[8, 0, 0, 0, 0, 0, 1, 0], &frame)),
             ("geneve", over_udp(6_081, &geneve([0x65, 0x58]), &frame)),

@@ -379,8 +379,8 @@ fn what_waits_inside_tunnels_is_conserved() {
     };
     let gre = |inner: &[u8]| ip4(47, &cat(&[&[0, 0, 8, 0], inner]));
     let ipip = |inner: &[u8]| ip4(4, inner);
-    let tunnels: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
-        [("vxlan", &vxlan), ("gre", &gre), ("ipip", &ipip)];
+    type Tunnel<'t> = (&'t str, &'t dyn Fn(&[u8]) -> Vec<u8>);
+    let tunnels: [Tunnel<'_>; 3] = [("vxlan", &vxlan), ("gre", &gre), ("ipip", &ipip)];
     let stream = sip_text(900);
     let whole = udp(5060, 5062, &stream);
     let media = udp(4_000, 4_002, &[0x80; 900]);
@@ -411,7 +411,7 @@ fn what_waits_inside_tunnels_is_conserved() {
                 })
                 .collect();
             let outcome = run(&records);
-            assert_eq!(outcome.stream_bytes(), [stream.clone()], "{name}");
+            assert_eq!(outcome.stream_bytes(), std::slice::from_ref(&stream), "{name}");
             let value = |counter: &str| outcome.ledger.value(counter);
             let copies = u64::from(copies);
             assert_eq!(value("packet.records_kept_segment"), 3 * copies, "{name}");

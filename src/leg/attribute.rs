@@ -54,12 +54,12 @@ pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> 
 /// Whether all of a leg's INVITEs failed: it never had a session.
 fn is_refused(leg: &Leg) -> bool {
     let statuses = || {
-        leg.messages().filter(|(key, _)| key.cseq_method == Method::Invite).filter_map(|(key, _)| {
-            match key.kind {
+        leg.messages().filter(|(key, _)| key.cseq_method == Method::Invite).filter_map(
+            |(key, _)| match key.kind {
                 MessageKind::Response(status) => Some(status),
                 MessageKind::Request(_) => None,
-            }
-        })
+            },
+        )
     };
     statuses().any(|status| status >= 300) && !statuses().any(|status| status / 100 == 2)
 }
