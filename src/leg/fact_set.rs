@@ -294,8 +294,7 @@ mod tests {
         let count = 20_000_u32;
         for number in (0..count).rev() {
             let tag = format!("{number:0>500}");
-            let any =
-                AnyKey { cseq_number: number, to_tag: tag.clone().into(), ..AnyKey::default() };
+            let any = AnyKey { cseq_number: number, to_tag: tag.clone(), ..AnyKey::default() };
             let parties = InviteParties { from_user: tag.as_bytes(), ..InviteParties::default() };
             is_over |= set.add(&any.as_key(), Some(&parties), &once());
         }
