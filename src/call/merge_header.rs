@@ -8,9 +8,7 @@ use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, SensorId};
-use crate::leg::{
-    Cdr, FamilyLeg, Identifier, IdentifierKind, Leg, NumberRules, TimingRules, finalise_family,
-};
+use crate::leg::{Cdr, FamilyLeg, IdentifierKind, Leg, NumberRules, TimingRules, finalise_family};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,17 +54,16 @@ pub struct MergeRules<'r> {
 pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for leg in legs {
-        let mut of_leg: BTreeSet<String> = BTreeSet::new();
-        for (identifier, _) in leg.identifiers().iter() {
-            if let Some((name, value)) = candidate(&identifier)
-                && let Some(value) = revealed(value, secret)
+        let mut of_leg: BTreeSet<Cow<'_, str>> = BTreeSet::new();
+        for (name, value, _) in candidates(leg) {
+            if let Some(value) = revealed(value, secret)
                 && names_another(legs, leg, &value)
             {
                 of_leg.insert(name);
             }
         }
         for name in of_leg {
-            *found.entry(name).or_default() += 1;
+            *found.entry(name.to_ascii_lowercase()).or_default() += 1;
         }
     }
     let mut headers: Vec<MergeHeader> =
@@ -75,16 +72,17 @@ pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
     headers
 }
 
-/// Name and value of an identifier that may carry a Call-ID.
-fn candidate<'l>(identifier: &Identifier<'l>) -> Option<(String, &'l [u8])> {
-    match identifier.kind {
-        IdentifierKind::InReplyTo => Some((IN_REPLY_TO.to_owned(), identifier.value)),
-        IdentifierKind::Header => {
-            let (name, value) = header_parts(identifier.value)?;
-            Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value))
-        }
-        _ => None,
-    }
+/// What may carry a Call-ID: the header's name in lower case, its value, and when it was first seen.
+fn candidates(leg: &Leg) -> impl Iterator<Item = (Cow<'_, str>, &[u8], CaptureTime)> {
+    let replies = leg.identifiers().of_kind(IdentifierKind::InReplyTo);
+    let replies =
+        replies.map(|(reply, sighting)| (Cow::Borrowed(IN_REPLY_TO), reply.value, sighting.first));
+    let headers = leg.identifiers().of_kind(IdentifierKind::Header);
+    replies.chain(headers.filter_map(|(header, sighting)| {
+        // Names are kept in lower case.
+        let (name, value) = header_parts(header.value)?;
+        Some((String::from_utf8_lossy(name), value, sighting.first))
+    }))
 }
 
 /// The Call-ID that a value is, or hides. The sniffer reads no value of 1024 bytes and more.
@@ -157,16 +155,9 @@ type Name<'l> = (CaptureTime, Cow<'l, [u8]>);
 
 /// What the INVITEs of a leg say in a header, by time.
 fn names_of<'l>(leg: &'l Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name<'l>> {
-    let mut names: Vec<Name<'l>> = leg
-        .identifiers()
-        .iter()
-        .filter_map(|(identifier, sighting)| {
-            let (name, value) = candidate(&identifier)?;
-            if !name.eq_ignore_ascii_case(header) {
-                return None;
-            }
-            Some((sighting.first, revealed(value, secret)?))
-        })
+    let mut names: Vec<Name<'l>> = candidates(leg)
+        .filter(|(name, ..)| name.eq_ignore_ascii_case(header))
+        .filter_map(|(_, value, first)| Some((first, revealed(value, secret)?)))
         .collect();
     names.sort_unstable();
     names
@@ -186,9 +177,12 @@ fn families(legs: &[Leg], names: &[Vec<Name<'_>>]) -> Vec<Vec<usize>> {
     let mut families: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for leg in 0..legs.len() {
         let root = root(&mut roots, leg);
-        families.entry(root).or_default().push(leg);
+        // A root is the smallest leg of its family, so it stands first.
+        if root != leg {
+            families.entry(root).or_insert_with(|| vec![root]).push(leg);
+        }
     }
-    families.into_values().filter(|family| family.len() > 1).collect()
+    families.into_values().collect()
 }
 
 /// The smallest leg of a family, halving the path to it.

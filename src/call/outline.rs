@@ -6,6 +6,7 @@ use crate::leg::{
     FactKey, FactTimes, Identifier, IdentifierKind, IdentifierSet, Leg, MessageKind, Sighting,
 };
 use crate::sip::Method;
+use std::sync::Arc;
 
 /// A message: its key and when it was seen.
 pub type Message<'a> = (FactKey<'a>, &'a FactTimes);
@@ -82,8 +83,8 @@ pub struct LegOutline {
     pub dialogs: Vec<Dialog>,
     /// REFER transactions by time.
     pub refers: Vec<Refer>,
-    /// The identifiers that rules read, sorted.
-    pub identifiers: IdentifierSet,
+    /// What the leg says about others: its own list, shared.
+    pub identifiers: Arc<IdentifierSet>,
 }
 
 impl LegOutline {
@@ -139,7 +140,7 @@ impl LegOutline {
             request_user: parties.request_user.into(),
             dialogs: dialogs(&messages),
             refers: refers(&messages, leg, by_caller),
-            identifiers: leg.identifiers().where_kind(is_read),
+            identifiers: Arc::clone(leg.identifiers()),
         }
     }
 
@@ -221,15 +222,4 @@ fn first_failure(messages: &[Message<'_>]) -> Option<Failure> {
         }
     }
     None
-}
-
-const fn is_read(kind: IdentifierKind) -> bool {
-    !matches!(
-        kind,
-        IdentifierKind::Codec
-            | IdentifierKind::UserAgent
-            | IdentifierKind::Tag
-            | IdentifierKind::Reason
-            | IdentifierKind::Contact
-    )
 }

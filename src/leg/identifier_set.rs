@@ -89,7 +89,7 @@ impl IdentifierSet {
                     self.list.pop();
                 }
                 if self.texts.len() - self.texts_kept > self.texts_kept + WASTED_BYTES_MAX {
-                    *self = self.where_kind(|_| true);
+                    *self = self.anew();
                     self.texts_kept = self.texts.len();
                 }
                 is_over
@@ -104,17 +104,14 @@ impl IdentifierSet {
             .fold(false, |is_over, (identifier, sighting)| self.add(identifier, sighting) | is_over)
     }
 
-    /// A copy of those of the wanted kinds, as small as can be.
-    #[must_use]
-    pub fn where_kind(&self, is_wanted: impl Fn(IdentifierKind) -> bool) -> Self {
+    /// A copy without the strings of identifiers that the cap dropped.
+    fn anew(&self) -> Self {
         let mut copy = Self::default();
-        copy.list.reserve_exact(self.list.iter().filter(|packed| is_wanted(packed.kind)).count());
-        for packed in self.list.iter().filter(|packed| is_wanted(packed.kind)) {
+        for packed in &self.list {
             let value = copy.texts.add(self.texts.get(packed.value));
             let said_by = copy.texts.add(self.texts.get(packed.said_by));
             copy.list.push(Packed { value, said_by, ..*packed });
         }
-        copy.texts.shrink();
         copy
     }
 

@@ -7,6 +7,7 @@ use super::identifier_set::IdentifierSet;
 use super::media::MediaActivity;
 use crate::base::{CaptureTime, RecordRef, SensorId};
 use crate::sip::Method;
+use std::sync::Arc;
 
 /// A join-semilattice: [`Leg::join`] is commutative, associative and idempotent, so any order, split
 /// or duplication of the records gives an equal leg.
@@ -14,7 +15,8 @@ use crate::sip::Method;
 pub struct Leg {
     call_id: Box<[u8]>,
     pub(super) facts: FactSet,
-    identifiers: IdentifierSet,
+    /// Shared with what is read of the leg later.
+    identifiers: Arc<IdentifierSet>,
     media: MediaActivity,
     sensor: SensorId,
     vendor_blind: bool,
@@ -28,7 +30,7 @@ impl Leg {
         Self {
             call_id: call_id.into(),
             facts: FactSet::default(),
-            identifiers: IdentifierSet::default(),
+            identifiers: Arc::default(),
             media: MediaActivity::default(),
             sensor,
             vendor_blind: false,
@@ -55,7 +57,7 @@ impl Leg {
     /// Adds an identifier and when it was seen.
     #[inline]
     pub fn add_identifier(&mut self, identifier: Identifier<'_>, sighting: Sighting) {
-        self.is_over_limit |= self.identifiers.add(identifier, sighting);
+        self.is_over_limit |= Arc::make_mut(&mut self.identifiers).add(identifier, sighting);
     }
 
     /// Adds media packets.
@@ -71,7 +73,7 @@ impl Leg {
     /// Adds all facts of the same leg seen elsewhere.
     pub fn join(&mut self, other: &Self) {
         self.is_over_limit |= self.facts.join(&other.facts);
-        self.is_over_limit |= self.identifiers.join(&other.identifiers);
+        self.is_over_limit |= Arc::make_mut(&mut self.identifiers).join(&other.identifiers);
         self.media.join(&other.media);
         self.vendor_blind |= other.vendor_blind;
         self.is_over_limit |= other.is_over_limit;
@@ -80,7 +82,7 @@ impl Leg {
     /// Gives back what growth took beyond need.
     pub fn shrink(&mut self) {
         self.facts.shrink();
-        self.identifiers.shrink();
+        Arc::make_mut(&mut self.identifiers).shrink();
     }
 
     /// Says that a cap of `base/limits.rs` dropped facts of it.
@@ -129,7 +131,7 @@ impl Leg {
 
     /// The identifiers by kind and value.
     #[must_use]
-    pub const fn identifiers(&self) -> &IdentifierSet {
+    pub const fn identifiers(&self) -> &Arc<IdentifierSet> {
         &self.identifiers
     }
 

@@ -5,9 +5,10 @@ use crate::base::{CaptureTime, Endpoint, SensorId};
 use crate::call::LegOutline;
 use crate::call::outline::{Failure, HangUp, Moment};
 use crate::call::transactions::{Dialog, Refer};
-use crate::leg::{Identifier, IdentifierKind, IdentifierSet, Sighting};
+use crate::leg::{Identifier, IdentifierKind, Sighting};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Names of the sensors by number, and the legs by number. Legs stand by sensor, so that sensors get
 /// the order that they had, without those that saw no leg.
@@ -43,7 +44,7 @@ pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Ve
     for said in rows(connection, sql, said)? {
         let Said { kind, ref value, said_by, cseq, sighting, .. } = said;
         let identifier = Identifier { kind, value, said_by, cseq };
-        of(&mut legs, said.leg)?.identifiers.add(identifier, sighting);
+        Arc::make_mut(&mut of(&mut legs, said.leg)?.identifiers).add(identifier, sighting);
     }
     Ok((sensors, legs))
 }
@@ -78,7 +79,7 @@ fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<LegOutline> {
         request_user: bytes(row, 6)?.into(),
         dialogs: Vec::new(),
         refers: Vec::new(),
-        identifiers: IdentifierSet::default(),
+        identifiers: Arc::default(),
     })
 }
 
