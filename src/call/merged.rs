@@ -186,7 +186,7 @@ fn parties(outlines: &[LegOutline], legs: &[u32]) -> Vec<PartySpan> {
     let mut spans: Vec<(Vec<u8>, CaptureTime, CaptureTime)> = Vec::new();
     for leg in legs.iter().map(|leg| &outlines[*leg as usize]).filter(|leg| leg.has_invite) {
         let name = |user: &[u8], address: String| {
-            let user = plain_user(user);
+            let user = plain_user(user).into_owned();
             if user.is_empty() { address.into_bytes() } else { user }
         };
         spans.push((name(&leg.caller, leg.source.to_string()), leg.started.time, leg.ended));
