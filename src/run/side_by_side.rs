@@ -17,7 +17,7 @@ pub(super) fn outlines(legs: &[Leg]) -> Vec<LegOutline> {
     legs.par_iter().map(LegOutline::of).collect()
 }
 
-/// As [`crate::call::group`], the rules side by side.
+/// As [`crate::call::group()`], the rules side by side.
 pub(super) fn group(outlines: &[LegOutline], table: &RuleTable) -> Grouping {
     let rules = RuleName::ALL.into_par_iter().filter(|rule| table.is_on(*rule));
     group_by(outlines, rules.map(|rule| rule_evidence(rule, outlines, table)).collect())
