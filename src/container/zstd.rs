@@ -43,6 +43,9 @@ pub(super) struct Zstd {
     state: State,
     head: Vec<u8>,
     offset: u64,
+    /// Where the header, block or checksum that is read now began: the library sees damage in it sooner
+    /// or later, as its bytes come in many pieces or few.
+    unit_start: u64,
     memory: Charge,
 }
 
@@ -61,6 +64,7 @@ impl Zstd {
             state: State::Header,
             head: Vec::with_capacity(FRAME_HEADER_BYTES_MAX),
             offset: 0,
+            unit_start: 0,
         })
     }
 
@@ -83,7 +87,9 @@ impl Zstd {
             let (made, full) = (space.pos(), space.pos() == space.capacity());
             if let Err(error) = result {
                 let detail = format!("zstd frame is damaged: {error}");
-                return Err(Halt::GivenUp(GivenUp::damaged(self.offset, detail)));
+                let mut given_up = GivenUp::damaged(self.unit_start, detail);
+                given_up.dropped = self.offset - self.unit_start;
+                return Err(Halt::GivenUp(given_up));
             }
             if !output.emit_window(made) {
                 return Err(Halt::Stopped);
@@ -97,6 +103,9 @@ impl Zstd {
 
     /// Works on `bytes` until a state is done or they are used up.
     fn step(&mut self, bytes: &mut &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
+        if self.head.is_empty() && matches!(self.state, State::Header | State::BlockHeader { .. }) {
+            self.unit_start = self.offset;
+        }
         match self.state {
             State::Header => self.header(bytes, output),
             State::Skip(left) => {
@@ -148,6 +157,7 @@ impl Zstd {
 
     fn end_of_block(&mut self) {
         if let State::Block { left: 0, last, checksum } = self.state {
+            self.unit_start = self.offset;
             self.state = match (last, checksum) {
                 (false, _) => State::BlockHeader { checksum },
                 (true, true) => State::Checksum(4),

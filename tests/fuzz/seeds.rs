@@ -339,6 +339,8 @@ pub(crate) fn containers() -> Vec<Vec<u8>> {
         zstd(&zstd(&gzip(&capture))),
         // Found by fuzzing: whether this was a piece depended on how much of its content was at hand.
         tar(&[("c.pcap#2", &tar(&[("x", b"y")]))]),
+        // Found by fuzzing: where the damage in a zstd block was seen depended on the pieces it came in.
+        ZSTD_DAMAGED.to_vec(),
     ];
     // Blocks as the sniffer frames them, where its own files are at hand.
     for folder in ["files-lzo", "tar-entry-lz4", "tar-entry-snappy", "tar-entry-lzo"] {
@@ -378,3 +380,11 @@ pub(crate) fn streams() -> Vec<Vec<u8>> {
         })
         .collect()
 }
+
+/// A zstd frame inside another, damaged in a block.
+const ZSTD_DAMAGED: [u8; 56] = [
+    0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 0xc1, 0x08, 0x00, 0x28, 0xb5, 0x2f, 0xfd, 0x91, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x01, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xbb, 0x72, 0x78, 0xd3,
+    0x42, 0x26, 0x06, 0x16, 0x06, 0x18, 0xf8, 0xff, 0x9f, 0x81, 0x81, 0x11, 0xc4, 0xf8, 0x18, 0x9c,
+    0xca, 0xca, 0xc0, 0xc0, 0xc0, 0xc6, 0x08, 0xc1,
+];
