@@ -101,6 +101,15 @@ impl Zstd {
         }
     }
 
+    /// Feeds the library what was collected.
+    fn feed_head(&mut self, output: &mut Output<'_>) -> Result<(), Halt> {
+        let head = std::mem::take(&mut self.head);
+        let result = self.feed(&head, output);
+        self.head = head;
+        self.head.clear();
+        result
+    }
+
     /// Works on `bytes` until a state is done or they are used up.
     fn step(&mut self, bytes: &mut &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
         if self.head.is_empty() && matches!(self.state, State::Header | State::BlockHeader { .. }) {
@@ -120,19 +129,30 @@ impl Zstd {
                 let raw = u32::from_le_bytes([self.head[0], self.head[1], self.head[2], 0]);
                 // Type 1 repeats one byte; `size` is then the decoded size (section 3.1.1.2.2).
                 let stored = if (raw >> 1) & 3 == 1 { 1 } else { u64::from(raw >> 3) };
+                if stored > BLOCK_BYTES_MAX {
+                    let detail = "zstd frame is damaged: a block is too large";
+                    let mut given_up = GivenUp::damaged(self.unit_start, detail);
+                    given_up.dropped = self.offset - self.unit_start;
+                    return Err(Halt::GivenUp(given_up));
+                }
                 self.state = State::Block { left: stored, last: raw & 1 == 1, checksum };
-                let head = std::mem::take(&mut self.head);
-                let result = self.feed(&head, output);
-                self.head = head;
-                self.head.clear();
-                result?;
+                self.feed_head(output)?;
                 self.end_of_block();
                 Ok(())
             }
             State::Block { left, last, checksum } => {
-                let block = self.take(bytes, left);
-                self.state = State::Block { left: left - block.len() as u64, last, checksum };
-                self.feed(block, output)?;
+                // Whole: of a damaged one the library would give more or less as its bytes come.
+                if self.head.is_empty() && bytes.len() as u64 >= left {
+                    let block = self.take(bytes, left);
+                    self.feed(block, output)?;
+                } else {
+                    // At most 128 KiB, as the block's header was looked at.
+                    if !self.collect(bytes, left as usize) {
+                        return Ok(());
+                    }
+                    self.feed_head(output)?;
+                }
+                self.state = State::Block { left: 0, last, checksum };
                 self.end_of_block();
                 Ok(())
             }
@@ -195,11 +215,7 @@ impl Zstd {
             return Err(Halt::GivenUp(GivenUp::limit(self.offset, detail)));
         }
         self.state = State::BlockHeader { checksum: self.head[4] & 4 != 0 };
-        let head = std::mem::take(&mut self.head);
-        let result = self.feed(&head, output);
-        self.head = head;
-        self.head.clear();
-        result
+        self.feed_head(output)
     }
 }
 
@@ -253,6 +269,14 @@ impl Decode for Zstd {
     }
 
     fn finish(&mut self, output: &mut Output<'_>) -> StreamEnd {
+        // Of a block that the bytes end in, what is there.
+        if matches!(self.state, State::Block { .. }) && !self.head.is_empty() {
+            match self.feed_head(output) {
+                Ok(()) => {}
+                Err(Halt::GivenUp(given_up)) => self.state = State::GivenUp(given_up),
+                Err(Halt::Stopped) => self.state = State::Stopped,
+            }
+        }
         match &self.state {
             State::Header if self.head.is_empty() => StreamEnd::Complete,
             State::Stopped => StreamEnd::Complete,
