@@ -83,7 +83,8 @@ impl Pair {
             numbers: NumberRules::default(),
             capture: CaptureRules { sip_ports: Vec::new(), ..CaptureRules::default() },
         });
-        let stored = StoredConfig { path: self.database().into(), rules: None, time_zone: None };
+        let (path, rules, time_zone) = (self.database().into(), None, None);
+        let stored = StoredConfig { path, rules, time_zone, threads: 0 };
         Some([spool.ok()?, stored_calls(&stored).expect("the database is read")])
     }
 }

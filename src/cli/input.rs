@@ -105,6 +105,7 @@ impl InputArguments {
             path: path.to_owned(),
             rules: self.rules.as_deref().map(rules).transpose()?,
             time_zone: self.time_zone.as_ref().map(zone).transpose()?,
+            threads: self.threads,
         })
     }
 }

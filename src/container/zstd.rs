@@ -77,6 +77,13 @@ impl Zstd {
         self.head.len() >= want
     }
 
+    /// Damage in the unit that is read now: it is lost from its beginning on.
+    fn damaged(&self, detail: impl Into<String>) -> Halt {
+        let mut given_up = GivenUp::damaged(self.unit_start, detail);
+        given_up.dropped = self.offset - self.unit_start;
+        Halt::GivenUp(given_up)
+    }
+
     /// Feeds the library all of `bytes`.
     fn feed(&mut self, bytes: &[u8], output: &mut Output<'_>) -> Result<(), Halt> {
         let mut input = InBuffer::around(bytes);
@@ -87,9 +94,7 @@ impl Zstd {
             let (made, full) = (space.pos(), space.pos() == space.capacity());
             if let Err(error) = result {
                 let detail = format!("zstd frame is damaged: {error}");
-                let mut given_up = GivenUp::damaged(self.unit_start, detail);
-                given_up.dropped = self.offset - self.unit_start;
-                return Err(Halt::GivenUp(given_up));
+                return Err(self.damaged(detail));
             }
             if !output.emit_window(made) {
                 return Err(Halt::Stopped);
@@ -130,10 +135,7 @@ impl Zstd {
                 // Type 1 repeats one byte; `size` is then the decoded size (section 3.1.1.2.2).
                 let stored = if (raw >> 1) & 3 == 1 { 1 } else { u64::from(raw >> 3) };
                 if stored > BLOCK_BYTES_MAX {
-                    let detail = "zstd frame is damaged: a block is too large";
-                    let mut given_up = GivenUp::damaged(self.unit_start, detail);
-                    given_up.dropped = self.offset - self.unit_start;
-                    return Err(Halt::GivenUp(given_up));
+                    return Err(self.damaged("zstd frame is damaged: a block is too large"));
                 }
                 self.state = State::Block { left: stored, last: raw & 1 == 1, checksum };
                 self.feed_head(output)?;
@@ -200,10 +202,7 @@ impl Zstd {
             return Ok(());
         }
         if self.head[..4] != FRAME_MAGIC {
-            let start = self.offset.saturating_sub(self.head.len() as u64);
-            let mut given_up = GivenUp::damaged(start, "bytes that are no zstd frame follow");
-            given_up.dropped = self.head.len() as u64;
-            return Err(Halt::GivenUp(given_up));
+            return Err(self.damaged("bytes that are no zstd frame follow"));
         }
         if !self.collect(bytes, 5) || !self.collect(bytes, header_bytes(self.head[4])) {
             return Ok(());

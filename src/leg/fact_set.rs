@@ -7,8 +7,6 @@ use crate::sip::Method;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A buffer of strings that outgrew what its facts need by this much is made anew.
-const WASTED_BYTES_MAX: usize = 1 << 20;
 /// Equal numbers are looked for among so many: an INVITE repeats them at every hop.
 const SEARCHED_PARTIES: usize = 8;
 /// Messages of a usual leg: room for them at once instead of growth in steps.
@@ -48,8 +46,6 @@ pub(super) struct FactSet {
     facts: Vec<Fact>,
     parties: Vec<PackedParties>,
     texts: Texts,
-    /// Bytes of `texts` after the last time that it was made anew.
-    texts_kept: usize,
 }
 
 impl PartialEq for FactSet {
@@ -130,10 +126,7 @@ impl FactSet {
         if is_over {
             self.facts.pop();
         }
-        let wasted = self.texts.len() - self.texts_kept;
-        if wasted > self.texts_kept + WASTED_BYTES_MAX
-            || self.parties.len() > usize::from(u16::MAX / 2)
-        {
+        if self.texts.is_wasteful() || self.parties.len() > usize::from(u16::MAX / 2) {
             self.make_anew();
         }
         is_over
@@ -253,7 +246,7 @@ impl FactSet {
             }
             anew.facts.push(fact);
         }
-        anew.texts_kept = anew.texts.len();
+        anew.texts.are_needed();
         *self = anew;
     }
 }
@@ -307,6 +300,6 @@ mod tests {
             assert_eq!(parties.from_user, key.to_tag, "{place}");
         }
         let needed = FACTS_PER_LEG_MAX * 2 * 502;
-        assert!(set.texts.len() <= 2 * needed + 2 * WASTED_BYTES_MAX, "{}", set.texts.len());
+        assert!(set.texts.len() <= 2 * needed + (2 << 20), "{}", set.texts.len());
     }
 }

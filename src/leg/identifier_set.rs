@@ -6,9 +6,6 @@ use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A buffer of strings that outgrew what its identifiers need by this much is made anew.
-const WASTED_BYTES_MAX: usize = 1 << 20;
-
 #[derive(Clone, Debug)]
 struct Packed {
     sighting: Sighting,
@@ -23,8 +20,6 @@ struct Packed {
 pub struct IdentifierSet {
     list: Vec<Packed>,
     texts: Texts,
-    /// Bytes of `texts` after the last time that it was made anew.
-    texts_kept: usize,
 }
 
 impl PartialEq for IdentifierSet {
@@ -88,9 +83,8 @@ impl IdentifierSet {
                 if is_over {
                     self.list.pop();
                 }
-                if self.texts.len() - self.texts_kept > self.texts_kept + WASTED_BYTES_MAX {
+                if self.texts.is_wasteful() {
                     *self = self.anew();
-                    self.texts_kept = self.texts.len();
                 }
                 is_over
             }
@@ -112,6 +106,7 @@ impl IdentifierSet {
             let said_by = copy.texts.add(self.texts.get(packed.said_by));
             copy.list.push(Packed { value, said_by, ..*packed });
         }
+        copy.texts.are_needed();
         copy
     }
 

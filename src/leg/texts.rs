@@ -10,6 +10,9 @@ const SEARCHED_BYTES: usize = 1_024;
 /// What the strings of a usual leg take: room for them at once instead of growth in steps.
 const USUAL_BYTES: usize = 256;
 
+/// A buffer of strings that outgrew what was needed by this much is made anew.
+const WASTED_BYTES_MAX: usize = 1 << 20;
+
 /// One string in [`Texts`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text(u32);
@@ -23,12 +26,25 @@ impl Text {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
+    /// Their length when all of them were needed last.
+    needed: usize,
 }
 
 impl Texts {
     /// Bytes that the strings take, lengths included.
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Whether the caps of a leg may have dropped so many of the strings that they are worth copying anew.
+    pub(super) const fn is_wasteful(&self) -> bool {
+        self.bytes.len() - self.needed > self.needed + WASTED_BYTES_MAX
+    }
+
+    /// All strings are needed now.
+    pub(super) const fn are_needed(&mut self) {
+        self.needed = self.bytes.len();
     }
 
     /// A string that was added.

@@ -3,7 +3,7 @@
 //!
 //! In: what to read and the rules. Out: [`CallRun`], from which `audit`, `explain` and `show` print.
 
-use super::check::day_start;
+use super::check::walk_options;
 use super::config::{CallsConfig, StoredConfig};
 use super::error::Error;
 use super::paths::TypedPaths;
@@ -19,7 +19,7 @@ use crate::leg::{Cdr, Leg};
 use crate::report::audit::PeakCost;
 use crate::report::call::CallsView;
 use crate::report::explain::{PlaceOf, printable};
-use crate::spool::{SpoolListing, WalkOptions};
+use crate::spool::SpoolListing;
 use crate::store::StoredRun;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::collections::BTreeMap;
@@ -87,8 +87,9 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     }
     let first = found.spans.values().map(|span| span.first).min();
     let last = found.spans.values().map(|span| span.last).max();
+    let pool = side_by_side::pool(config.threads)?;
     let read = Read {
-        outlines: side_by_side::outlines(&found.legs),
+        outlines: pool.install(|| side_by_side::outlines(&found.legs)),
         legs: Some(found.legs),
         cdrs: found.cdrs,
         sensors: found.listing.sensors.clone(),
@@ -96,7 +97,7 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
         span: first.zip(last),
         losses: found.losses.len(),
     };
-    Ok(grouped(read, config.rules.clone(), config.time_zone.clone()))
+    Ok(pool.install(|| grouped(read, config.rules.clone(), config.time_zone.clone())))
 }
 
 /// Reads the database of a run and groups its legs into calls, by the same functions as [`calls`].
@@ -129,7 +130,7 @@ pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
         span: stored.span,
         losses: stored.losses,
     };
-    Ok(grouped(read, rules, time_zone))
+    Ok(side_by_side::pool(config.threads)?.install(|| grouped(read, rules, time_zone)))
 }
 
 fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
@@ -152,14 +153,9 @@ fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
 }
 
 fn options(config: &CallsConfig) -> ReconstructOptions {
-    let start = |day: jiff::civil::Date| day_start(day, &config.time_zone);
+    let zones = (&config.time_zone, &config.spool_zone);
     ReconstructOptions {
-        walk: WalkOptions {
-            zone: config.spool_zone.clone(),
-            from: config.from.and_then(start),
-            to: config.to.and_then(|day| day.tomorrow().ok()).and_then(start),
-            sensors: config.sensors.clone(),
-        },
+        walk: walk_options((config.from, config.to), zones, &config.sensors),
         timing: config.timing.clone(),
         numbers: config.numbers.clone(),
         capture: config.capture.clone(),
@@ -174,7 +170,7 @@ pub(super) fn left_out_note(grouping: &Grouping) -> Option<Note> {
     let pairs = grouping.left_out;
     (pairs > 0).then(|| Note {
         // About no file: the pairs are spread over all of them.
-        capture: CaptureId { file: FileId(u32::MAX), member: 0 },
+        capture: CaptureId { file: FileId::SEVERAL, member: 0 },
         offset: None,
         record: None,
         kind: NoteKind::Limit,

@@ -29,6 +29,7 @@ use jiff::tz::TimeZone;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
@@ -149,16 +150,9 @@ fn license(
 }
 
 fn options(config: &CheckConfig) -> ReconstructOptions {
+    let zones = (&config.time_zone, &config.spool_zone);
     ReconstructOptions {
-        walk: WalkOptions {
-            zone: config.spool_zone.clone(),
-            from: config.from.and_then(|day| day_start(day, &config.time_zone)),
-            to: config
-                .to
-                .and_then(|day| day.tomorrow().ok())
-                .and_then(|day| day_start(day, &config.time_zone)),
-            sensors: config.sensors.clone(),
-        },
+        walk: walk_options((config.from, config.to), zones, &config.sensors),
         timing: config.timing.clone(),
         numbers: config.numbers.clone(),
         capture: config.capture.clone(),
@@ -168,7 +162,23 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
     }
 }
 
-pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
+/// What a walk takes: from the start of the first day to the end of the last one, in the GUI's zone; the
+/// other zone is that of the spool's directories.
+pub(super) fn walk_options(
+    (from, to): (Option<Date>, Option<Date>),
+    (zone, spool_zone): (&TimeZone, &TimeZone),
+    sensors: &[(String, PathBuf)],
+) -> WalkOptions {
+    let start = |day| day_start(day, zone);
+    WalkOptions {
+        zone: spool_zone.clone(),
+        from: from.and_then(start),
+        to: to.and_then(|day| day.tomorrow().ok()).and_then(start),
+        sensors: sensors.to_vec(),
+    }
+}
+
+fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
     let moment = day.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
     i64::try_from(moment).ok().map(CaptureTime::from_ns)
 }

@@ -123,4 +123,6 @@ pub struct StoredConfig {
     pub rules: Option<RuleTable>,
     /// The zone in which moments are told and days are cut; absent: that of the run.
     pub time_zone: Option<TimeZone>,
+    /// Worker threads; 0 is one for each processor.
+    pub threads: usize,
 }

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches, merge, outline_all};
+use crate::call::{Branch, Evidence, branches, merge};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
@@ -15,7 +15,6 @@ use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
     LegRow, ReadingVerdictRow, RunRow, VerdictRow,
 };
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -98,12 +97,10 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
 
 fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
     let found = saved.found;
-    // The scenario that merges has read them already, in the same order.
-    let read = saved.units.iter().map(|unit| &unit.outlines).find(|read| !read.is_empty());
-    let outlines =
-        read.map_or_else(|| Cow::Owned(outline_all(&found.legs)), |read| Cow::Borrowed(&read[..]));
+    // The scenario that merges, which is always there, has read them already, in the same order.
+    let outlines = saved.units.iter().flat_map(|unit| &unit.outlines);
     let rows: Vec<LegRow<'_>> = (0u32..)
-        .zip(found.legs.iter().zip(&*outlines))
+        .zip(found.legs.iter().zip(outlines))
         .map(|(id, (leg, outline))| LegRow {
             id,
             sensor: found.listing.sensor_name(leg.sensor()),
