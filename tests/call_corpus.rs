@@ -85,7 +85,8 @@ fn run(directory: &Path, truth: Truth) -> Case {
     let walk = WalkOptions { sensors, ..WalkOptions::default() };
     let options = ReconstructOptions { walk, threads: 1, ..ReconstructOptions::default() };
     let found = reconstruct(&[input], &options).expect("the case can be read");
-    let outlines = outline_all(&found.legs);
+    let legs: Vec<Leg> = found.legs.iter().collect();
+    let outlines = outline_all(&legs);
     let grouping = group(&outlines, &RuleTable::default());
     let name = |leg: &LegOutline| {
         let call_id = String::from_utf8_lossy(&leg.call_id).into_owned();
@@ -95,7 +96,7 @@ fn run(directory: &Path, truth: Truth) -> Case {
         }
     };
     let names = outlines.iter().map(name).collect();
-    Case { truth, names, legs: found.legs, outlines, grouping }
+    Case { truth, names, legs, outlines, grouping }
 }
 
 fn cases() -> BTreeMap<String, Case> {
@@ -235,7 +236,7 @@ fn every_leg_and_every_cdr_is_in_exactly_one_call() {
         }
         let options = ReconstructOptions { threads: 1, ..ReconstructOptions::default() };
         let found = reconstruct(std::slice::from_ref(&input), &options).expect("the case");
-        let outlines = outline_all(&found.legs);
+        let outlines = outline_all(&found.legs.iter().collect::<Vec<_>>());
         let grouping = group(&outlines, &RuleTable::default());
         let merged = merge(&outlines, &grouping, &found.cdrs);
         let mut of_calls: Vec<u32> = merged.calls.iter().flat_map(|c| c.legs.clone()).collect();
@@ -377,7 +378,8 @@ fn peak_by_hand(groups: &[Vec<(i64, i64)>]) -> usize {
 fn intervals(input: &Path) -> [Vec<Vec<(i64, i64)>>; 2] {
     let roots = [input.to_path_buf()];
     let found = reconstruct(&roots, &ReconstructOptions::default()).expect("the case can be read");
-    let grouping = group(&outline_all(&found.legs), &RuleTable::default());
+    let grouping =
+        group(&outline_all(&found.legs.iter().collect::<Vec<_>>()), &RuleTable::default());
     let mut by_call = vec![Vec::new(); grouping.groups.len()];
     let mut answered = vec![false; grouping.groups.len()];
     let mut by_leg = Vec::new();

@@ -67,7 +67,7 @@ struct Calls {
 fn read(path: &Path) -> Calls {
     let roots = [path.to_path_buf()];
     let found = reconstruct(&roots, &ReconstructOptions::default()).expect("the capture is read");
-    let outlines = outline_all(&found.legs);
+    let outlines = outline_all(&found.legs.iter().collect::<Vec<_>>());
     let grouping = group(&outlines, &RuleTable::default());
     let names = outlines.iter().map(|leg| String::from_utf8_lossy(&leg.call_id).into_owned());
     Calls { names: names.collect(), grouping }

@@ -10,7 +10,7 @@
 use respool::base::{CaptureId, CaptureTime, Endpoint, NS_PER_MS, NS_PER_S, RecordRef, SensorId};
 use respool::call::{HeaderMerge, MergeRules, merge_by_header, merge_headers};
 use respool::leg::{
-    Cdr, FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, NumberRules,
+    Cdr, FactKey, Identifier, IdentifierKind, InviteParties, Leg, Legs, MessageKind, NumberRules,
     Sighting, TimingRules, finalise,
 };
 use respool::sip::Method;
@@ -35,7 +35,7 @@ fn leg_of(name: &str) -> (SensorId, &str) {
     (SensorId(sensor.parse().unwrap()), call_id)
 }
 
-fn legs(ladder: &str) -> Vec<Leg> {
+fn legs(ladder: &str) -> Legs {
     let mut legs: BTreeMap<(SensorId, &str), Leg> = BTreeMap::new();
     for line in ladder.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -89,16 +89,16 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     leg.add_message(&key, parties, time, record);
 }
 
-fn merge(legs: &[Leg]) -> HeaderMerge {
+fn merge(legs: &Legs) -> HeaderMerge {
     merge_hidden(legs, None)
 }
 
-fn merge_hidden(legs: &[Leg], secret: Option<&[u8]>) -> HeaderMerge {
+fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> HeaderMerge {
     let (timing, numbers) = (TimingRules::default(), NumberRules::default());
     let horizon = CaptureTime::from_parts(HORIZON_S, 0);
     let cdrs: Vec<Cdr> = (0u32..)
-        .zip(legs)
-        .flat_map(|(index, leg)| finalise(leg, index, &timing, &numbers, horizon))
+        .zip(legs.iter())
+        .flat_map(|(index, leg)| finalise(&leg, index, &timing, &numbers, horizon))
         .collect();
     let horizons = BTreeMap::from([(SensorId(0), horizon), (SensorId(1), horizon)]);
     let rules = MergeRules { timing: &timing, numbers: &numbers, secret, horizons: &horizons };

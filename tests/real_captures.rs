@@ -51,7 +51,7 @@ fn truth(path: &Path) -> BTreeMap<String, Calls> {
 fn ours(path: &Path) -> Calls {
     let found = reconstruct(&[path.to_owned()], &ReconstructOptions::default()).unwrap();
     // A REFER outside its dialog is kept as evidence: it is no leg of a call.
-    found.legs.iter().filter(|leg| leg.has_invite()).map(happened).collect()
+    found.legs.iter().filter(|leg| leg.has_invite()).map(|leg| happened(&leg)).collect()
 }
 
 fn happened(leg: &Leg) -> (String, [bool; 3]) {

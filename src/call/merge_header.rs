@@ -8,7 +8,9 @@ use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, SensorId};
-use crate::leg::{Cdr, FamilyLeg, IdentifierKind, Leg, NumberRules, TimingRules, finalise_family};
+use crate::leg::{
+    Cdr, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules, finalise_family,
+};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,13 +53,13 @@ pub struct MergeRules<'r> {
 /// The headers of the captures that name another leg of their sensor, most legs first; with `secret`
 /// those that name it hidden by that.
 #[must_use]
-pub fn merge_headers(legs: &[Leg], secret: Option<&[u8]>) -> Vec<MergeHeader> {
+pub fn merge_headers(legs: &Legs, secret: Option<&[u8]>) -> Vec<MergeHeader> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for leg in legs {
+    for (number, leg) in legs.numbers().zip(legs.iter()) {
         let mut of_leg: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-        for (name, value, _) in candidates(leg) {
+        for (name, value, _) in candidates(&leg) {
             if let Some(value) = revealed(value, secret)
-                && names_another(legs, leg, &value)
+                && names_another(legs, number, &value)
             {
                 of_leg.insert(name);
             }
@@ -96,47 +98,50 @@ fn revealed<'v>(value: &'v [u8], secret: Option<&[u8]>) -> Option<Cow<'v, [u8]>>
     }
 }
 
-fn names_another(legs: &[Leg], leg: &Leg, value: &[u8]) -> bool {
-    value != leg.call_id() && place_of(legs, leg.sensor(), value).is_some()
+fn names_another(legs: &Legs, leg: u32, value: &[u8]) -> bool {
+    value != legs.call_id(leg) && place_of(legs, legs.sensor(leg), value).is_some()
 }
 
-/// The leg with this Call-ID on this sensor; legs are sorted by both. A value that the sniffer does
-/// not read (1024 bytes and more) finds none.
-fn place_of(legs: &[Leg], sensor: SensorId, call_id: &[u8]) -> Option<usize> {
+/// The leg with this Call-ID on this sensor. A value that the sniffer does not read (1024 bytes and more)
+/// finds none.
+fn place_of(legs: &Legs, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
     if call_id.len() > CALL_ID_BYTES_MAX {
         return None;
     }
-    legs.binary_search_by(|leg| (leg.sensor(), leg.call_id()).cmp(&(sensor, call_id))).ok()
+    legs.find(sensor, call_id)
 }
 
-/// The CDRs of the run with `callidmerge_header` set to `header`. `legs` are sorted by sensor and
-/// Call-ID, `cdrs` by leg; `is_written` is whether the configuration lets a CDR be written at all.
+/// The CDRs of the run with `callidmerge_header` set to `header`. `cdrs` stand by leg; `is_written` is whether the configuration lets a CDR be written at all.
 #[must_use]
 pub fn merge_by_header(
-    legs: &[Leg],
+    legs: &Legs,
     cdrs: &[Cdr],
     header: &str,
     rules: MergeRules<'_>,
     is_written: impl Fn(&Cdr) -> bool,
 ) -> HeaderMerge {
-    let names: Vec<Vec<Name<'_>>> =
-        legs.iter().map(|leg| names_of(leg, header, rules.secret)).collect();
+    let names: Vec<Vec<Name>> =
+        legs.iter().map(|leg| names_of(&leg, header, rules.secret)).collect();
     let families = families(legs, &names);
     let mut made = HeaderMerge {
-        named: (0..legs.len())
-            .filter(|at| names[*at].iter().any(|(_, n)| names_another(legs, &legs[*at], n)))
+        named: legs
+            .numbers()
+            .zip(&names)
+            .filter(|(leg, names)| names.iter().any(|(_, name)| names_another(legs, *leg, name)))
             .count(),
         ..HeaderMerge::default()
     };
-    let in_family: BTreeSet<usize> = families.iter().flatten().copied().collect();
-    made.cdrs.extend(cdrs.iter().filter(|cdr| !in_family.contains(&(cdr.leg as usize))).cloned());
+    let in_family: BTreeSet<u32> = families.iter().flatten().copied().collect();
+    made.cdrs.extend(cdrs.iter().filter(|cdr| !in_family.contains(&cdr.leg)).cloned());
     for family in families {
-        let members: Vec<FamilyLeg<'_>> = family
+        let own: Vec<(u32, Leg)> =
+            family.iter().filter_map(|leg| Some((*leg, legs.get(*leg)?))).collect();
+        let members: Vec<FamilyLeg<'_>> = own
             .iter()
-            .map(|at| FamilyLeg {
-                leg: &legs[*at],
-                index: u32::try_from(*at).unwrap_or(u32::MAX),
-                names: names[*at].iter().map(|(time, name)| (*time, &**name)).collect(),
+            .map(|(index, leg)| FamilyLeg {
+                leg,
+                index: *index,
+                names: names[*index as usize].iter().map(|(time, name)| (*time, &**name)).collect(),
             })
             .collect();
         let sensor = members.first().map(|member| member.leg.sensor()).unwrap_or_default();
@@ -151,31 +156,31 @@ pub fn merge_by_header(
 }
 
 /// When a Call-ID was named, and which.
-type Name<'l> = (CaptureTime, Cow<'l, [u8]>);
+type Name = (CaptureTime, Box<[u8]>);
 
 /// What the INVITEs of a leg say in a header, by time.
-fn names_of<'l>(leg: &'l Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name<'l>> {
-    let mut names: Vec<Name<'l>> = candidates(leg)
+fn names_of(leg: &Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name> {
+    let mut names: Vec<Name> = candidates(leg)
         .filter(|(name, ..)| name.eq_ignore_ascii_case(header))
-        .filter_map(|(_, value, first)| Some((first, revealed(value, secret)?)))
+        .filter_map(|(_, value, first)| Some((first, revealed(value, secret)?.into())))
         .collect();
     names.sort_unstable();
     names
 }
 
 /// Legs that name each other, directly or by way of others; families of more than one, rising.
-fn families(legs: &[Leg], names: &[Vec<Name<'_>>]) -> Vec<Vec<usize>> {
-    let mut roots: Vec<usize> = (0..legs.len()).collect();
-    for (child, leg) in legs.iter().enumerate() {
-        for (_, name) in &names[child] {
-            if let Some(parent) = place_of(legs, leg.sensor(), name) {
+fn families(legs: &Legs, names: &[Vec<Name>]) -> Vec<Vec<u32>> {
+    let mut roots: Vec<u32> = legs.numbers().collect();
+    for (child, names) in legs.numbers().zip(names) {
+        for (_, name) in names {
+            if let Some(parent) = place_of(legs, legs.sensor(child), name) {
                 let (one, other) = (root(&mut roots, child), root(&mut roots, parent));
-                roots[one.max(other)] = one.min(other);
+                roots[one.max(other) as usize] = one.min(other);
             }
         }
     }
-    let mut families: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for leg in 0..legs.len() {
+    let mut families: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for leg in legs.numbers() {
         let root = root(&mut roots, leg);
         // A root is the smallest leg of its family, so it stands first.
         if root != leg {
@@ -186,10 +191,10 @@ fn families(legs: &[Leg], names: &[Vec<Name<'_>>]) -> Vec<Vec<usize>> {
 }
 
 /// The smallest leg of a family, halving the path to it.
-fn root(roots: &mut [usize], mut leg: usize) -> usize {
-    while roots[leg] != leg {
-        roots[leg] = roots[roots[leg]];
-        leg = roots[leg];
+fn root(roots: &mut [u32], mut leg: u32) -> u32 {
+    while roots[leg as usize] != leg {
+        roots[leg as usize] = roots[roots[leg as usize] as usize];
+        leg = roots[leg as usize];
     }
     leg
 }

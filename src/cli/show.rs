@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
     for call in shown {
         let text = call_text(view, call);
         let text = if arguments.ascii { escape_non_ascii(&text) } else { text };
-        let drawn = calls.legs_of(call).map(|legs| ladder(&legs, style));
+        let drawn = calls.legs_of(call).map(|legs| ladder(&legs.iter().collect::<Vec<_>>(), style));
         let drawn = drawn.as_deref().unwrap_or(NO_LADDER);
         output::print(&format!("{text}\nLadder\n{drawn}"))?;
     }

@@ -8,6 +8,7 @@ use super::entry_name::EntryName;
 use super::fact::MessageKind;
 use super::identifier::IdentifierKind;
 use super::lattice::Leg;
+use super::legs::Legs;
 use super::media::{MediaActivity, MediaSpans};
 use super::media_flow::FlowKey;
 use crate::base::spans::Span;
@@ -25,30 +26,42 @@ struct Claim {
     sensor: SensorId,
     endpoint: Endpoint,
     since: CaptureTime,
-    leg: usize,
+    leg: u32,
 }
 
-/// Attributes flows to legs. `legs` stand in any order; the result is theirs with media added.
-/// Gives the number of flows that no leg claimed.
-pub fn attribute(legs: &mut [Leg], flows: &BTreeMap<FlowKey, MediaActivity>) -> u64 {
+/// What attribution found.
+#[derive(Clone, Debug, Default)]
+pub struct Attributed {
+    /// The media of legs, by flow, then leg; a leg stands once for each of its flows.
+    pub media: Vec<(u32, MediaActivity)>,
+    /// Flows that no leg claimed.
+    pub unclaimed: u64,
+}
+
+/// Attributes flows to legs.
+#[must_use]
+pub fn attribute(legs: &Legs, flows: &BTreeMap<FlowKey, MediaActivity>) -> Attributed {
+    let mut found = Attributed::default();
     if flows.is_empty() {
-        return 0;
+        return found;
     }
-    let claims = claims(legs);
+    let mut claims = Vec::new();
+    let (mut last_signals, mut refused) = (Vec::new(), Vec::new());
+    for (number, leg) in legs.numbers().zip(legs.iter()) {
+        add_claims(number, &leg, &mut claims);
+        last_signals.push(leg.last_signal());
+        refused.push(is_refused(&leg));
+    }
+    claims.sort_unstable();
     let names = names(legs);
-    let last_signals: Vec<Option<CaptureTime>> = legs.iter().map(|leg| leg.last_signal()).collect();
-    let refused: Vec<bool> = legs.iter().map(is_refused).collect();
     let finder =
         Finder { claims: &claims, names: &names, last_signals: &last_signals, refused: &refused };
-    let mut unclaimed = 0;
     for (key, activity) in flows {
         let shares = finder.shares(key, activity);
-        unclaimed += u64::from(shares.is_empty());
-        for (leg, share) in shares {
-            legs[leg].add_media(&share);
-        }
+        found.unclaimed += u64::from(shares.is_empty());
+        found.media.extend(shares);
     }
-    unclaimed
+    found
 }
 
 /// Whether all of a leg's INVITEs failed: it never had a session.
@@ -64,30 +77,22 @@ fn is_refused(leg: &Leg) -> bool {
     statuses().any(|status| status >= 300) && !statuses().any(|status| status / 100 == 2)
 }
 
-/// Every address that an SDP of a leg named, sorted by address and time.
-fn claims(legs: &[Leg]) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for (index, leg) in legs.iter().enumerate() {
-        for (identifier, sighting) in leg.identifiers().of_kind(IdentifierKind::MediaAddress) {
-            if let Some(endpoint) = parse_endpoint(identifier.value) {
-                claims.push(Claim {
-                    sensor: leg.sensor(),
-                    endpoint,
-                    since: sighting.first,
-                    leg: index,
-                });
-            }
+/// Adds every address that an SDP of a leg named.
+fn add_claims(number: u32, leg: &Leg, claims: &mut Vec<Claim>) {
+    for (identifier, sighting) in leg.identifiers().of_kind(IdentifierKind::MediaAddress) {
+        if let Some(endpoint) = parse_endpoint(identifier.value) {
+            let (sensor, since) = (leg.sensor(), sighting.first);
+            claims.push(Claim { sensor, endpoint, since, leg: number });
         }
     }
-    claims.sort_unstable();
-    claims
 }
 
 /// Legs by the name that a spool gives to their entries.
-fn names(legs: &[Leg]) -> BTreeMap<(SensorId, EntryName), Vec<usize>> {
-    let mut names: BTreeMap<(SensorId, EntryName), Vec<usize>> = BTreeMap::new();
-    for (index, leg) in legs.iter().enumerate() {
-        names.entry((leg.sensor(), EntryName::of_call_id(leg.call_id()))).or_default().push(index);
+fn names(legs: &Legs) -> BTreeMap<(SensorId, EntryName), Vec<u32>> {
+    let mut names: BTreeMap<(SensorId, EntryName), Vec<u32>> = BTreeMap::new();
+    for leg in legs.numbers() {
+        let name = EntryName::of_call_id(legs.call_id(leg));
+        names.entry((legs.sensor(leg), name)).or_default().push(leg);
     }
     names
 }
@@ -100,15 +105,15 @@ fn parse_endpoint(value: &[u8]) -> Option<Endpoint> {
 
 struct Finder<'f> {
     claims: &'f [Claim],
-    names: &'f BTreeMap<(SensorId, EntryName), Vec<usize>>,
+    names: &'f BTreeMap<(SensorId, EntryName), Vec<u32>>,
     last_signals: &'f [Option<CaptureTime>],
     refused: &'f [bool],
 }
 
 impl Finder<'_> {
     /// What each leg gets of a flow, by leg.
-    fn shares(&self, key: &FlowKey, activity: &MediaActivity) -> BTreeMap<usize, MediaActivity> {
-        let mut shares: BTreeMap<usize, MediaActivity> = BTreeMap::new();
+    fn shares(&self, key: &FlowKey, activity: &MediaActivity) -> BTreeMap<u32, MediaActivity> {
+        let mut shares: BTreeMap<u32, MediaActivity> = BTreeMap::new();
         let named = self.named(key);
         self.share(key, named, &activity.rtp, 0, &mut shares, |share| &mut share.rtp);
         self.share(key, named, &activity.rtcp, 1, &mut shares, |share| &mut share.rtcp);
@@ -116,7 +121,7 @@ impl Finder<'_> {
     }
 
     /// The legs that the entry's name can mean; absent when the capture has no such names.
-    fn named(&self, key: &FlowKey) -> Option<&[usize]> {
+    fn named(&self, key: &FlowKey) -> Option<&[u32]> {
         let name = EntryName::of_entry(&key.entry_name)?;
         self.names.get(&(key.sensor, name)).map(Vec::as_slice)
     }
@@ -124,10 +129,10 @@ impl Finder<'_> {
     fn share(
         &self,
         key: &FlowKey,
-        named: Option<&[usize]>,
+        named: Option<&[u32]>,
         spans: &MediaSpans,
         port_offset: u16,
-        shares: &mut BTreeMap<usize, MediaActivity>,
+        shares: &mut BTreeMap<u32, MediaActivity>,
         pick: impl Fn(&mut MediaActivity) -> &mut MediaSpans,
     ) {
         if spans.is_empty() {
@@ -150,7 +155,7 @@ impl Finder<'_> {
     }
 
     /// The claims on the destination, else on the source, in the order of time.
-    fn claims_of(&self, key: &FlowKey, named: Option<&[usize]>, port_offset: u16) -> Vec<Claim> {
+    fn claims_of(&self, key: &FlowKey, named: Option<&[u32]>, port_offset: u16) -> Vec<Claim> {
         let mut found: Vec<Claim> = Vec::new();
         for endpoint in [key.destination, key.source] {
             // RTCP goes to the next port, or to the same one (RFC 5761).
@@ -184,17 +189,17 @@ impl Finder<'_> {
     /// B2BUA that does not relay belongs to both legs. A leg that was refused has no session that goes
     /// on: behind its last message the address is that of a leg that was not (a ringing call that a
     /// colleague picked up, with the caller's address in both).
-    fn split(&self, claims: &[Claim], span: Span) -> Vec<(usize, Span)> {
+    fn split(&self, claims: &[Claim], span: Span) -> Vec<(u32, Span)> {
         let mut parts = Vec::new();
         for claim in claims {
             let ended = claims
                 .iter()
                 .filter(|other| other.leg != claim.leg && other.since > claim.since)
-                .filter(|other| self.last_signals[claim.leg] < Some(other.since))
+                .filter(|other| self.last_signals[claim.leg as usize] < Some(other.since))
                 .map(|other| other.since)
                 .min();
-            let by_refusal = self.last_signals[claim.leg]
-                .filter(|_| self.refused[claim.leg])
+            let by_refusal = self.last_signals[claim.leg as usize]
+                .filter(|_| self.refused[claim.leg as usize])
                 .filter(|last| self.is_claimed_by_session(claims, claim.leg, *last))
                 .map(|last| last.plus_ns(1));
             let ended = ended.into_iter().chain(by_refusal).min();
@@ -208,7 +213,9 @@ impl Finder<'_> {
     }
 
     /// Whether another leg, one that was not refused, claims the address by a moment.
-    fn is_claimed_by_session(&self, claims: &[Claim], leg: usize, by: CaptureTime) -> bool {
-        claims.iter().any(|other| other.leg != leg && other.since <= by && !self.refused[other.leg])
+    fn is_claimed_by_session(&self, claims: &[Claim], leg: u32, by: CaptureTime) -> bool {
+        claims
+            .iter()
+            .any(|other| other.leg != leg && other.since <= by && !self.refused[other.leg as usize])
     }
 }

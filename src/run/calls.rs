@@ -15,7 +15,7 @@ use crate::call::{
     explain, merge,
 };
 use crate::channel::{Calendar, Channels, Groups, Reading, Units, busiest_hour, merging_saves};
-use crate::leg::{Cdr, Leg};
+use crate::leg::{Cdr, Leg, Legs};
 use crate::report::audit::PeakCost;
 use crate::report::call::CallsView;
 use crate::report::explain::{PlaceOf, printable};
@@ -43,7 +43,7 @@ enum Places {
 #[derive(Debug)]
 pub struct CallRun {
     /// The legs as they were read; absent for a database, which holds no messages.
-    pub legs: Option<Vec<Leg>>,
+    pub legs: Option<Legs>,
     /// The legs as the rules read them.
     pub outlines: Vec<LegOutline>,
     /// Their CDRs: by leg, then by start.
@@ -67,7 +67,7 @@ pub struct CallRun {
 
 /// What is grouped, whatever it was read from.
 struct Read {
-    legs: Option<Vec<Leg>>,
+    legs: Option<Legs>,
     outlines: Vec<LegOutline>,
     cdrs: Vec<Cdr>,
     sensors: Vec<String>,
@@ -82,7 +82,7 @@ struct Read {
 /// When the paths cannot be walked or hold no call.
 pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let found = reconstruct(&config.spools, &options(config))?;
-    if !found.legs.iter().any(Leg::has_invite) {
+    if found.ledger.value("leg.with_invite") == 0 {
         return Err(Error::NoCalls { files: found.listing.files.len() });
     }
     let first = found.spans.values().map(|span| span.first).min();
@@ -281,9 +281,9 @@ impl CallRun {
 
     /// The legs of a call, as they were read; absent for a database, which holds no messages.
     #[must_use]
-    pub fn legs_of(&self, call: &Call) -> Option<Vec<&Leg>> {
+    pub fn legs_of(&self, call: &Call) -> Option<Vec<Leg>> {
         let legs = self.legs.as_ref()?;
-        Some(call.legs.iter().filter_map(|leg| legs.get(*leg as usize)).collect())
+        Some(call.legs.iter().filter_map(|leg| legs.get(*leg)).collect())
     }
 
     /// The name of a sensor; empty for the unnamed one.

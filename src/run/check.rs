@@ -14,8 +14,8 @@ use super::side_by_side::pool;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
 use crate::channel::{Calendar, Units};
-use crate::leg::Cdr;
 use crate::leg::midway::is_midway;
+use crate::leg::{Cdr, Leg};
 use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
 };
@@ -206,11 +206,11 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    let midway = (0u32..).zip(&found.legs).filter(|(_, leg)| is_midway(leg));
-    let midway: BTreeSet<u32> = midway.map(|(place, _)| place).collect();
+    let midway = found.legs.numbers().zip(found.legs.iter()).filter(|(_, leg)| is_midway(leg));
+    let midway: BTreeSet<u32> = midway.map(|(number, _)| number).collect();
     // Until the INVITE inside the dialog, from which on they are CDRs.
     let until_seen = midway.iter().filter_map(|leg| {
-        let leg = &found.legs[*leg as usize];
+        let leg = found.legs.get(*leg)?;
         let first = found.spans.get(&leg.sensor())?.first;
         let seen = leg.first_seen()?;
         (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
@@ -287,7 +287,7 @@ fn report(
         coverage,
         sensors: found.listing.sensors.clone(),
         legs: found.ledger.value("leg.with_invite"),
-        legs_vendor_blind: found.legs.iter().filter(|leg| leg.is_vendor_blind()).count() as u64,
+        legs_vendor_blind: found.legs.iter().filter(Leg::is_vendor_blind).count() as u64,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,

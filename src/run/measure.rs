@@ -54,7 +54,7 @@ fn counted_now(report: &CheckReport) -> Option<&ScenarioVerdict> {
 /// of them the product transcodes is not in the captures: all count, so the peak is at most that.
 fn codec_channels(found: &Reconstruction, codec: &[u8]) -> Vec<(i64, i64)> {
     let negotiates = |leg: u32| {
-        found.legs.get(leg as usize).is_some_and(|leg| {
+        found.legs.get(leg).is_some_and(|leg| {
             leg.identifiers().of_kind(IdentifierKind::Codec).any(|(identifier, _)| {
                 identifier.value.split(|byte| *byte == b'/').next() == Some(codec)
             })

@@ -20,7 +20,7 @@ use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
 use crate::leg::midway::is_midway;
 use crate::leg::table::{PARTITIONS, join_sorted};
-use crate::leg::{CaptureRules, Cdr, Leg, NumberRules, Registrations, TimingRules, finalise};
+use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,9 +51,8 @@ pub struct ReconstructOptions {
 /// `ledger`, `notes` and the records named in legs, which tell how the records lay in files.
 #[derive(Debug)]
 pub struct Reconstruction {
-    /// Legs with an INVITE, and those that are evidence about them (`call::outline::takes_part`), sorted
-    /// by sensor and Call-ID.
-    pub legs: Vec<Leg>,
+    /// Legs with an INVITE, and those that are evidence about them (`call::outline::takes_part`).
+    pub legs: Legs,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
     /// Call-IDs without an INVITE: they make no CDR.
@@ -141,7 +140,7 @@ fn finish(
     listing: SpoolListing,
     options: &ReconstructOptions,
     mut whole: Gathering,
-    mut legs: Vec<Leg>,
+    mut legs: Legs,
     legs_without_invite: u64,
     flows: Vec<FlowTable>,
     mut profile: Profile,
@@ -151,17 +150,18 @@ fn finish(
     if flows.beyond.is_some() {
         dropped_media(&mut whole);
     }
-    let unclaimed = attribute(&mut legs, &flows.flows);
+    let attributed = attribute(&legs, &flows.flows);
+    legs.add_media(&attributed.media);
     profile.ended("attribute media", ("flows", flows.flows.len() as u64), 0);
     drop(flows);
-    whole.ledger.add("media.flows_without_leg", unclaimed);
-    let with_invite = legs.iter().filter(|leg| leg.has_invite()).count();
+    whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
+    let with_invite = legs.iter().filter(Leg::has_invite).count();
     whole.ledger.add("leg.with_invite", with_invite as u64);
     whole.ledger.add("leg.without_invite", legs_without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
     profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
-    for leg in legs.iter().filter(|leg| leg.is_over_limit()) {
-        whole.notes.add(limit_note(leg));
+    for leg in legs.iter().filter(Leg::is_over_limit) {
+        whole.notes.add(limit_note(&leg));
     }
     if whole.registrations.is_over_limit() {
         whole.notes.add(Note {
@@ -308,13 +308,11 @@ fn look_for_change(
     Ok(())
 }
 
-fn with_invite(partitions: Vec<Vec<Leg>>) -> (Vec<Leg>, u64) {
+fn with_invite(partitions: Vec<Vec<Leg>>) -> (Legs, u64) {
     let total: usize = partitions.iter().map(Vec::len).sum();
-    let mut legs: Vec<Leg> = partitions.into_iter().flatten().filter(takes_part).collect();
-    legs.par_sort_unstable_by(|left, right| {
-        (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
-    });
+    let legs: Vec<Leg> = partitions.into_iter().flatten().filter(takes_part).collect();
     let with_invite = legs.par_iter().filter(|leg| leg.has_invite()).count();
+    let legs: Legs = legs.into_iter().collect();
     let without = (total - with_invite) as u64;
     (legs, without)
 }
@@ -337,18 +335,17 @@ fn running_at_first_packet(
 }
 
 fn make_cdrs(
-    legs: &[Leg],
+    legs: &Legs,
     options: &ReconstructOptions,
     spans: &BTreeMap<SensorId, TimeSpan>,
 ) -> Vec<Cdr> {
     let rules = &options.capture;
-    legs.par_iter()
-        .enumerate()
-        .flat_map_iter(|(index, leg)| {
+    legs.numbers()
+        .into_par_iter()
+        .flat_map_iter(|number| {
+            let Some(leg) = legs.get(number) else { return Vec::new() };
             let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
-            // Sensors hold fewer legs than a number can tell apart: memory ends before.
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            finalise(leg, index, &options.timing, &options.numbers, horizon)
+            finalise(&leg, number, &options.timing, &options.numbers, horizon)
         })
         .filter(|cdr| is_written(rules, cdr))
         .collect()

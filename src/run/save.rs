@@ -7,7 +7,7 @@ use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, FileId};
 use crate::call::{Branch, Evidence, branches, merge};
 use crate::channel::Channels;
-use crate::leg::Leg;
+use crate::leg::Legs;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -137,11 +137,11 @@ fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_branches(database: &Database, legs: &[Leg]) -> Result<(), Error> {
+fn write_branches(database: &Database, legs: &Legs) -> Result<(), Error> {
     let found: Vec<(u32, u32, Branch)> = (0u32..)
-        .zip(legs)
+        .zip(legs.iter())
         .flat_map(|(leg, facts)| {
-            (1u32..).zip(branches(facts)).map(move |(number, branch)| (leg, number, branch))
+            (1u32..).zip(branches(&facts)).map(move |(number, branch)| (leg, number, branch))
         })
         .collect();
     let rows: Vec<BranchRow<'_>> = found

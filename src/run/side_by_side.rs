@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use crate::call::{Grouping, LegOutline, RuleName, RuleTable, group_by, rule_evidence};
-use crate::leg::Leg;
+use crate::leg::Legs;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -12,9 +12,10 @@ pub(super) fn pool(threads: usize) -> Result<ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Error::Threads)
 }
 
-/// Legs that stand by sensor and Call-ID, as outlines in the same order.
-pub(super) fn outlines(legs: &[Leg]) -> Vec<LegOutline> {
-    legs.par_iter().map(LegOutline::of).collect()
+/// Legs as outlines, by number.
+pub(super) fn outlines(legs: &Legs) -> Vec<LegOutline> {
+    let outline = |leg: u32| legs.get(leg).map(|leg| LegOutline::of(&leg));
+    legs.numbers().into_par_iter().filter_map(outline).collect()
 }
 
 /// As [`crate::call::group()`], the rules side by side.
