@@ -12,40 +12,40 @@ const SEARCHED_PARTIES: usize = 8;
 /// Messages of a usual leg: room for them at once instead of growth in steps.
 const USUAL_FACTS: usize = 8;
 /// A fact without numbers.
-const NO_PARTIES: u16 = u16::MAX;
+pub(super) const NO_PARTIES: u16 = u16::MAX;
 
 /// One message: [`FactKey`] with its strings in the set's buffer, and when it was seen.
 #[derive(Clone, Debug)]
-struct Fact {
-    times: FactTimes,
-    cseq_number: u32,
-    kind: MessageKind,
-    from_tag: Text,
-    to_tag: Text,
-    branch: Text,
-    source: Text,
-    destination: Text,
+pub(super) struct Fact {
+    pub(super) times: FactTimes,
+    pub(super) cseq_number: u32,
+    pub(super) kind: MessageKind,
+    pub(super) from_tag: Text,
+    pub(super) to_tag: Text,
+    pub(super) branch: Text,
+    pub(super) source: Text,
+    pub(super) destination: Text,
     /// Place in the set's numbers.
-    parties: u16,
-    cseq_method: Method,
-    auth_failed: bool,
-    has_sdp: bool,
+    pub(super) parties: u16,
+    pub(super) cseq_method: Method,
+    pub(super) auth_failed: bool,
+    pub(super) has_sdp: bool,
 }
 
 /// [`InviteParties`] with its strings in the set's buffer: From, To, Request-URI, asserted, preferred,
 /// Remote-Party-ID.
 #[derive(Clone, Debug)]
-struct PackedParties {
-    users: [Text; 6],
-    is_csta: bool,
+pub(super) struct PackedParties {
+    pub(super) users: [Text; 6],
+    pub(super) is_csta: bool,
 }
 
 /// Messages by key, in the order of keys, each with the numbers of its INVITE. A join-semilattice.
 #[derive(Clone, Default)]
 pub(super) struct FactSet {
-    facts: Vec<Fact>,
-    parties: Vec<PackedParties>,
-    texts: Texts,
+    pub(super) facts: Vec<Fact>,
+    pub(super) parties: Vec<PackedParties>,
+    pub(super) texts: Texts,
 }
 
 impl PartialEq for FactSet {
@@ -146,6 +146,13 @@ impl FactSet {
         self.facts.shrink_to_fit();
         self.parties.shrink_to_fit();
         self.texts.shrink();
+    }
+
+    /// Forgets all messages and keeps their room.
+    pub(super) fn clear(&mut self) {
+        self.facts.clear();
+        self.parties.clear();
+        self.texts.clear();
     }
 
     #[inline]

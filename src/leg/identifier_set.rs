@@ -1,7 +1,10 @@
 //! The identifiers of a leg, packed: a sorted list over one buffer of strings.
 
+use super::codec::{Reader, put, put_bytes, put_signed};
 use super::identifier::{Identifier, IdentifierKind, Sighting};
+use super::pack::{PackBase, Places};
 use super::texts::{Text, Texts};
+use crate::base::CaptureTime;
 use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use std::cmp::Ordering;
 use std::fmt;
@@ -114,6 +117,47 @@ impl IdentifierSet {
     pub(super) fn shrink(&mut self) {
         self.list.shrink_to_fit();
         self.texts.shrink();
+    }
+
+    /// Forgets all identifiers and keeps their room.
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+        self.texts.clear();
+    }
+
+    /// Appends the identifiers.
+    pub(super) fn pack(&self, bytes: &mut Vec<u8>, base: PackBase) {
+        put_bytes(bytes, self.texts.as_bytes());
+        put(bytes, self.list.len() as u64);
+        let mut places = Places::new(base);
+        for Packed { sighting, value, said_by, cseq, kind } in &self.list {
+            bytes.push(*kind as u8);
+            put(bytes, u64::from(value.to_number()));
+            put(bytes, u64::from(said_by.to_number()));
+            put(bytes, u64::from(*cseq));
+            put_signed(bytes, sighting.first.ns().wrapping_sub(base.first_ns));
+            put(bytes, sighting.last.ns().wrapping_sub(sighting.first.ns()) as u64);
+            places.put(bytes, sighting.record);
+        }
+    }
+
+    /// Takes what [`Self::pack`] appended; what was there is gone.
+    pub(super) fn unpack(&mut self, reader: &mut Reader<'_>, base: PackBase) {
+        self.texts.set_bytes(reader.bytes());
+        self.list.clear();
+        let mut places = Places::new(base);
+        for _ in 0..reader.count() {
+            let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
+            let value = Text::from_number(reader.small());
+            let said_by = Text::from_number(reader.small());
+            let cseq = reader.small();
+            let first = base.first_ns.wrapping_add(reader.signed());
+            let last = first.wrapping_add(reader.number() as i64);
+            let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
+            let sighting = Sighting { first, last, record: places.read(reader) };
+            let Some(kind) = kind else { continue };
+            self.list.push(Packed { sighting, value, said_by, cseq, kind });
+        }
     }
 
     fn view<'s>(&'s self, packed: &Packed) -> Identifier<'s> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// or duplication of the records gives an equal leg.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Leg {
-    call_id: Box<[u8]>,
+    call_id: Vec<u8>,
     pub(super) facts: FactSet,
     /// Shared with what is read of the leg later.
     identifiers: Arc<IdentifierSet>,
@@ -28,7 +28,7 @@ impl Leg {
     #[must_use]
     pub fn new(sensor: SensorId, call_id: &[u8]) -> Self {
         Self {
-            call_id: call_id.into(),
+            call_id: call_id.to_vec(),
             facts: FactSet::default(),
             identifiers: Arc::default(),
             media: MediaActivity::default(),
@@ -83,6 +83,26 @@ impl Leg {
     pub fn shrink(&mut self) {
         self.facts.shrink();
         Arc::make_mut(&mut self.identifiers).shrink();
+    }
+
+    /// Makes it an empty leg of another key, and keeps the room of what it held.
+    pub(super) fn reset(&mut self, sensor: SensorId, call_id: &[u8]) {
+        self.call_id.clear();
+        self.call_id.extend_from_slice(call_id);
+        self.facts.clear();
+        self.identifiers_mut().clear();
+        self.media = MediaActivity::default();
+        self.sensor = sensor;
+        self.vendor_blind = false;
+        self.is_over_limit = false;
+    }
+
+    pub(super) fn identifiers_mut(&mut self) -> &mut IdentifierSet {
+        Arc::make_mut(&mut self.identifiers)
+    }
+
+    pub(super) const fn media_mut(&mut self) -> &mut MediaActivity {
+        &mut self.media
     }
 
     /// Says that a cap of `base/limits.rs` dropped facts of it.
@@ -173,7 +193,7 @@ impl Leg {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::fact::tests::{AnyKey, any_from_user, any_key};
     use super::super::identifier::tests::any_identifier;
     use super::*;
@@ -181,13 +201,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[derive(Clone, Debug)]
-    enum Fact {
+    pub(in crate::leg) enum Fact {
         Message(AnyKey, Option<&'static [u8]>, i64, u32),
         Identifier(Identifier<'static>, i64, u32),
         Rtp(i64),
     }
 
-    fn any_fact() -> impl Strategy<Value = Fact> {
+    pub(in crate::leg) fn any_fact() -> impl Strategy<Value = Fact> {
         let time = 0i64..60_000_000_000;
         prop_oneof![
             (any_key(), any_from_user(), time.clone(), 0u32..50)
@@ -202,7 +222,7 @@ mod tests {
         RecordRef { capture: CaptureId::default(), index }
     }
 
-    fn leg_of(facts: &[Fact]) -> Leg {
+    pub(in crate::leg) fn leg_of(facts: &[Fact]) -> Leg {
         let mut leg = Leg::new(SensorId(0), b"call@host");
         for fact in facts {
             match fact {
@@ -227,7 +247,7 @@ mod tests {
         leg
     }
 
-    fn joined(mut left: Leg, right: Leg) -> Leg {
+    pub(in crate::leg) fn joined(mut left: Leg, right: Leg) -> Leg {
         left.join(&right);
         left
     }

@@ -1,75 +1,142 @@
 //! All legs of a run, in the order that numbers them: by sensor, then Call-ID.
 //!
-//! A leg is read by its number and made anew each time, so that what keeps legs may keep them packed.
+//! Legs are kept packed, in memory or in files; one is unpacked each time that it is read.
 
+use super::join::{LegPlace, Stretch};
 use super::lattice::Leg;
+use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
+use super::pack::PackedLeg;
 use crate::base::SensorId;
 use std::ops::Range;
 
 /// Legs by number.
 #[derive(Clone, Debug, Default)]
 pub struct Legs {
-    list: Vec<Leg>,
+    runs: Vec<LegRun>,
+    places: Vec<LegPlace>,
+    /// What was attributed to legs, by leg, each once.
+    media: Vec<(u32, MediaActivity)>,
 }
 
 impl Legs {
+    /// The legs of runs that were joined stretch by stretch; the stretches stand in the order of keys.
+    #[must_use]
+    pub fn joined(mut runs: Vec<LegRun>, stretches: Vec<Stretch>) -> Self {
+        let joined = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+        let mut places = Vec::with_capacity(stretches.iter().map(|s| s.places.len()).sum());
+        for stretch in stretches {
+            let moved = u32::try_from(runs.len()).unwrap_or(u32::MAX) - joined;
+            places.extend(stretch.places.iter().map(|place| match place.run {
+                run if run >= joined => LegPlace { run: run + moved, ..*place },
+                _ => *place,
+            }));
+            runs.extend(stretch.anew);
+        }
+        Self { runs, places, media: Vec::new() }
+    }
+
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.list.len()
+        self.places.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.places.is_empty()
     }
 
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> Range<u32> {
         // Memory ends long before 32 bits do.
-        0..u32::try_from(self.list.len()).unwrap_or(u32::MAX)
+        0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A leg as it is kept, without its media; absent where there is no such leg.
+    #[must_use]
+    #[inline]
+    pub fn packed(&self, leg: u32) -> Option<PackedLeg<'_>> {
+        let LegPlace { run, place } = *self.places.get(leg as usize)?;
+        Some(self.runs.get(run as usize)?.leg(place as usize))
     }
 
     /// The sensor of a leg; the unnamed one where there is no such leg.
     #[must_use]
     pub fn sensor(&self, leg: u32) -> SensorId {
-        self.list.get(leg as usize).map(Leg::sensor).unwrap_or_default()
+        self.packed(leg).map(|leg| leg.sensor()).unwrap_or_default()
     }
 
     /// The Call-ID of a leg; empty where there is no such leg.
     #[must_use]
     pub fn call_id(&self, leg: u32) -> &[u8] {
-        self.list.get(leg as usize).map(Leg::call_id).unwrap_or_default()
+        self.packed(leg).map(|leg| leg.call_id()).unwrap_or_default()
     }
 
     /// A leg with its media; absent where there is no such leg.
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<Leg> {
-        self.list.get(leg as usize).cloned()
+        let mut made = Leg::new(SensorId::default(), b"");
+        self.read(leg, &mut made).then_some(made)
+    }
+
+    /// Makes `leg` the leg of this number, with its media, in the room that it has; false, and nothing
+    /// changed, where there is no such leg.
+    pub fn read(&self, number: u32, leg: &mut Leg) -> bool {
+        let Some(packed) = self.packed(number) else { return false };
+        packed.unpack(leg);
+        if let Ok(place) = self.media.binary_search_by_key(&number, |(leg, _)| *leg) {
+            leg.add_media(&self.media[place].1);
+        }
+        true
     }
 
     /// All legs by number.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Leg> {
-        self.list.iter().cloned()
+        self.numbers().filter_map(|leg| self.get(leg))
     }
 
     /// The number of the leg with this Call-ID on this sensor.
     #[must_use]
     pub fn find(&self, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
-        let wanted = (sensor, call_id);
-        let place = self.list.binary_search_by(|leg| (leg.sensor(), leg.call_id()).cmp(&wanted));
-        place.ok().and_then(|place| u32::try_from(place).ok())
+        let Range { mut start, mut end } = self.numbers();
+        while start < end {
+            let middle = start.midpoint(end);
+            match self.packed(middle)?.key().cmp(&(sensor, call_id)) {
+                std::cmp::Ordering::Less => start = middle + 1,
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Greater => end = middle,
+            }
+        }
+        None
     }
 
     /// Adds media packets to legs.
-    pub fn add_media(&mut self, media: &[(u32, MediaActivity)]) {
-        for (leg, activity) in media {
-            if let Some(leg) = self.list.get_mut(*leg as usize) {
-                leg.add_media(activity);
+    pub fn add_media(&mut self, mut media: Vec<(u32, MediaActivity)>) {
+        self.media.append(&mut media);
+        self.media.sort_by_key(|(leg, _)| *leg);
+        self.media.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1.join(&next.1);
             }
+            is_same
+        });
+        self.media.shrink_to_fit();
+    }
+
+    /// Bytes of packed legs, in memory and in files.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        self.runs.iter().map(LegRun::byte_count).sum()
+    }
+
+    /// Lets go of memory that only repeats what a file holds; changes nothing else.
+    pub fn release(&self) {
+        for run in &self.runs {
+            run.release();
         }
     }
 }
@@ -81,6 +148,12 @@ impl FromIterator<Leg> for Legs {
         list.sort_by(|left, right| {
             (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
         });
-        Self { list }
+        let mut builder = RunBuilder::default();
+        list.iter().for_each(|leg| builder.push(leg));
+        let runs = builder.finish();
+        let places = (0u32..).zip(&runs).flat_map(|(run, legs)| {
+            (0u32..).take(legs.len()).map(move |place| LegPlace { run, place })
+        });
+        Self { places: places.collect(), runs, media: Vec::new() }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod cdr;
+mod codec;
 pub mod entry_name;
 pub mod events;
 pub mod fact;
@@ -9,7 +10,9 @@ mod fact_set;
 pub mod identifier;
 pub mod identifier_set;
 mod identify;
+pub mod join;
 pub mod lattice;
+pub mod leg_run;
 pub mod legs;
 pub mod machine;
 pub mod media;
@@ -17,6 +20,8 @@ pub mod media_flow;
 pub mod midway;
 pub mod numbers;
 mod observe;
+pub mod pack;
+mod pack_facts;
 pub mod registration;
 pub mod rules;
 pub mod table;

@@ -1,72 +1,96 @@
-//! Legs by key, split in partitions: what a worker fills and a reducer joins.
+//! Legs by key, while their messages come in: what a worker fills, and turns into runs.
 //!
-//! Partitions are chosen by a hash of the key that is the same in every run, so the partition of a leg
-//! depends on its key alone. Inside a partition the order never leaves: [`LegTable::into_partitions`]
-//! sorts.
+//! The hash table gives places only, and its order never leaves: runs are sorted.
 
+use super::join::first_bytes;
 use super::lattice::Leg;
+use super::leg_run::{LegRun, RunBuilder};
 use crate::base::SensorId;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
-
-/// Partitions of a run; a power of two, and enough that two to sixty-four workers share them evenly.
-pub const PARTITIONS: usize = 64;
 
 /// Legs by sensor and Call-ID.
 #[derive(Debug)]
 pub struct LegTable<S> {
     /// Chosen once a run: keys are hostile, so its seed is random, and no result depends on it.
     hasher: S,
-    partitions: Vec<HashTable<Leg>>,
+    /// Places in `legs`.
+    places: HashTable<u32>,
+    /// Those in use stand first; the others keep their room for legs to come.
+    legs: Vec<Leg>,
+    used: usize,
 }
 
-impl<S: BuildHasher + Clone> LegTable<S> {
+impl<S: BuildHasher> LegTable<S> {
     /// An empty table.
     #[must_use]
-    pub fn new(hasher: S) -> Self {
-        let mut partitions = Vec::new();
-        partitions.resize_with(PARTITIONS, HashTable::new);
-        Self { hasher, partitions }
+    pub const fn new(hasher: S) -> Self {
+        Self { hasher, places: HashTable::new(), legs: Vec::new(), used: 0 }
     }
 
     /// The leg with this key, made when it is not there.
     pub fn leg(&mut self, sensor: SensorId, call_id: &[u8]) -> &mut Leg {
-        let hash = self.hash(sensor, call_id);
-        let Self { hasher, partitions } = self;
-        let partition = &mut partitions[partition(sensor, call_id)];
-        partition
-            .entry(
-                hash,
-                |leg| leg.sensor() == sensor && leg.call_id() == call_id,
-                |leg| hash_key(hasher, leg.sensor(), leg.call_id()),
-            )
-            .or_insert_with(|| Leg::new(sensor, call_id))
-            .into_mut()
+        let Self { hasher, places, legs, used } = self;
+        let hash = hash_key(hasher, sensor, call_id);
+        let is_wanted = |place: &u32| {
+            let leg = &legs[*place as usize];
+            leg.call_id() == call_id && leg.sensor() == sensor
+        };
+        if let Some(place) = places.find(hash, is_wanted) {
+            return &mut legs[*place as usize];
+        }
+        if *used == legs.len() {
+            legs.push(Leg::new(sensor, call_id));
+        } else {
+            legs[*used].reset(sensor, call_id);
+        }
+        // A table is turned into a run long before 32 bits end.
+        places.insert_unique(hash, *used as u32, |place| {
+            let leg = &legs[*place as usize];
+            hash_key(hasher, leg.sensor(), leg.call_id())
+        });
+        *used += 1;
+        &mut legs[*used - 1]
+    }
+
+    /// What hashes its keys.
+    #[must_use]
+    pub const fn hasher(&self) -> &S {
+        &self.hasher
     }
 
     /// How many legs it holds.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.partitions.iter().map(HashTable::len).sum()
+    pub const fn len(&self) -> usize {
+        self.used
     }
 
     /// Whether it holds no leg.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
-    /// The legs of each partition, sorted by sensor and Call-ID.
-    #[must_use]
-    pub fn into_partitions(self) -> Vec<Vec<Leg>> {
-        self.partitions
-            .into_iter()
-            .map(|partition| sorted(partition.into_iter().collect()))
-            .collect()
-    }
-
-    fn hash(&self, sensor: SensorId, call_id: &[u8]) -> u64 {
-        hash_key(&self.hasher, sensor, call_id)
+    /// Takes all legs out, as sorted runs.
+    pub fn take_runs(&mut self) -> Vec<LegRun> {
+        let legs = &self.legs[..self.used];
+        let mut order: Vec<(SensorId, u64, u32)> = (0u32..)
+            .zip(legs)
+            .map(|(place, leg)| (leg.sensor(), first_bytes(leg.call_id()), place))
+            .collect();
+        order.sort_unstable_by(|left, right| {
+            let call_id = |place: u32| legs[place as usize].call_id();
+            (left.0, left.1)
+                .cmp(&(right.0, right.1))
+                .then_with(|| call_id(left.2).cmp(call_id(right.2)))
+        });
+        let mut builder = RunBuilder::default();
+        for (_, _, place) in order {
+            builder.push(&legs[place as usize]);
+        }
+        self.places.clear();
+        self.used = 0;
+        builder.finish()
     }
 }
 
@@ -75,66 +99,4 @@ fn hash_key<S: BuildHasher>(hasher: &S, sensor: SensorId, call_id: &[u8]) -> u64
     state.write(call_id);
     state.write_u16(sensor.0);
     state.finish()
-}
-
-/// FNV-1a over the key: only spreads legs over partitions, so it needs no seed and no strength.
-fn partition(sensor: SensorId, call_id: &[u8]) -> usize {
-    let mut state = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(sensor.0);
-    for byte in call_id.iter().rev().take(24) {
-        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    // The upper bits are the best mixed ones; 64 partitions need six.
-    (state >> 58) as usize % PARTITIONS
-}
-
-fn sorted(mut legs: Vec<Leg>) -> Vec<Leg> {
-    legs.sort_unstable_by(|left, right| {
-        (left.sensor(), left.call_id()).cmp(&(right.sensor(), right.call_id()))
-    });
-    legs
-}
-
-/// Joins sorted lists of legs into one sorted list in which every key stands once.
-#[must_use]
-pub fn join_sorted(lists: Vec<Vec<Leg>>) -> Vec<Leg> {
-    let mut all = sorted(lists.into_iter().flatten().collect());
-    let mut joined: Vec<Leg> = Vec::with_capacity(all.len());
-    for leg in all.drain(..) {
-        match joined.last_mut() {
-            Some(last) if last.sensor() == leg.sensor() && last.call_id() == leg.call_id() => {
-                last.join(&leg);
-            }
-            _ => joined.push(leg),
-        }
-    }
-    joined.iter_mut().for_each(Leg::shrink);
-    joined
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn joins_what_two_workers_saw() {
-        let hasher = foldhash::fast::FixedState::with_seed(7);
-        let mut left = LegTable::new(hasher.clone());
-        let mut right = LegTable::new(hasher);
-        for index in 0..200u32 {
-            let call_id = format!("call-{index}@host");
-            left.leg(SensorId(0), call_id.as_bytes());
-            right.leg(SensorId(u16::from(index % 2 == 0)), call_id.as_bytes());
-        }
-        assert_eq!(left.len(), 200);
-        let mut total = 0;
-        for (a, b) in left.into_partitions().into_iter().zip(right.into_partitions()) {
-            let joined = join_sorted(vec![a, b]);
-            assert!(
-                joined
-                    .is_sorted_by(|x, y| { (x.sensor(), x.call_id()) < (y.sensor(), y.call_id()) })
-            );
-            total += joined.len();
-        }
-        assert_eq!(total, 300, "200 of sensor 0, 100 more of sensor 1");
-    }
 }

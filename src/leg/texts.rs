@@ -20,9 +20,34 @@ pub(super) struct Text(u32);
 impl Text {
     /// The empty string.
     pub(super) const EMPTY: Self = Self(u32::MAX);
+
+    /// A number that is small for the strings at the beginning, and 0 for the empty one.
+    pub(super) const fn to_number(self) -> u32 {
+        self.0.wrapping_add(1)
+    }
+
+    /// The string with such a number.
+    pub(super) const fn from_number(number: u32) -> Self {
+        Self(number.wrapping_sub(1))
+    }
 }
 
-/// Strings of at most 65,535 bytes, each behind its length in two bytes.
+/// A byte of the content: tags and branches of one leg differ near their ends.
+#[inline]
+fn fingerprint(text: &[u8]) -> u8 {
+    let tail = match text.last_chunk::<8>() {
+        Some(tail) => u64::from_le_bytes(*tail),
+        None => text.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+    };
+    (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
+}
+
+/// A length that does not fit one byte: two bytes with it follow.
+const LONG: u8 = u8::MAX;
+
+/// Strings of at most 65,535 bytes, each behind its length and one byte made of its content, so that a
+/// search looks at those strings alone that are most likely equal. Lengths from 255 on stand in two
+/// more bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
@@ -55,8 +80,36 @@ impl Texts {
 
     #[inline]
     fn at(&self, start: usize) -> Option<&[u8]> {
-        let (length, rest) = self.bytes.get(start..)?.split_first_chunk::<2>()?;
-        rest.get(..usize::from(u16::from_le_bytes(*length)))
+        let bytes = self.bytes.get(start..)?;
+        match bytes {
+            [LONG, _, low, high, rest @ ..] => {
+                rest.get(..usize::from(u16::from_le_bytes([*low, *high])))
+            }
+            [length, _, rest @ ..] => rest.get(..usize::from(*length)),
+            _ => None,
+        }
+    }
+
+    /// Where an equal string stands in what is searched.
+    #[inline]
+    fn find(&self, text: &[u8], head: [u8; 2]) -> Option<Text> {
+        let mut start = 0;
+        let end = self.bytes.len().min(SEARCHED_BYTES);
+        while start < end {
+            let (bytes, head_bytes) = match self.bytes[start..] {
+                [LONG, _, low, high, ..] => (usize::from(u16::from_le_bytes([low, high])), 4),
+                [length, ..] => (usize::from(length), 2),
+                [] => break,
+            };
+            let next = start + head_bytes + bytes;
+            if self.bytes.get(start..start + 2) == Some(&head[..])
+                && self.bytes.get(start + head_bytes..next) == Some(text)
+            {
+                return Some(Text(start as u32));
+            }
+            start = next;
+        }
+        None
     }
 
     /// Adds a string; an equal one near the start is used again. Longer ones than are kept are cut:
@@ -66,23 +119,40 @@ impl Texts {
         if text.is_empty() {
             return Text::EMPTY;
         }
-        let mut start = 0;
-        while start < self.bytes.len().min(SEARCHED_BYTES) {
-            let Some(known) = self.at(start) else { break };
-            if known == text {
-                return Text(start as u32);
-            }
-            start += 2 + known.len();
+        let long = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        let text = &text[..usize::from(long)];
+        let head = [u8::try_from(long).unwrap_or(LONG), fingerprint(text)];
+        if let Some(known) = self.find(text, head) {
+            return known;
         }
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(USUAL_BYTES);
         }
-        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
         // A leg's strings are bounded by its facts, far below 32 bits.
         let place = Text(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&text[..usize::from(length)]);
+        self.bytes.extend_from_slice(&head);
+        if head[0] == LONG {
+            self.bytes.extend_from_slice(&long.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(text);
         place
+    }
+
+    /// All strings as they lie, for [`Self::set_bytes`].
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes strings as [`Self::as_bytes`] gave them; those that were there are gone.
+    pub(super) fn set_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.are_needed();
+    }
+
+    /// Forgets all strings and keeps their room.
+    pub(super) fn clear(&mut self) {
+        self.set_bytes(&[]);
     }
 
     /// Adds an address and port: the octets of the address, then the port.

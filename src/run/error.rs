@@ -16,6 +16,12 @@ pub enum Error {
     /// The worker threads could not be started.
     #[error("the worker threads could not be started: {0}; try --threads 1")]
     Threads(rayon::ThreadPoolBuildError),
+    /// Legs that did not fit the memory budget cannot be read back.
+    #[error(
+        "the file for legs beyond --memory cannot be read back: {0}\ngive more --memory, or another \
+         directory in TMPDIR"
+    )]
+    Spill(std::io::Error),
     /// Not one packet record in all that was read.
     #[error("no captures: {0}\ngive the directory that holds the dates of the spool, or a capture")]
     NoCaptures(String),

@@ -1,8 +1,10 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
+use super::spill::{Runs, Spill};
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
-    CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
+    CaptureId, CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef,
+    SensorId,
 };
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
@@ -10,7 +12,11 @@ use crate::leg::{CaptureRules, Registrations, Scratch, observe};
 use crate::packet::{Datagram, Residues};
 use crate::sip::{self, Message};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+/// Bytes of messages after which a table becomes a run, however few legs they are of: what is kept of a
+/// message is bounded by its bytes.
+const TABLE_BYTES_MAX: usize = 64 << 20;
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
 /// Seeds are random, and no result depends on them: keys come from hostile captures.
@@ -112,7 +118,12 @@ struct Counts {
 
 /// The gathering of one worker.
 pub(super) struct Gathering {
-    pub(super) legs: LegTable<Hasher>,
+    legs: LegTable<Hasher>,
+    /// Bytes of the messages of `legs`.
+    leg_bytes: usize,
+    /// Legs that did not fit the table.
+    runs: Runs,
+    spill: Arc<Spill>,
     pub(super) flows: MediaFlows<Hasher>,
     pub(super) residues: Residues,
     pub(super) ledger: Ledger,
@@ -129,9 +140,12 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn new(hasher: &Hasher) -> Self {
+    pub(super) fn new(hasher: &Hasher, spill: &Arc<Spill>) -> Self {
         Self {
             legs: LegTable::new(hasher.clone()),
+            leg_bytes: 0,
+            runs: Runs::default(),
+            spill: Arc::clone(spill),
             flows: MediaFlows::new(hasher.clone()),
             residues: Residues::default(),
             ledger: Ledger::default(),
@@ -214,6 +228,9 @@ impl Gathering {
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
         } else {
             self.counts.observed += 1;
+            if self.is_full(datagram.payload.len()) {
+                self.end_table();
+            }
             observe(self.legs.leg(sensor, call_id), datagram, message, &mut self.scratch);
             self.registrations.observe(message, datagram.time);
         }
@@ -250,9 +267,37 @@ impl Gathering {
         self.ledger.add("sip.observed", counts.observed);
     }
 
-    /// Adds another worker's gathering, except its legs and flows, which are given back.
-    pub(super) fn absorb(&mut self, mut other: Self) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
-        other.pour();
+    /// Whether the table has no room for a message of so many bytes, which are counted.
+    fn is_full(&mut self, bytes: usize) -> bool {
+        self.leg_bytes += bytes;
+        self.leg_bytes > TABLE_BYTES_MAX || self.legs.len() >= self.spill.table_legs_max()
+    }
+
+    fn end_table(&mut self) {
+        self.leg_bytes = 0;
+        for run in self.legs.take_runs() {
+            self.runs.keep(run, &self.spill);
+        }
+    }
+
+    /// Nothing more is read.
+    pub(super) fn end(&mut self) {
+        self.pour();
+        self.end_table();
+        self.legs = LegTable::new(self.legs.hasher().clone());
+        if let Some(error) = self.runs.failure() {
+            self.notes.add(Note {
+                capture: CaptureId { file: FileId::SEVERAL, member: 0 },
+                offset: None,
+                record: None,
+                kind: NoteKind::Limit,
+                detail: format!("{error}: legs beyond the memory budget stayed in memory"),
+            });
+        }
+    }
+
+    /// Adds another worker's gathering that has ended, except its legs and flows, which are given back.
+    pub(super) fn absorb(&mut self, other: Self) -> (Runs, MediaFlows<Hasher>) {
         self.residues.join(other.residues);
         self.ledger += other.ledger;
         self.notes.join(other.notes);
@@ -265,14 +310,13 @@ impl Gathering {
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
         }
-        (other.legs, other.flows)
+        (other.runs, other.flows)
     }
 
-    /// Takes its legs and flows out, and enters what was counted: nothing is gathered after that.
-    pub(super) fn take_legs(&mut self, hasher: &Hasher) -> (LegTable<Hasher>, MediaFlows<Hasher>) {
-        self.pour();
-        let legs = std::mem::replace(&mut self.legs, LegTable::new(hasher.clone()));
+    /// Takes its legs and flows out: nothing is gathered after that.
+    pub(super) fn take_legs(&mut self, hasher: &Hasher) -> (Runs, MediaFlows<Hasher>) {
+        self.end();
         let flows = std::mem::replace(&mut self.flows, MediaFlows::new(hasher.clone()));
-        (legs, flows)
+        (std::mem::take(&mut self.runs), flows)
     }
 }

@@ -239,9 +239,17 @@ pub struct Mapping {
     region: &'static Region,
 }
 
+impl Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
 impl Mapping {
     /// Maps a file; absent where the guard has no room, is not to be had, or the file is empty.
-    fn new(file: &File) -> io::Result<Option<Self>> {
+    pub(super) fn new(file: &File) -> io::Result<Option<Self>> {
         if !install_guard() {
             return Ok(None);
         }

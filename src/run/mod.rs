@@ -10,6 +10,7 @@ mod distinct;
 mod error;
 mod extract;
 mod gather;
+mod join_legs;
 pub mod map;
 mod measure;
 mod paths;
@@ -22,6 +23,7 @@ mod rotation;
 mod save;
 mod scenarios;
 mod side_by_side;
+mod spill;
 mod streams;
 
 pub use calls::{CallRun, calls, stored_calls};

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
+use super::join_legs::{JoinedLegs, join_legs};
 use super::map::{Change, Content, OpenFile};
 use super::paths::TypedPaths;
 use super::profile::Profile;
@@ -10,23 +11,21 @@ use super::progress::Progress;
 use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
 use super::rotation::next_begins;
 use super::side_by_side::pool;
+use super::spill::Spill;
 use super::streams::read_streams;
-use crate::base::limits::{CALL_REACH_NS, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
 };
-use crate::call::outline::takes_part;
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
-use crate::leg::midway::is_midway;
-use crate::leg::table::{PARTITIONS, join_sorted};
 use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What shapes the reconstruction, beside the files.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +42,8 @@ pub struct ReconstructOptions {
     pub threads: usize,
     /// Whether progress may be drawn on a terminal.
     pub progress: bool,
+    /// Memory that the legs may take together with what is made of them, in bytes; 0 is no limit.
+    pub memory_bytes: u64,
     /// How large captures are shared among threads.
     pub ranges: RangeRules,
 }
@@ -94,7 +95,7 @@ pub fn reconstruct(
     let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
     profile.ended("walk", ("files", listing.files.len() as u64), 0);
-    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile));
+    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile))?;
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
@@ -103,64 +104,60 @@ fn read_all(
     listing: SpoolListing,
     options: &ReconstructOptions,
     mut profile: Profile,
-) -> Reconstruction {
+) -> Result<Reconstruction, Error> {
     let hasher = Hasher::default();
-    let gatherings = gather(&listing, options, &hasher);
+    let spill = Arc::new(Spill::new(options.memory_bytes, rayon::current_num_threads(), None));
+    let gatherings = gather(&listing, options, (&hasher, &spill));
     let records =
         |gathering: &Gathering| -> u64 { gathering.files.values().map(|file| file.records).sum() };
     let records = gatherings.iter().map(records).sum();
     profile.ended("read", ("records", records), listing.bytes());
-    let mut whole = Gathering::new(&hasher);
-    let mut partitions: Vec<Vec<Vec<Leg>>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
+    let mut whole = Gathering::new(&hasher, &spill);
+    let mut runs = Vec::new();
+    let mut spilled_bytes = 0;
     let mut flows = Vec::new();
     for gathering in gatherings {
-        let (legs, worker_flows) = whole.absorb(gathering);
-        for (partition, legs) in partitions.iter_mut().zip(legs.into_partitions()) {
-            partition.push(legs);
-        }
+        let (worker_runs, worker_flows) = whole.absorb(gathering);
+        spilled_bytes += worker_runs.bytes_written();
+        runs.extend(worker_runs.finish().map_err(Error::Spill)?);
         flows.push(worker_flows.into_sorted());
     }
     for (sensor, residue) in std::mem::take(&mut whole.residues).into_settled() {
         read_streams(&mut whole, &options.capture, sensor, residue);
     }
     let (streamed, stream_flows) = whole.take_legs(&hasher);
-    for (partition, legs) in partitions.iter_mut().zip(streamed.into_partitions()) {
-        partition.push(legs);
-    }
+    runs.extend(streamed.finish().map_err(Error::Spill)?);
     flows.push(stream_flows.into_sorted());
-    let joined: Vec<Vec<Leg>> = partitions.into_par_iter().map(join_sorted).collect();
-    let running = running_at_first_packet(&joined, &whole.spans);
-    let (legs, legs_without_invite) = with_invite(joined);
-    profile.ended("join legs", ("legs", legs.len() as u64), 0);
-    let found = finish(listing, options, whole, legs, legs_without_invite, flows, profile);
-    Reconstruction { running, ..found }
+    let joined = join_legs(runs, &whole.spans);
+    profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
+    Ok(finish(listing, options, whole, joined, flows, profile))
 }
 
 fn finish(
     listing: SpoolListing,
     options: &ReconstructOptions,
     mut whole: Gathering,
-    mut legs: Legs,
-    legs_without_invite: u64,
+    joined: JoinedLegs,
     flows: Vec<FlowTable>,
     mut profile: Profile,
 ) -> Reconstruction {
+    let JoinedLegs { mut legs, with_invite, without_invite, running } = joined;
     let flows = join_flows(flows);
     // Every span is known here, and so how far the loss reaches.
     if flows.beyond.is_some() {
         dropped_media(&mut whole);
     }
     let attributed = attribute(&legs, &flows.flows);
-    legs.add_media(&attributed.media);
+    legs.add_media(attributed.media);
     profile.ended("attribute media", ("flows", flows.flows.len() as u64), 0);
     drop(flows);
     whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
-    let with_invite = legs.iter().filter(Leg::has_invite).count();
-    whole.ledger.add("leg.with_invite", with_invite as u64);
-    whole.ledger.add("leg.without_invite", legs_without_invite);
+    whole.ledger.add("leg.with_invite", with_invite);
+    whole.ledger.add("leg.without_invite", without_invite);
     let cdrs = make_cdrs(&legs, options, &whole.spans);
     profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
-    for leg in legs.iter().filter(Leg::is_over_limit) {
+    let is_over = |leg: &u32| legs.packed(*leg).is_some_and(|leg| leg.is_over_limit());
+    for leg in legs.numbers().filter(is_over).filter_map(|leg| legs.get(leg)) {
         whole.notes.add(limit_note(&leg));
     }
     if whole.registrations.is_over_limit() {
@@ -186,8 +183,8 @@ fn finish(
     Reconstruction {
         legs,
         cdrs,
-        legs_without_invite,
-        running: Vec::new(),
+        legs_without_invite: without_invite,
+        running,
         registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
@@ -204,7 +201,11 @@ fn finish(
 /// Reads the files with one gathering a thread: all of them read the ranges of the largest captures,
 /// then each takes the next file, largest first, until none is left. Which worker read which file cannot
 /// matter, because gatherings join.
-fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher) -> Vec<Gathering> {
+fn gather(
+    listing: &SpoolListing,
+    options: &ReconstructOptions,
+    (hasher, spill): (&Hasher, &Arc<Spill>),
+) -> Vec<Gathering> {
     let mut order: Vec<usize> = (0..listing.files.len()).collect();
     order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
     // The walk refuses more files than a number can tell apart.
@@ -219,7 +220,7 @@ fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher)
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     rayon::broadcast(|_| {
-        let mut gathering = Gathering::new(hasher);
+        let mut gathering = Gathering::new(hasher, spill);
         for file in &ranged {
             if file.read(&mut gathering, &options.capture, |bytes| progress.advance(bytes)) {
                 let changed =
@@ -237,6 +238,7 @@ fn gather(listing: &SpoolListing, options: &ReconstructOptions, hasher: &Hasher)
             }
             progress.advance(file.size);
         }
+        gathering.end();
         // A worker that panicked has ended the program already.
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gathering);
     });
@@ -306,32 +308,6 @@ fn look_for_change(
         detail: detail.to_owned(),
     });
     Ok(())
-}
-
-fn with_invite(partitions: Vec<Vec<Leg>>) -> (Legs, u64) {
-    let total: usize = partitions.iter().map(Vec::len).sum();
-    let legs: Vec<Leg> = partitions.into_iter().flatten().filter(takes_part).collect();
-    let with_invite = legs.par_iter().filter(|leg| leg.has_invite()).count();
-    let legs: Legs = legs.into_iter().collect();
-    let without = (total - with_invite) as u64;
-    (legs, without)
-}
-
-/// From the first packet of their sensor to their own last message: calls that are answered, of which
-/// no INVITE was captured, and that were first seen so soon that they can have begun before.
-fn running_at_first_packet(
-    partitions: &[Vec<Leg>],
-    spans: &BTreeMap<SensorId, TimeSpan>,
-) -> Vec<TimeSpan> {
-    let running = |leg: &Leg| {
-        let first = spans.get(&leg.sensor())?.first;
-        let is_early = leg.first_seen()? <= first.plus_ns(CALL_REACH_NS);
-        let last = leg.last_seen()?;
-        (is_early && !leg.has_invite() && is_midway(leg)).then_some(TimeSpan { first, last })
-    };
-    let mut found: Vec<TimeSpan> = partitions.iter().flatten().filter_map(running).collect();
-    found.sort_by_key(|span| (span.first, span.last));
-    found
 }
 
 fn make_cdrs(

@@ -1,0 +1,332 @@
+//! A leg to bytes and back: what legs are kept as, in memory and in files.
+//!
+//! A packed leg begins with what can be told without unpacking it (file, sensor, flags, first and last
+//! moment, Call-ID); then come its messages, its identifiers and its media. Times stand as distances from
+//! the first moment, records as steps from one to the next. Which bytes a leg has may depend on the order
+//! in which its messages came; the leg that they unpack to does not.
+
+use super::codec::{Reader, put, put_signed};
+use super::fact::MessageKind;
+use super::lattice::Leg;
+use super::midway::is_midway;
+use crate::base::spans::Span;
+use crate::base::{CaptureId, CaptureTime, FileId, RecordRef, SensorId, Spans};
+use crate::sip::Method;
+
+/// The form of packed legs: files that hold another one are not read.
+pub const PACK_VERSION: u32 = 1;
+
+/// File (4 bytes), sensor (2), flags (1), length of the Call-ID (2), first moment (8).
+const HEAD_BYTES: usize = 17;
+
+const VENDOR_BLIND: u8 = 1;
+const OVER_LIMIT: u8 = 2;
+const HAS_INVITE: u8 = 4;
+const HAS_REFER: u8 = 8;
+const MIDWAY: u8 = 16;
+const HAS_MESSAGES: u8 = 32;
+
+/// What distances are measured from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackBase {
+    pub(super) first_ns: i64,
+    pub(super) file: FileId,
+}
+
+/// Records as steps from one to the next.
+pub(super) struct Places {
+    base: PackBase,
+    last: RecordRef,
+}
+
+impl Places {
+    pub(super) const fn new(base: PackBase) -> Self {
+        let capture = CaptureId { file: base.file, member: 0 };
+        Self { base, last: RecordRef { capture, index: 0 } }
+    }
+
+    /// Appends a record.
+    pub(super) fn put(&mut self, bytes: &mut Vec<u8>, record: RecordRef) {
+        let step = i64::from(record.index) - i64::from(self.last.index);
+        let moved = record.capture != self.last.capture;
+        put(bytes, ((step << 1 ^ step >> 63) as u64) << 1 | u64::from(moved));
+        if moved {
+            let CaptureId { file, member } = record.capture;
+            put_signed(bytes, i64::from(file.0) - i64::from(self.base.file.0));
+            put(bytes, u64::from(member));
+        }
+        self.last = record;
+    }
+
+    /// Reads a record.
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> RecordRef {
+        let number = reader.number();
+        let step = (number >> 2) as i64 ^ -((number >> 1 & 1) as i64);
+        self.last.index = i64::from(self.last.index).wrapping_add(step) as u32;
+        if number & 1 != 0 {
+            let file = i64::from(self.base.file.0).wrapping_add(reader.signed()) as u32;
+            self.last.capture = CaptureId { file: FileId(file), member: reader.small() };
+        }
+        self.last
+    }
+}
+
+/// Appends spans.
+pub(super) fn put_spans(bytes: &mut Vec<u8>, spans: &[Span], base: PackBase) {
+    put(bytes, spans.len() as u64);
+    for span in spans {
+        put_signed(bytes, span.first.ns().wrapping_sub(base.first_ns));
+        put(bytes, span.last.ns().wrapping_sub(span.first.ns()) as u64);
+    }
+}
+
+/// Reads spans.
+pub(super) fn read_spans<const GAP_NS: i64>(
+    reader: &mut Reader<'_>,
+    base: PackBase,
+) -> Spans<GAP_NS> {
+    let mut spans = Spans::default();
+    for _ in 0..reader.count() {
+        let first = base.first_ns.wrapping_add(reader.signed());
+        let last = first.wrapping_add(reader.number() as i64);
+        let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
+        spans.insert_span(Span { first, last: last.max(first) });
+    }
+    spans
+}
+
+/// Appends a leg.
+pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
+    let first = leg.first_seen();
+    let mut flags = 0;
+    let mut set = |is_set: bool, flag: u8| flags |= if is_set { flag } else { 0 };
+    set(leg.is_vendor_blind(), VENDOR_BLIND);
+    set(leg.is_over_limit(), OVER_LIMIT);
+    set(leg.has_invite(), HAS_INVITE);
+    set(leg.facts.kinds().any(|kind| kind == MessageKind::Request(Method::Refer)), HAS_REFER);
+    set(is_midway(leg), MIDWAY);
+    set(first.is_some(), HAS_MESSAGES);
+    let file = leg.facts.times().next().map(|times| times.record.capture.file);
+    let base =
+        PackBase { first_ns: first.unwrap_or_default().ns(), file: file.unwrap_or_default() };
+    bytes.extend_from_slice(&base.file.0.to_le_bytes());
+    bytes.extend_from_slice(&leg.sensor().0.to_le_bytes());
+    bytes.push(flags);
+    // The table takes none longer than `CALL_ID_BYTES_MAX`.
+    let length = u16::try_from(leg.call_id().len()).unwrap_or(u16::MAX);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&base.first_ns.to_le_bytes());
+    bytes.extend_from_slice(&leg.call_id()[..usize::from(length)]);
+    let last = leg.last_signal().unwrap_or_default();
+    put(bytes, last.ns().wrapping_sub(base.first_ns) as u64);
+    leg.facts.pack(bytes, base);
+    leg.identifiers().pack(bytes, base);
+    put_spans(bytes, leg.media().rtp.as_slice(), base);
+    put_spans(bytes, leg.media().rtcp.as_slice(), base);
+}
+
+/// What legs are sorted by.
+pub type LegKey<'k> = (SensorId, &'k [u8]);
+
+/// The bytes of one leg.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedLeg<'p> {
+    bytes: &'p [u8],
+    head: [u8; HEAD_BYTES],
+}
+
+impl<'p> PackedLeg<'p> {
+    /// The leg in these bytes, which [`pack`] made. Other bytes give some leg.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'p [u8]) -> Self {
+        let head = bytes.first_chunk().copied().unwrap_or([0; HEAD_BYTES]);
+        Self { bytes, head }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &'p [u8] {
+        self.bytes
+    }
+
+    /// Sensor and Call-ID.
+    #[must_use]
+    #[inline]
+    pub fn key(&self) -> LegKey<'p> {
+        (self.sensor(), self.call_id())
+    }
+
+    /// The sensor that saw it.
+    #[must_use]
+    #[inline]
+    pub const fn sensor(&self) -> SensorId {
+        SensorId(u16::from_le_bytes([self.head[4], self.head[5]]))
+    }
+
+    /// The Call-ID.
+    #[must_use]
+    #[inline]
+    pub fn call_id(&self) -> &'p [u8] {
+        let length = u16::from_le_bytes([self.head[7], self.head[8]]);
+        self.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(length)).unwrap_or_default()
+    }
+
+    const fn has(&self, flag: u8) -> bool {
+        self.head[6] & flag != 0
+    }
+
+    /// As [`Leg::has_invite`].
+    #[must_use]
+    pub const fn has_invite(&self) -> bool {
+        self.has(HAS_INVITE)
+    }
+
+    /// Whether it holds a REFER.
+    #[must_use]
+    pub const fn has_refer(&self) -> bool {
+        self.has(HAS_REFER)
+    }
+
+    /// As [`is_midway`].
+    #[must_use]
+    pub const fn is_midway(&self) -> bool {
+        self.has(MIDWAY)
+    }
+
+    /// As [`Leg::is_vendor_blind`].
+    #[must_use]
+    pub const fn is_vendor_blind(&self) -> bool {
+        self.has(VENDOR_BLIND)
+    }
+
+    /// As [`Leg::is_over_limit`].
+    #[must_use]
+    pub const fn is_over_limit(&self) -> bool {
+        self.has(OVER_LIMIT)
+    }
+
+    fn first_ns(&self) -> i64 {
+        let [.., a, b, c, d, e, f, g, h] = self.head;
+        i64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// As [`Leg::first_seen`].
+    #[must_use]
+    pub fn first_seen(&self) -> Option<CaptureTime> {
+        self.has(HAS_MESSAGES).then(|| CaptureTime::from_ns(self.first_ns()))
+    }
+
+    fn body(&self) -> Reader<'p> {
+        Reader(self.bytes.get(HEAD_BYTES + self.call_id().len()..).unwrap_or_default())
+    }
+
+    /// As [`Leg::last_signal`].
+    #[must_use]
+    pub fn last_signal(&self) -> Option<CaptureTime> {
+        let last = self.first_ns().wrapping_add(self.body().number() as i64);
+        self.has(HAS_MESSAGES).then(|| CaptureTime::from_ns(last))
+    }
+
+    /// Makes `leg` this leg; what it was is gone.
+    pub fn unpack(&self, leg: &mut Leg) {
+        let file =
+            FileId(u32::from_le_bytes([self.head[0], self.head[1], self.head[2], self.head[3]]));
+        let base = PackBase { first_ns: self.first_ns(), file };
+        leg.reset(self.sensor(), self.call_id());
+        if self.is_vendor_blind() {
+            leg.mark_vendor_blind();
+        }
+        if self.is_over_limit() {
+            leg.mark_over_limit();
+        }
+        let mut reader = self.body();
+        reader.number();
+        leg.facts.unpack(&mut reader, base);
+        leg.identifiers_mut().unpack(&mut reader, base);
+        let media = leg.media_mut();
+        media.rtp = read_spans(&mut reader, base);
+        media.rtcp = read_spans(&mut reader, base);
+    }
+}
+
+/// Gives a packed leg another number of its file and another sensor; all its records are of one file.
+pub fn renumber(bytes: &mut [u8], file: FileId, sensor: SensorId) {
+    if let Some(head) = bytes.first_chunk_mut::<6>() {
+        head[..4].copy_from_slice(&file.0.to_le_bytes());
+        head[4..].copy_from_slice(&sensor.0.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lattice::tests::{any_fact, leg_of};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn packed(leg: &Leg) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(leg, &mut bytes);
+        bytes
+    }
+
+    fn unpacked(bytes: &[u8]) -> Leg {
+        let mut leg = Leg::new(SensorId(9), b"what it was is gone");
+        PackedLeg::new(bytes).unpack(&mut leg);
+        leg
+    }
+
+    proptest! {
+        #[test]
+        fn a_leg_comes_back(facts in prop::collection::vec(any_fact(), 0..25)) {
+            let mut leg = leg_of(&facts);
+            if facts.len() % 2 == 0 {
+                leg.mark_vendor_blind();
+                leg.mark_over_limit();
+            }
+            let bytes = packed(&leg);
+            let view = PackedLeg::new(&bytes);
+            prop_assert_eq!(view.key(), (leg.sensor(), leg.call_id()));
+            prop_assert_eq!(view.first_seen(), leg.first_seen());
+            prop_assert_eq!(view.last_signal(), leg.last_signal());
+            prop_assert_eq!(view.has_invite(), leg.has_invite());
+            prop_assert_eq!(view.is_midway(), is_midway(&leg));
+            prop_assert_eq!(view.is_vendor_blind(), leg.is_vendor_blind());
+            prop_assert_eq!(view.is_over_limit(), leg.is_over_limit());
+            prop_assert_eq!(unpacked(&bytes), leg);
+        }
+
+        /// A leg whose facts were unpacked goes on as if it had never been packed.
+        #[test]
+        fn packing_in_between_changes_nothing(
+            before in prop::collection::vec(any_fact(), 0..20),
+            after in prop::collection::vec(any_fact(), 0..20),
+        ) {
+            let mut leg = unpacked(&packed(&leg_of(&before)));
+            leg.join(&unpacked(&packed(&leg_of(&after))));
+            let all: Vec<_> = before.into_iter().chain(after).collect();
+            prop_assert_eq!(leg, leg_of(&all));
+        }
+
+        #[test]
+        fn damaged_bytes_give_some_leg(
+            facts in prop::collection::vec(any_fact(), 0..12),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            is_cut in any::<bool>(),
+        ) {
+            let mut bytes = packed(&leg_of(&facts));
+            let at = at.index(bytes.len());
+            if is_cut { bytes.truncate(at) } else { bytes[at] = byte }
+            let leg = unpacked(&bytes);
+            let _ = (leg.messages().count(), leg.identifiers().iter().count(), packed(&leg));
+        }
+    }
+
+    #[test]
+    fn records_of_other_files_move_with_theirs() {
+        let mut bytes = packed(&leg_of(&[]));
+        renumber(&mut bytes, FileId(7), SensorId(3));
+        assert_eq!(PackedLeg::new(&bytes).key(), (SensorId(3), &b"call@host"[..]));
+    }
+}

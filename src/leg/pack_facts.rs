@@ -1,0 +1,148 @@
+//! The messages of a leg to bytes and back.
+
+use super::codec::{Reader, put, put_bytes, put_signed};
+use super::fact::{FactTimes, MessageKind, MessageSpans};
+use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
+use super::pack::{PackBase, Places, put_spans, read_spans};
+use super::texts::Text;
+use crate::base::CaptureTime;
+use crate::sip::Method;
+
+/// Methods by number.
+const METHODS: [Method; 15] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Register,
+    Method::Options,
+    Method::Prack,
+    Method::Update,
+    Method::Info,
+    Method::Refer,
+    Method::Subscribe,
+    Method::Notify,
+    Method::Message,
+    Method::Publish,
+    Method::Other,
+];
+/// Numbers of kinds from here on are responses, this one plus their status.
+const RESPONSES: u32 = 16;
+
+/// Bits of the byte that each message begins with; its upper half is the CSeq method.
+const AUTH_FAILED: u8 = 1;
+const HAS_SDP: u8 = 2;
+const HAS_PARTIES: u8 = 4;
+const HAS_SPANS: u8 = 8;
+
+impl FactSet {
+    /// Appends the messages.
+    pub(super) fn pack(&self, bytes: &mut Vec<u8>, base: PackBase) {
+        put_bytes(bytes, self.texts.as_bytes());
+        put(bytes, self.parties.len() as u64);
+        for parties in &self.parties {
+            bytes.push(u8::from(parties.is_csta));
+            for user in parties.users {
+                put(bytes, u64::from(user.to_number()));
+            }
+        }
+        put(bytes, self.facts.len() as u64);
+        let mut places = Places::new(base);
+        for fact in &self.facts {
+            pack_fact(bytes, fact, base, &mut places);
+        }
+    }
+
+    /// Takes what [`Self::pack`] appended; what was there is gone.
+    pub(super) fn unpack(&mut self, reader: &mut Reader<'_>, base: PackBase) {
+        self.texts.set_bytes(reader.bytes());
+        self.parties.clear();
+        for _ in 0..reader.count() {
+            let is_csta = reader.byte() != 0;
+            let users = [(); 6].map(|()| Text::from_number(reader.small()));
+            self.parties.push(PackedParties { users, is_csta });
+        }
+        self.facts.clear();
+        let mut places = Places::new(base);
+        for _ in 0..reader.count() {
+            self.facts.push(unpack_fact(reader, base, &mut places));
+        }
+    }
+}
+
+fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
+    let spans = fact.times.spans.as_slice();
+    let is_moment = matches!(spans, [span] if span.first == span.last);
+    let bits = [
+        (fact.auth_failed, AUTH_FAILED),
+        (fact.has_sdp, HAS_SDP),
+        (fact.parties != NO_PARTIES, HAS_PARTIES),
+        (!is_moment, HAS_SPANS),
+    ];
+    let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
+    bytes.push(bits | (fact.cseq_method as u8) << 4);
+    let kind = match fact.kind {
+        MessageKind::Request(method) => method as u32,
+        MessageKind::Response(status) => RESPONSES + u32::from(status),
+    };
+    put(bytes, u64::from(kind));
+    put(bytes, u64::from(fact.cseq_number));
+    for text in [fact.from_tag, fact.to_tag, fact.branch, fact.source, fact.destination] {
+        put(bytes, u64::from(text.to_number()));
+    }
+    if fact.parties != NO_PARTIES {
+        put(bytes, u64::from(fact.parties));
+    }
+    if is_moment {
+        put_signed(bytes, fact.times.first().ns().wrapping_sub(base.first_ns));
+    } else {
+        put_spans(bytes, spans, base);
+    }
+    places.put(bytes, fact.times.record);
+}
+
+fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Fact {
+    let bits = reader.byte();
+    let method = |number: u32| METHODS.get(number as usize).copied().unwrap_or(Method::Other);
+    let kind = match reader.small() {
+        number @ 0..RESPONSES => MessageKind::Request(method(number)),
+        number => MessageKind::Response((number - RESPONSES) as u16),
+    };
+    let cseq_number = reader.small();
+    let [from_tag, to_tag, branch, source, destination] =
+        [(); 5].map(|()| Text::from_number(reader.small()));
+    let parties = if bits & HAS_PARTIES != 0 { reader.small() as u16 } else { NO_PARTIES };
+    let spans = if bits & HAS_SPANS != 0 {
+        read_spans(reader, base)
+    } else {
+        let time = base.first_ns.wrapping_add(reader.signed());
+        MessageSpans::of(CaptureTime::from_ns(time))
+    };
+    Fact {
+        times: FactTimes { spans, record: places.read(reader) },
+        cseq_number,
+        kind,
+        from_tag,
+        to_tag,
+        branch,
+        source,
+        destination,
+        parties,
+        cseq_method: method(u32::from(bits >> 4)),
+        auth_failed: bits & AUTH_FAILED != 0,
+        has_sdp: bits & HAS_SDP != 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_stand_by_their_number() {
+        for (number, method) in METHODS.into_iter().enumerate() {
+            assert_eq!(method as usize, number);
+        }
+        assert_eq!(METHODS.last(), Some(&Method::Other), "the last of the methods");
+    }
+}

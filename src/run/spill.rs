@@ -1,0 +1,214 @@
+//! Runs of legs in memory as long as the budget allows, then in a file without a name, which is gone
+//! with the process whatever ends it.
+
+use super::map::Mapping;
+use crate::leg::leg_run::{LegBytes, LegRun};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Part of the budget that runs may take: the rest is for the legs that are being read and for what comes
+/// after.
+const SHARE_OF_BUDGET: u64 = 4;
+/// Part of the budget that all tables may take.
+const TABLES_SHARE_OF_BUDGET: u64 = 8;
+/// What a leg takes in a table, about.
+const TABLE_LEG_BYTES: u64 = 4 << 10;
+/// Legs in a table at the most: more of them do not fit the caches.
+const TABLE_LEGS_MAX: u64 = 8 << 10;
+/// Legs in a table at the least: fewer would cut most calls in parts.
+const TABLE_LEGS_MIN: u64 = 1 << 10;
+/// Where large files without a name belong; `TMPDIR` comes first, because it was chosen.
+const LARGE_FILES: &str = "/var/tmp";
+
+/// What legs may take of the memory, for all workers together.
+#[derive(Debug)]
+pub(super) struct Spill {
+    directory: PathBuf,
+    bytes_max: u64,
+    held: AtomicU64,
+    table_legs_max: usize,
+}
+
+impl Spill {
+    /// A budget of `memory_bytes` for the whole run, 0 for none; files go to `directory` where one is given.
+    pub(super) fn new(memory_bytes: u64, threads: usize, directory: Option<&Path>) -> Self {
+        let (bytes_max, tables) = match memory_bytes {
+            0 => (u64::MAX, u64::MAX),
+            budget => (budget / SHARE_OF_BUDGET, budget / TABLES_SHARE_OF_BUDGET),
+        };
+        let legs = tables / threads.max(1) as u64 / TABLE_LEG_BYTES;
+        let legs = legs.clamp(TABLE_LEGS_MIN, TABLE_LEGS_MAX);
+        Self {
+            directory: directory.map_or_else(temporary_directory, Path::to_path_buf),
+            bytes_max,
+            held: AtomicU64::new(0),
+            table_legs_max: usize::try_from(legs).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Legs that a table may hold before it becomes a run.
+    pub(super) const fn table_legs_max(&self) -> usize {
+        self.table_legs_max
+    }
+
+    /// Whether so many more bytes fit; then they are counted.
+    fn holds(&self, bytes: u64) -> bool {
+        let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
+        self.held.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+}
+
+fn temporary_directory() -> PathBuf {
+    let chosen = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || Some(PathBuf::from(LARGE_FILES)).filter(|path| path.is_dir());
+    chosen.or_else(usual).unwrap_or_else(std::env::temp_dir)
+}
+
+/// The runs of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    held: Vec<LegRun>,
+    file: Option<File>,
+    /// Those in the file, by where they begin there; without their bytes until the file is mapped.
+    written: Vec<(u64, LegRun)>,
+    bytes_written: u64,
+    /// Why the file could not be written; the runs stay in memory then.
+    failure: Option<io::Error>,
+}
+
+impl Runs {
+    /// Keeps a run.
+    pub(super) fn keep(&mut self, run: LegRun, spill: &Spill) {
+        if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
+            self.held.push(run);
+            return;
+        }
+        match self.write(&run, &spill.directory) {
+            Ok(()) => {
+                let from = self.bytes_written;
+                self.bytes_written += run.byte_count() as u64;
+                self.written.push((from, run.moved(Arc::new(Vec::new()), 0)));
+            }
+            Err(error) => {
+                let place = spill.directory.display();
+                self.failure = Some(io::Error::new(error.kind(), format!("{place}: {error}")));
+                self.held.push(run);
+            }
+        }
+    }
+
+    fn write(&mut self, run: &LegRun, directory: &Path) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(directory)?),
+        };
+        file.seek(SeekFrom::Start(self.bytes_written))?;
+        file.write_all(run.bytes())
+    }
+
+    /// Bytes that were written to the file.
+    pub(super) const fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    /// Why runs stayed in memory although the budget was used up.
+    pub(super) const fn failure(&self) -> Option<&io::Error> {
+        self.failure.as_ref()
+    }
+
+    /// All runs, those in the file mapped.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be mapped or read again.
+    pub(super) fn finish(self) -> io::Result<Vec<LegRun>> {
+        let mut runs = self.held;
+        if let Some(file) = self.file {
+            let source = reread(file, self.bytes_written)?;
+            for (from, run) in self.written {
+                let from = usize::try_from(from).map_err(io::Error::other)?;
+                runs.push(run.moved(Arc::clone(&source), from));
+            }
+        }
+        Ok(runs)
+    }
+}
+
+/// The bytes of a file of our own, which nobody else can cut: it has no name.
+fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn LegBytes>> {
+    if let Some(mapping) = Mapping::new(&file)? {
+        return Ok(Arc::new(mapping));
+    }
+    let mut read = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(bytes).read_to_end(&mut read)?;
+    Ok(Arc::new(read))
+}
+
+impl LegBytes for Mapping {
+    fn release(&self) {
+        self.drop_behind(0..self.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SensorId;
+    use crate::leg::Leg;
+    use crate::leg::leg_run::RunBuilder;
+
+    fn run(first: u32) -> LegRun {
+        let mut builder = RunBuilder::default();
+        for number in first..first + 100 {
+            builder.push(&Leg::new(SensorId(0), format!("{number:06}@host").as_bytes()));
+        }
+        builder.finish().pop().unwrap()
+    }
+
+    fn call_ids(runs: Vec<LegRun>) -> Vec<Vec<u8>> {
+        let legs = |run: &LegRun| {
+            (0..run.len()).map(|at| run.leg(at).call_id().to_vec()).collect::<Vec<_>>()
+        };
+        let mut found: Vec<Vec<u8>> = runs.iter().flat_map(legs).collect();
+        for run in &runs {
+            run.release();
+        }
+        assert!(runs.iter().all(|run| run.leg(99).call_id().ends_with(b"99@host")));
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn runs_beyond_the_budget_come_back_from_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let one = run(0).byte_count() as u64;
+        for (fit, budget) in [(0, 1), (2, one * 2 * SHARE_OF_BUDGET), (5, 0)] {
+            let spill = Spill::new(budget, 2, Some(directory.path()));
+            let mut runs = Runs::default();
+            for first in [0, 100, 200, 300, 400] {
+                runs.keep(run(first), &spill);
+            }
+            assert_eq!(runs.bytes_written(), (5 - fit) * one, "{budget}");
+            let expect: Vec<Vec<u8>> =
+                (0..500).map(|number| format!("{number:06}@host").into_bytes()).collect();
+            assert_eq!(call_ids(runs.finish().unwrap()), expect);
+        }
+        let left = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 0, "the file has no name");
+    }
+
+    #[test]
+    fn runs_stay_in_memory_where_nothing_can_be_written() {
+        let spill = Spill::new(1, 2, Some(Path::new("no such directory")));
+        let mut runs = Runs::default();
+        for first in [0, 100, 200, 300, 400] {
+            runs.keep(run(first), &spill);
+        }
+        assert!(runs.failure().unwrap().to_string().starts_with("no such directory: "));
+        assert_eq!(runs.finish().unwrap().len(), 5);
+    }
+}
