@@ -8,10 +8,11 @@ use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
 use super::pack::PackedLeg;
 use crate::base::SensorId;
+use std::fmt;
 use std::ops::Range;
 
-/// Legs by number.
-#[derive(Clone, Debug, Default)]
+/// Legs by number. Equal, and shown, as the legs that they are, however they lie.
+#[derive(Clone, Default)]
 pub struct Legs {
     runs: Vec<LegRun>,
     places: Vec<LegPlace>,
@@ -138,6 +139,20 @@ impl Legs {
         for run in &self.runs {
             run.release();
         }
+    }
+}
+
+impl PartialEq for Legs {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Legs {}
+
+impl fmt::Debug for Legs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
     }
 }
 
