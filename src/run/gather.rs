@@ -9,6 +9,7 @@ use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, Scratch, observe};
 use crate::packet::{Datagram, Residues};
 use crate::sip::{self, Message};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
@@ -17,7 +18,7 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 pub(super) type Hasher = foldhash::fast::RandomState;
 
 /// First and last moment of something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct TimeSpan {
     /// First moment.
     pub first: CaptureTime,
@@ -47,7 +48,7 @@ impl TimeSpan {
 }
 
 /// What one file held.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FileSummary {
     /// Captures in it: 1 for a plain one, the members for an archive.
     pub captures: u64,

@@ -23,6 +23,8 @@ mod save;
 mod scenarios;
 mod side_by_side;
 mod streams;
+#[allow(dead_code, unused_imports, reason = "what reads the files takes it up")]
+mod work;
 
 pub use calls::{CallRun, calls, stored_calls};
 pub use check::{HistoryRun, UpAtPeak, check, history, profiled};
