@@ -10,6 +10,7 @@ mod distinct;
 mod error;
 mod extract;
 mod gather;
+pub mod machine;
 pub mod map;
 mod measure;
 mod paths;

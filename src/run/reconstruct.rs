@@ -45,6 +45,10 @@ pub struct ReconstructOptions {
     pub progress: bool,
     /// How large captures are shared among threads.
     pub ranges: RangeRules,
+    /// Where what files gave is kept from run to run; absent: nowhere.
+    pub work: Option<PathBuf>,
+    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    pub memory_bytes: u64,
 }
 
 /// Everything that the captures showed. A function of the set of records, except `listing`, `files`,
