@@ -79,6 +79,8 @@ impl Pair {
             rules: RuleTable::default(),
             threads: 1,
             progress: false,
+            work: None,
+            memory_bytes: 0,
             timing: TimingRules::default(),
             numbers: NumberRules::default(),
             capture: CaptureRules { sip_ports: Vec::new(), ..CaptureRules::default() },

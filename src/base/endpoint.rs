@@ -1,10 +1,11 @@
 //! A transport address: IP address and port.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// IP address and port of one side of a datagram, a message or a media stream.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Endpoint {
     /// The address; an IPv4 address inside IPv6 (`::ffff:a.b.c.d`) stays as it was on the wire.
     pub address: IpAddr,

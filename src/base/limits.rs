@@ -157,3 +157,10 @@ pub const REGISTERED_USERS_MAX: usize = 1_000_000;
 /// Messages of one ladder, repetitions counted: a slip of the hand must not fill the memory. More is
 /// an error of the ladder.
 pub const LADDER_STATEMENTS_MAX: usize = 200_000;
+/// Longest key of an entry of the work directory: the longest path of Linux, and what stands before it.
+pub const WORK_KEY_BYTES_MAX: usize = 4_096 + 256;
+/// Names of counters that the work directory may bring; the program has about a hundred. Each is kept
+/// for the life of the program.
+pub const LEDGER_NAMES_MAX: usize = 1_000;
+/// Longest of them.
+pub const LEDGER_NAME_BYTES_MAX: usize = 64;

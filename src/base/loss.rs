@@ -2,9 +2,10 @@
 
 use super::provenance::FileId;
 use super::time::CaptureTime;
+use serde::{Deserialize, Serialize};
 
 /// What was lost.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum LossKind {
     /// A file that could not be opened or read.
     UnreadableFile,
@@ -42,7 +43,7 @@ impl LossKind {
 }
 
 /// One loss, placed in time as well as it can be.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Loss {
     /// First and last moment that the lost bytes may belong to: from the records around it, or
     /// from the date, hour and minute of its path. Absent: it can be anywhere in the spool.

@@ -1,11 +1,12 @@
 //! Anomalies in the data: they never stop a run, and they always reach the report.
 
 use super::limits::NOTES_KEPT_PER_KIND_MAX;
-use super::provenance::CaptureId;
+use super::provenance::{CaptureId, FileId};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What kind of anomaly a note tells; the name printed is the variant in kebab-case.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum NoteKind {
     /// The end of a file, archive, member or capture is missing.
     Cut,
@@ -58,7 +59,7 @@ impl NoteKind {
 }
 
 /// One anomaly with its place. Ordered by place, so that the first ones kept are the same in every run.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Note {
     /// The capture it was seen in.
     pub capture: CaptureId,
@@ -74,7 +75,7 @@ pub struct Note {
 
 /// Notes of a run: all counted by kind, the first by place kept. Joining is commutative, associative;
 /// counts add, so the same file must not be fed twice.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Notes {
     counts: BTreeMap<NoteKind, u64>,
     kept: BTreeMap<NoteKind, BTreeSet<Note>>,
@@ -103,6 +104,19 @@ impl Notes {
                 kept.pop_last();
             }
         }
+    }
+
+    /// The same notes, all about one file.
+    #[must_use]
+    pub fn in_file(mut self, file: FileId) -> Self {
+        for kept in self.kept.values_mut() {
+            let renamed = std::mem::take(kept).into_iter().map(|note| {
+                let capture = CaptureId { file, ..note.capture };
+                Note { capture, ..note }
+            });
+            *kept = renamed.collect();
+        }
+        self
     }
 
     /// How many notes of each kind there were, in the order of the kinds.

@@ -1,11 +1,14 @@
 //! Where a fact came from: file, archive member, record.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A file of the run, by its place in the sorted list that the walk made.
 ///
 /// The core never sees a path; the run edge keeps the table from id to path.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct FileId(pub u32);
 
 impl FileId {
@@ -15,7 +18,9 @@ impl FileId {
 }
 
 /// One capture stream: a whole file (`member` 0) or one member of an archive (1, 2, ...).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct CaptureId {
     /// The file that holds it.
     pub file: FileId,
@@ -24,7 +29,9 @@ pub struct CaptureId {
 }
 
 /// One packet record: its capture and its number there.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct RecordRef {
     /// The capture.
     pub capture: CaptureId,
@@ -43,5 +50,7 @@ impl fmt::Display for RecordRef {
 /// A sensor of the run, by its place in the sorted list of sensor names.
 ///
 /// Sensor 0 is the unnamed one: captures that lie under no sensor directory.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct SensorId(pub u16);

@@ -3,10 +3,11 @@
 //! Keeps what timing rules need (where silence lies) in a few words, however many packets there were.
 
 use super::time::CaptureTime;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// First and last moment of one span, both inside.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Span {
     /// First moment.
     pub first: CaptureTime,
@@ -44,6 +45,24 @@ impl<const GAP_NS: i64> Eq for Spans<GAP_NS> {}
 impl<const GAP_NS: i64> fmt::Debug for Spans<GAP_NS> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// As the list of its spans.
+impl<const GAP_NS: i64> Serialize for Spans<GAP_NS> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_slice().serialize(serializer)
+    }
+}
+
+/// Whatever the list is, a set comes out.
+impl<'de, const GAP_NS: i64> Deserialize<'de> for Spans<GAP_NS> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut spans = Self::default();
+        for Span { first, last } in Vec::deserialize(deserializer)? {
+            spans.insert_span(Span { first: first.min(last), last: last.max(first) });
+        }
+        Ok(spans)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It is the only time in the core; wall time exists at the edges alone, for progress.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Nanoseconds in a second.
@@ -12,7 +13,9 @@ pub const NS_PER_MS: i64 = 1_000_000;
 /// A moment in capture time, in nanoseconds since 1970-01-01T00:00:00Z.
 ///
 /// Years 1677 to 2262 fit; a capture that claims another year is clamped where it is decoded.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct CaptureTime(i64);
 
 impl CaptureTime {

@@ -44,7 +44,8 @@ impl CallsArguments {
     }
 
     fn config(&self) -> Result<CallsConfig, CliError> {
-        let Input { from, to, zones, conf, sensors, rules } = self.input.read(&self.paths)?;
+        let Input { from, to, zones, conf, sensors, rules, work, memory_bytes } =
+            self.input.read(&self.paths)?;
         self.warn(&conf.warnings);
         Ok(CallsConfig {
             spools: self.paths.clone(),
@@ -56,6 +57,8 @@ impl CallsArguments {
             rules,
             threads: self.input.threads,
             progress: !self.input.quiet,
+            work,
+            memory_bytes,
             timing: conf.timing,
             numbers: conf.numbers,
             capture: conf.capture,

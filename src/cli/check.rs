@@ -78,6 +78,9 @@ pub(super) fn run(arguments: &CheckArguments, as_typed: Vec<String>) -> Result<u
         warnings.iter().for_each(|warning| output::warn(warning));
     }
     let (report, profile) = run::profiled(&config)?;
+    if !arguments.input.quiet {
+        profile.messages.iter().for_each(|message| output::warn(message));
+    }
     if arguments.profile {
         output::tell(&profile.to_string());
     }
@@ -125,7 +128,8 @@ impl CheckArguments {
         let license = self.license.as_deref().map(license::load).transpose()?;
         let (limit_channels, limit_warning) = limit(self.limit, license.as_ref(), limit_default)?;
         let as_of = day("--as-of", self.as_of.as_ref())?;
-        let Input { from, to, zones, mut conf, sensors, rules } = self.input.read(&self.spools)?;
+        let Input { from, to, zones, mut conf, sensors, rules, work, memory_bytes } =
+            self.input.read(&self.spools)?;
         check_as_of(as_of, from, to)?;
         let scenario = scenario(&self.scenario, conf.capture.merge_header.as_deref())?;
         if scenario == Scenario::Recorded && self.recorded.is_none() {
@@ -154,6 +158,8 @@ impl CheckArguments {
             database: self.db.clone(),
             threads: self.input.threads,
             progress: !self.input.quiet,
+            work,
+            memory_bytes,
             timing: conf.timing,
             numbers: conf.numbers,
             capture: conf.capture,

@@ -108,3 +108,41 @@ fn what_is_refused() {
     check("@/gone --limit 4", "give the path of a spool");
     check("@/empty --limit 4", "the directory holds no file");
 }
+
+#[test]
+fn memory_is_a_size() {
+    let spool = Spool::new();
+    let check = |typed: &str, expect: Option<u64>| {
+        let read = spool.config(&format!("@/spool --limit 4 --memory {typed}"));
+        assert_eq!(read.ok().map(|(config, _)| config.memory_bytes), expect, "{typed}");
+    };
+    check("256M", Some(256 << 20));
+    check("2g", Some(2 << 30));
+    check("1024K", Some(1 << 20));
+    check("1T", Some(1 << 40));
+    check("3000000", Some(3_000_000));
+    for wrong in ["1023K", "0", "G", "2GB", "+2G", "1.5G", "many", "99999999999T", "é"] {
+        check(wrong, None);
+    }
+    let (config, _) = spool.config("@/spool --limit 4").unwrap();
+    let quarter = run::machine::memory_bytes().map_or(0, |bytes| bytes / 4);
+    assert_eq!((config.memory_bytes, config.work), (quarter, None));
+}
+
+#[test]
+fn nothing_is_kept_inside_a_spool() {
+    let spool = Spool::new();
+    let line = |work: &str| spool.config(&format!("@/spool --limit 4 --work {work}"));
+    for inside in ["@/spool", "@/spool/7", "@/spool/new/work", "@/link/work", "@/empty/../spool/w"]
+    {
+        let link = spool.dir.path().join("link");
+        let _there = std::os::unix::fs::symlink(spool.dir.path().join("spool"), link);
+        let refused = line(inside).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("lies inside the spool"), "{inside}: {refused}");
+    }
+    for beside in ["@", "@/work", "@/spool-work", "@/new/deep"] {
+        let (config, _) = line(beside).unwrap();
+        let expect = beside.replace('@', &spool.dir.path().to_string_lossy());
+        assert_eq!(config.work, Some(PathBuf::from(expect)), "{beside}");
+    }
+}

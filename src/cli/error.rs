@@ -35,6 +35,12 @@ pub(super) enum CliError {
         "--scenario {value}: expected as-is, merged, recorded, or merge-header=HEADER (the header may be left out where --conf sets callidmerge_header)"
     )]
     NotAScenario { value: String },
+    #[error(
+        "--memory {value}: expected a number of bytes of at least {least}, as 256M, 2G or 268435456"
+    )]
+    NotASize { value: String, least: &'static str },
+    #[error("--work {}: lies inside the spool {}, where nothing is ever written; give a directory elsewhere", path.display(), spool.display())]
+    WorkInsideSpool { path: PathBuf, spool: PathBuf },
     #[error("{}: {source}; give the path of a spool, a directory or a capture", path.display())]
     NoSuchPath { path: PathBuf, source: std::io::Error },
     #[error("{}: the directory holds no file; give the directory that holds the dates of the spool, or a capture", path.display())]

@@ -29,6 +29,9 @@ pub(super) fn run(arguments: &HistoryArguments, as_typed: Vec<String>) -> Result
         warnings.iter().for_each(|warning| output::warn(warning));
     }
     let made = run::history(&config)?;
+    if !arguments.check.is_quiet() {
+        made.messages.iter().for_each(|message| output::warn(message));
+    }
     let limit = (config.limit_channels != NO_LIMIT).then_some(u64::from(config.limit_channels));
     output::print(&page(arguments, &made, limit))?;
     Ok(0)

@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::zone::parse_zone;
 use crate::call::RuleTable;
 use crate::run::StoredConfig;
+use crate::run::machine::memory_bytes;
 use crate::spool::VoipmonitorConf;
 use crate::spool::conf::port_ranges;
 use clap::Args;
@@ -44,6 +45,14 @@ pub(super) struct InputArguments {
     /// Worker threads [default: one for each processor]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) threads: usize,
+    /// Keep what each capture gave below DIR: a later run reads only what is new or changed, and one that
+    /// was stopped goes on
+    #[arg(long, value_name = "DIR")]
+    work: Option<PathBuf>,
+    /// Memory for what is known of the legs, as 256M or 2G; what does not fit goes to disk until it is
+    /// needed [default: a quarter of the machine's]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
     /// No progress and no warnings on standard error
     #[arg(long)]
     pub(super) quiet: bool,
@@ -64,6 +73,10 @@ pub(super) struct Input {
     pub(super) sensors: Vec<(String, PathBuf)>,
     /// What joins legs into calls.
     pub(super) rules: RuleTable,
+    /// The work directory; in none of the spools.
+    pub(super) work: Option<PathBuf>,
+    /// Memory for what is known of the legs, in bytes; 0 is without bound.
+    pub(super) memory_bytes: u64,
 }
 
 impl InputArguments {
@@ -84,7 +97,16 @@ impl InputArguments {
         spools.iter().try_for_each(|path| check_spool(path))?;
         let sensors = sensors(&self.sensors, spools)?;
         let rules = self.rules.as_deref().map(rules).transpose()?.unwrap_or_default();
-        Ok(Input { from, to, zones, conf, sensors, rules })
+        if let Some(path) = &self.work {
+            check_work(path, spools)?;
+        }
+        let work = self.work.clone();
+        let memory_bytes = match &self.memory {
+            Some(typed) => size(typed)
+                .ok_or_else(|| CliError::NotASize { value: typed.clone(), least: MEMORY_MIN })?,
+            None => memory_bytes().map_or(0, |bytes| bytes / MEMORY_SHARE),
+        };
+        Ok(Input { from, to, zones, conf, sensors, rules, work, memory_bytes })
     }
 
     /// The same for a database. What says how to read captures is refused: they are read already.
@@ -96,6 +118,8 @@ impl InputArguments {
             ("--conf", self.conf.is_some()),
             ("--sensor", !self.sensors.is_empty()),
             ("--sip-ports", self.sip_ports.is_some()),
+            ("--work", self.work.is_some()),
+            ("--memory", self.memory.is_some()),
         ];
         if let Some((flag, _)) = typed.into_iter().find(|(_, is_typed)| *is_typed) {
             return Err(CliError::NotForADatabase { flag, path: path.to_owned() });
@@ -107,6 +131,48 @@ impl InputArguments {
             time_zone: self.time_zone.as_ref().map(zone).transpose()?,
             threads: self.threads,
         })
+    }
+}
+
+/// A bound below this would be one of the disk alone.
+const MEMORY_MIN_BYTES: u64 = 1 << 20;
+/// The same as it is told.
+const MEMORY_MIN: &str = "1M";
+/// The part of the machine's memory that is taken without a flag is one of so many.
+const MEMORY_SHARE: u64 = 4;
+
+/// Bytes, with K, M, G or T for powers of 1024; absent when it is no such number, or too small.
+fn size(typed: &str) -> Option<u64> {
+    let (digits, shift) = match typed.as_bytes().last()?.to_ascii_uppercase() {
+        b'K' => (&typed[..typed.len() - 1], 10),
+        b'M' => (&typed[..typed.len() - 1], 20),
+        b'G' => (&typed[..typed.len() - 1], 30),
+        b'T' => (&typed[..typed.len() - 1], 40),
+        _ => (typed, 0),
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << shift)?;
+    (bytes >= MEMORY_MIN_BYTES).then_some(bytes)
+}
+
+/// The work directory may lie around a spool, but never inside one.
+fn check_work(path: &Path, spools: &[PathBuf]) -> Result<(), CliError> {
+    // It need not be there yet: what is there of its path decides.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let known = absolute.ancestors().find_map(|above| {
+        let rest = absolute.strip_prefix(above).ok()?;
+        Some(above.canonicalize().ok()?.join(rest))
+    });
+    let resolved = known.unwrap_or(absolute);
+    let is_inside =
+        |spool: &&PathBuf| spool.canonicalize().is_ok_and(|spool| resolved.starts_with(spool));
+    match spools.iter().find(is_inside) {
+        Some(spool) => {
+            Err(CliError::WorkInsideSpool { path: path.to_owned(), spool: spool.clone() })
+        }
+        None => Ok(()),
     }
 }
 

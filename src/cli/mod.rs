@@ -75,8 +75,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Flags that change neither what is read nor what is judged, and whether a value follows them.
-const WITHOUT_EFFECT: [(&str, bool); 5] =
-    [("--threads", true), ("--db", true), ("--width", true), ("--json", false), ("--quiet", false)];
+const WITHOUT_EFFECT: [(&str, bool); 8] = [
+    ("--threads", true),
+    ("--work", true),
+    ("--memory", true),
+    ("--db", true),
+    ("--width", true),
+    ("--json", false),
+    ("--quiet", false),
+    ("--profile", false),
+];
 
 /// What was asked, for the database: the arguments without those that have no effect on the results,
 /// so that equal results stay equal bytes.
@@ -107,6 +115,7 @@ mod tests {
         };
         check("check s --limit 4", "check s --limit 4");
         check("check --threads 2 s --limit=4 --db=x --quiet", "check s --limit=4");
+        check("check --work d --memory=2G s --limit 4 --profile", "check s --limit 4");
         check("check s --json --width 100 --limit 4 --db", "check s --limit 4");
         check("check --limit 4 --reading a=b s", "check --limit 4 --reading a=b s");
     }

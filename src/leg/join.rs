@@ -140,6 +140,21 @@ pub fn join_stretch(
     stretch
 }
 
+/// All legs of some runs as one run (several where one cannot hold them).
+#[must_use]
+pub fn join_runs(runs: &[LegRun]) -> Vec<LegRun> {
+    let Stretch { places, anew } = join_stretch(runs, (None, None), |_| true);
+    let mut builder = RunBuilder::default();
+    for LegPlace { run, place } in places {
+        let run = run as usize;
+        let from = runs.get(run).or_else(|| anew.get(run - runs.len()));
+        if let Some(from) = from {
+            builder.push_packed(from.leg(place as usize).bytes());
+        }
+    }
+    builder.finish()
+}
+
 type Cursors<'r> = BinaryHeap<Reverse<Cursor<'r>>>;
 
 /// The smallest leg, its run and its place there; the cursor of its run goes on.
@@ -281,6 +296,12 @@ mod tests {
             }
             prop_assert_eq!(legs.find(SensorId(0), b"no such leg"), None);
             prop_assert!(legs.get(expect.len() as u32).is_none());
+        }
+
+        #[test]
+        fn one_run_holds_what_several_held(parts in prop::collection::vec(any_part(), 0..30)) {
+            let expect = joined(runs(&parts), 3);
+            prop_assert_eq!(joined(join_runs(&runs(&parts)), 1), expect);
         }
 
         /// Legs that are not wanted are left out, also those that are joined of parts.

@@ -1,6 +1,7 @@
 //! Media activity of a leg: when RTP and RTCP packets of it were seen.
 
 use crate::base::{CaptureTime, NS_PER_S, Spans};
+use serde::{Deserialize, Serialize};
 
 /// Media packets nearer than this share a span; the vendor's shortest close timer is 5 s.
 pub const MEDIA_GAP_NS: i64 = NS_PER_S;
@@ -9,7 +10,7 @@ pub const MEDIA_GAP_NS: i64 = NS_PER_S;
 pub type MediaSpans = Spans<MEDIA_GAP_NS>;
 
 /// RTP and RTCP of one leg. Joins by union.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct MediaActivity {
     /// RTP packets.
     pub rtp: MediaSpans,

@@ -4,6 +4,7 @@ use super::media::{MediaActivity, MediaSpans};
 use crate::base::limits::MEDIA_FLOWS_MAX;
 use crate::base::{CaptureTime, Endpoint, SensorId};
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -37,7 +38,7 @@ pub fn media_kind(payload: &[u8]) -> Option<MediaKind> {
 }
 
 /// What tells one media flow from another.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct FlowKey {
     /// The sensor that saw it.
     pub sensor: SensorId,
@@ -47,6 +48,7 @@ pub struct FlowKey {
     pub source: Endpoint,
     /// Name of the archive entry or file of a spool's RTP directory that it lay in, which derives from
     /// the Call-ID; empty in other captures.
+    #[serde(with = "serde_bytes")]
     pub entry_name: Box<[u8]>,
 }
 
@@ -105,7 +107,7 @@ pub struct MediaFlows<S> {
 }
 
 /// Media flows in the order of their keys.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FlowTable {
     /// When the packets of each were seen.
     pub flows: BTreeMap<FlowKey, MediaActivity>,
@@ -144,27 +146,34 @@ impl<S: BuildHasher> MediaFlows<S> {
 
     /// A packet of a flow that is not among the last ones.
     fn other_packet(&mut self, flow: FlowRef<'_>, kind: MediaKind, time: CaptureTime) {
+        let Some(place) = self.place_of(flow) else { return };
+        self.recent = [place, self.recent[0]];
+        spans_of(&mut self.flows[place as usize].1, kind).insert(time);
+        self.keep_within_cap();
+    }
+
+    /// The place of a flow, which is made when it is not there; absent for one that is not kept.
+    fn place_of(&mut self, flow: FlowRef<'_>) -> Option<u32> {
         let Self { hasher, flows, places, .. } = self;
         let found =
             places.find(hash_flow(hasher, flow), |place| flow.is(&flows[*place as usize].0));
-        let place = match found {
-            Some(place) => *place,
-            None => {
-                let key = flow.to_key();
-                if self.beyond.as_ref().is_some_and(|beyond| key >= *beyond) {
-                    return;
-                }
-                // The cap on flows is far below what 32 bits number.
-                let place = flows.len() as u32;
-                flows.push((key, MediaActivity::default()));
-                let rehash = |place: &u32| hash_flow(hasher, flows[*place as usize].0.as_ref());
-                places.insert_unique(hash_flow(hasher, flow), place, rehash);
-                place
-            }
-        };
-        self.recent = [place, self.recent[0]];
-        spans_of(&mut self.flows[place as usize].1, kind).insert(time);
-        // A quarter above the cap, so that cutting is rare.
+        if let Some(place) = found {
+            return Some(*place);
+        }
+        let key = flow.to_key();
+        if self.beyond.as_ref().is_some_and(|beyond| key >= *beyond) {
+            return None;
+        }
+        // The cap on flows is far below what 32 bits number.
+        let place = flows.len() as u32;
+        flows.push((key, MediaActivity::default()));
+        let rehash = |place: &u32| hash_flow(hasher, flows[*place as usize].0.as_ref());
+        places.insert_unique(hash_flow(hasher, flow), place, rehash);
+        Some(place)
+    }
+
+    /// A quarter above the cap, so that cutting is rare.
+    fn keep_within_cap(&mut self) {
         if self.flows.len() > self.most.saturating_add(self.most / 4) {
             self.keep_smallest();
         }
@@ -187,6 +196,17 @@ impl<S: BuildHasher> MediaFlows<S> {
             places.insert_unique(hash_flow(hasher, key.as_ref()), place, rehash);
         }
         self.recent = [0; 2];
+    }
+
+    /// Adds flows that were seen elsewhere.
+    pub fn add_table(&mut self, table: FlowTable) {
+        for (key, activity) in table.flows {
+            if let Some(place) = self.place_of(key.as_ref()) {
+                self.flows[place as usize].1.join(&activity);
+            }
+            self.keep_within_cap();
+        }
+        self.beyond = self.beyond.take().into_iter().chain(table.beyond).min();
     }
 
     /// The flows in the order of their keys.

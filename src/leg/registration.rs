@@ -9,10 +9,11 @@ use crate::base::limits::REGISTERED_USERS_MAX;
 use crate::base::spans::Span;
 use crate::base::{CaptureTime, NS_PER_S, Spans};
 use crate::sip::{HeaderName, Message, Method, StartLine, name_addrs};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Registered users and when; a join-semilattice like a leg.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Registrations {
     users: BTreeMap<Box<[u8]>, Spans<0>>,
     is_over_limit: bool,

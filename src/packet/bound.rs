@@ -6,9 +6,10 @@
 //! worker may cut for itself, and the joined rest cut once more is what a cut of everything would be.
 
 use crate::base::{CaptureTime, FileId, RecordRef};
+use serde::{Deserialize, Serialize};
 
 /// Moments and bytes of something that was not kept.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Dropped {
     /// The first by place.
     pub(super) record: RecordRef,
@@ -72,7 +73,7 @@ pub(super) trait Waits: Ord {
 }
 
 /// What of one kind is not kept.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Horizon {
     /// Nothing from here on is kept; absent: everything is.
     pub(super) cut: Option<CaptureTime>,

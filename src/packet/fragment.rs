@@ -11,10 +11,11 @@ use super::frame::Addresses;
 use crate::base::limits::DATAGRAM_BYTES_MAX;
 use crate::base::{CaptureTime, RecordRef};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the fragments of one datagram share (RFC 791 section 3.2, RFC 8200 section 4.5).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct FragmentKey {
     pub(super) addresses: Addresses,
     pub(super) identification: u32,
@@ -24,7 +25,7 @@ pub(super) struct FragmentKey {
 
 /// One fragment with its own bytes. Ordered by time, then content; the record comes last, because
 /// where a fragment lay in files must not decide which of two at one moment counts.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Fragment {
     pub(super) time: CaptureTime,
     pub(super) offset: u32,
@@ -36,6 +37,7 @@ pub(super) struct Fragment {
     pub(super) missing: u32,
     pub(super) depth: u8,
     pub(super) vendor_blind: bool,
+    #[serde(with = "serde_bytes")]
     pub(super) bytes: Box<[u8]>,
     pub(super) record: RecordRef,
 }

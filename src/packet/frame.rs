@@ -2,6 +2,7 @@
 
 use crate::base::limits::TUNNEL_DEPTH_MAX;
 use crate::base::{CaptureTime, RecordRef};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The state that travels from an outer layer to the inner ones.
@@ -42,7 +43,7 @@ impl Frame {
 }
 
 /// Addresses of one IP header.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Addresses {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,

@@ -21,6 +21,7 @@ mod ip;
 mod link;
 mod reassemble;
 mod residue;
+mod restore;
 mod sctp;
 mod segment;
 mod stream;
@@ -38,6 +39,7 @@ pub use reassemble::{Reassembled, StreamSink, reassemble};
 pub use residue::{Residue, Residues};
 
 use crate::base::{CaptureTime, Endpoint, RecordRef};
+use serde::{Deserialize, Serialize};
 
 /// What carried a payload.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -78,7 +80,7 @@ pub struct Datagram<'a> {
 }
 
 /// One direction of a TCP connection's addresses.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Flow {
     /// Who sends.
     pub source: Endpoint,

@@ -9,6 +9,7 @@ use crate::base::limits::{
     FRAGMENT_BYTES_MAX, SCTP_BYTES_MAX, TCP_BYTES_MAX, TCP_FLOWS_MAX, TCP_UNDECIDED_BYTES_MAX,
 };
 use crate::base::{CaptureTime, SensorId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is kept at most.
@@ -81,7 +82,7 @@ impl Memory {
 /// Fragments, TCP segments and SCTP parts of one sensor that need others, with owned bytes. Joining
 /// residues is commutative and associative up to the order inside, which [`super::reassemble()`] sorts
 /// by time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Residue {
     pub(super) fragments: BTreeMap<FragmentKey, Vec<Fragment>>,
     pub(super) flows: BTreeMap<Flow, FlowSegments>,
@@ -91,6 +92,7 @@ pub struct Residue {
     pub(super) sctp_horizon: Horizon,
     /// Flows without a sign that are not even remembered.
     pub(super) forgotten: Option<Dropped>,
+    #[serde(skip)]
     memory: Memory,
 }
 
@@ -148,7 +150,7 @@ impl Residue {
         self.memory.flows = self.flows.len();
     }
 
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         let flows = self.flows.values().map(memory_of);
         self.memory = flows.fold(Memory::default(), Memory::plus);
         self.memory.flows = self.flows.len();
@@ -306,9 +308,10 @@ fn forget_flows(residues: &mut [&mut Residue], most: usize) {
 }
 
 /// The residues of a run by sensor, within the caps together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Residues {
-    by_sensor: BTreeMap<SensorId, Residue>,
+    pub(super) by_sensor: BTreeMap<SensorId, Residue>,
+    #[serde(skip)]
     total: Memory,
 }
 

@@ -9,10 +9,11 @@ use super::counters::Outcome;
 use super::frame::{Addresses, Frame, be16, be32};
 use super::walk::{Walk, short};
 use crate::base::{CaptureTime, Endpoint, RecordRef};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One direction of an association.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct SctpKey {
     pub(super) source: Endpoint,
     pub(super) destination: Endpoint,
@@ -21,7 +22,7 @@ pub(super) struct SctpKey {
 }
 
 /// One data chunk that is not a whole message. Ordered by time, then content, then record.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct SctpPart {
     pub(super) time: CaptureTime,
     /// Transmission sequence number.
@@ -32,6 +33,7 @@ pub(super) struct SctpPart {
     pub(super) vendor_blind: bool,
     /// Bytes that the snaplen cut off this chunk.
     pub(super) missing: u32,
+    #[serde(with = "serde_bytes")]
     pub(super) bytes: Box<[u8]>,
     pub(super) record: RecordRef,
 }

@@ -11,11 +11,12 @@ use crate::base::limits::TCP_UNDECIDED_BYTES_PER_FLOW_MAX;
 use crate::base::{CaptureTime, RecordRef};
 use hashbrown::HashMap;
 use memchr::memmem;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One segment with its payload. Ordered by time, then content; the record comes last, because where
 /// a segment lay in files must not decide which of two at one moment counts.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Segment {
     pub(super) time: CaptureTime,
     /// Sequence number of the first payload byte.
@@ -25,6 +26,7 @@ pub(super) struct Segment {
     pub(super) vendor_blind: bool,
     /// Bytes that the snaplen cut off.
     pub(super) missing: u32,
+    #[serde(with = "serde_bytes")]
     pub(super) bytes: Box<[u8]>,
     pub(super) record: RecordRef,
 }
@@ -47,7 +49,7 @@ impl Waits for Segment {
 }
 
 /// What is known of one flow direction.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct FlowSegments {
     /// A segment showed SIP, a WebSocket or HEP.
     pub(super) signed: bool,
@@ -59,6 +61,7 @@ pub(super) struct FlowSegments {
     /// Segments with payload that were there twice.
     pub(super) copies: u64,
     /// Memory of the segments.
+    #[serde(skip)]
     memory: usize,
 }
 
@@ -72,6 +75,11 @@ impl FlowSegments {
         self.memory += other.memory;
         self.segments.extend(other.segments);
         self.settle();
+    }
+
+    /// Works out the memory in use, which is not stored.
+    pub(super) fn measure(&mut self) {
+        self.memory = self.segments.iter().map(Waits::memory).sum();
     }
 
     /// Memory in use, that of the flow itself included.

@@ -161,6 +161,8 @@ fn options(config: &CallsConfig) -> ReconstructOptions {
         capture: config.capture.clone(),
         threads: config.threads,
         progress: config.progress,
+        work: config.work.clone(),
+        memory_bytes: config.memory_bytes,
         ..ReconstructOptions::default()
     }
 }

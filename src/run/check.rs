@@ -70,6 +70,8 @@ pub struct HistoryRun {
     pub report: CheckReport,
     /// One for each scenario that ever had a channel.
     pub up_at_peak: Vec<UpAtPeak>,
+    /// What the user should know of the work directory: no part of a result.
+    pub messages: Vec<String>,
 }
 
 /// Reads the spools and counts every scenario, with the legs at its peak.
@@ -78,11 +80,11 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, _) = judged(config, |units, verdicts| {
+    let (report, up_at_peak, profile) = judged(config, |units, verdicts| {
         let peaks = units.iter().zip(verdicts).enumerate();
         peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
     })?;
-    Ok(HistoryRun { report, up_at_peak })
+    Ok(HistoryRun { report, up_at_peak, messages: profile.messages })
 }
 
 fn up_at_peak(
@@ -158,6 +160,8 @@ fn options(config: &CheckConfig) -> ReconstructOptions {
         capture: config.capture.clone(),
         threads: config.threads,
         progress: config.progress,
+        work: config.work.clone(),
+        memory_bytes: config.memory_bytes,
         ..ReconstructOptions::default()
     }
 }

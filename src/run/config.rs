@@ -70,6 +70,10 @@ pub struct CheckConfig {
     pub threads: usize,
     /// Whether progress may be drawn.
     pub progress: bool,
+    /// Where what files gave is kept from run to run; outside the spools. Absent: nowhere.
+    pub work: Option<PathBuf>,
+    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    pub memory_bytes: u64,
     /// When calls close.
     pub timing: TimingRules,
     /// Which numbers count.
@@ -106,6 +110,10 @@ pub struct CallsConfig {
     pub threads: usize,
     /// Whether progress may be drawn.
     pub progress: bool,
+    /// Where what files gave is kept from run to run; outside the spools. Absent: nowhere.
+    pub work: Option<PathBuf>,
+    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    pub memory_bytes: u64,
     /// When calls close.
     pub timing: TimingRules,
     /// Which numbers count.

@@ -1,16 +1,20 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
+use super::kept_files::RunWriter;
 use super::spill::{Runs, Spill};
+use super::work::GatheredParts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef,
     SensorId,
 };
+use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, Scratch, observe};
 use crate::packet::{Datagram, Residues};
 use crate::sip::{self, Message};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,7 +27,7 @@ const HOUR_NS: i64 = 3_600 * NS_PER_S;
 pub(super) type Hasher = foldhash::fast::RandomState;
 
 /// First and last moment of something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct TimeSpan {
     /// First moment.
     pub first: CaptureTime,
@@ -53,7 +57,7 @@ impl TimeSpan {
 }
 
 /// What one file held.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FileSummary {
     /// Captures in it: 1 for a plain one, the members for an archive.
     pub captures: u64,
@@ -124,6 +128,8 @@ pub(super) struct Gathering {
     /// Legs that did not fit the table.
     runs: Runs,
     spill: Arc<Spill>,
+    /// Where runs of the one file that is read go as well.
+    writer: Option<RunWriter>,
     pub(super) flows: MediaFlows<Hasher>,
     pub(super) residues: Residues,
     pub(super) ledger: Ledger,
@@ -146,6 +152,7 @@ impl Gathering {
             leg_bytes: 0,
             runs: Runs::default(),
             spill: Arc::clone(spill),
+            writer: None,
             flows: MediaFlows::new(hasher.clone()),
             residues: Residues::default(),
             ledger: Ledger::default(),
@@ -276,14 +283,45 @@ impl Gathering {
     fn end_table(&mut self) {
         self.leg_bytes = 0;
         for run in self.legs.take_runs() {
-            self.runs.keep(run, &self.spill);
+            if let Some(writer) = &self.writer {
+                writer.put(&run);
+            }
+            self.keep_run(run);
         }
+    }
+
+    /// Adds legs that came as a run.
+    pub(super) fn keep_run(&mut self, run: LegRun) {
+        self.runs.keep(run, &self.spill);
+    }
+
+    /// A gathering of one file alone. It borrows the table and the runs of this one, which has them again
+    /// after [`Self::take_back`].
+    pub(super) fn for_one_file(&mut self, hasher: &Hasher, writer: Option<RunWriter>) -> Self {
+        self.end_table();
+        let mut own = Self::new(hasher, &self.spill);
+        own.writer = writer;
+        std::mem::swap(&mut own.legs, &mut self.legs);
+        std::mem::swap(&mut own.runs, &mut self.runs);
+        own
+    }
+
+    /// What was gathered of the file, and the legs that were still in the table.
+    pub(super) fn take_back(&mut self, mut own: Self) -> (GatheredParts, Vec<LegRun>) {
+        own.pour();
+        let runs = own.legs.take_runs();
+        std::mem::swap(&mut own.legs, &mut self.legs);
+        std::mem::swap(&mut own.runs, &mut self.runs);
+        let hasher = self.legs.hasher().clone();
+        let flows = std::mem::replace(&mut own.flows, MediaFlows::new(hasher));
+        (GatheredParts::new(own, flows.into_sorted()), runs)
     }
 
     /// Nothing more is read.
     pub(super) fn end(&mut self) {
         self.pour();
         self.end_table();
+        self.runs.end_small(&self.spill);
         self.legs = LegTable::new(self.legs.hasher().clone());
         if let Some(error) = self.runs.failure() {
             self.notes.add(Note {

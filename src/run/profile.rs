@@ -33,13 +33,20 @@ pub struct Stage {
 pub struct Profile {
     /// The stages.
     pub stages: Vec<Stage>,
+    /// What the user should know of the work directory: no part of a result.
+    pub messages: Vec<String>,
     since: Instant,
     processor: Option<Duration>,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { stages: Vec::new(), since: Instant::now(), processor: processor_time() }
+        Self {
+            stages: Vec::new(),
+            messages: Vec::new(),
+            since: Instant::now(),
+            processor: processor_time(),
+        }
     }
 }
 

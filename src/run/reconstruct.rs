@@ -1,18 +1,18 @@
 //! Captures to legs to CDRs: reads the files in parallel, joins what the workers gathered.
 
 use super::error::Error;
-use super::extract::Extraction;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::join_legs::{JoinedLegs, join_legs};
-use super::map::{Change, Content, OpenFile};
+use super::kept_files::KeptFiles;
 use super::paths::TypedPaths;
 use super::profile::Profile;
-use super::progress::Progress;
-use super::ranges::{RANGED_FILES_MAX, RangeRules, RangedFile, has_packets};
+use super::ranges::RangeRules;
+use super::read_files::{ReadRules, read_files};
 use super::rotation::next_begins;
 use super::side_by_side::pool;
 use super::spill::Spill;
 use super::streams::read_streams;
+use super::work::{Opened, WorkDirectory, options_digest};
 use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
@@ -24,8 +24,7 @@ use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What shapes the reconstruction, beside the files.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +41,12 @@ pub struct ReconstructOptions {
     pub threads: usize,
     /// Whether progress may be drawn on a terminal.
     pub progress: bool,
-    /// Memory that the legs may take together with what is made of them, in bytes; 0 is no limit.
-    pub memory_bytes: u64,
     /// How large captures are shared among threads.
     pub ranges: RangeRules,
+    /// Where what files gave is kept from run to run; absent: nowhere.
+    pub work: Option<PathBuf>,
+    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    pub memory_bytes: u64,
 }
 
 /// Everything that the captures showed. A function of the set of records, except `listing`, `files`,
@@ -106,8 +107,22 @@ fn read_all(
     mut profile: Profile,
 ) -> Result<Reconstruction, Error> {
     let hasher = Hasher::default();
-    let spill = Arc::new(Spill::new(options.memory_bytes, rayon::current_num_threads(), None));
-    let gatherings = gather(&listing, options, (&hasher, &spill));
+    let threads = rayon::current_num_threads();
+    let spill = Arc::new(Spill::new(options.memory_bytes, threads, options.work.as_deref()));
+    let (kept, mut messages) = open_work(options, threads);
+    let gatherings = read_files(&ReadRules {
+        listing: &listing,
+        options,
+        hasher: &hasher,
+        spill: &spill,
+        kept: kept.as_ref(),
+    });
+    messages.extend(
+        kept.and_then(KeptFiles::into_work)
+            .map(|work| work.finish().messages)
+            .into_iter()
+            .flatten(),
+    );
     let records =
         |gathering: &Gathering| -> u64 { gathering.files.values().map(|file| file.records).sum() };
     let records = gatherings.iter().map(records).sum();
@@ -130,7 +145,16 @@ fn read_all(
     flows.push(stream_flows.into_sorted());
     let joined = join_legs(runs, &whole.spans);
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
+    profile.messages = messages;
     Ok(finish(listing, options, whole, joined, flows, profile))
+}
+
+/// The work directory, where one is given and can be used.
+fn open_work(options: &ReconstructOptions, threads: usize) -> (Option<KeptFiles>, Vec<String>) {
+    let Some(path) = &options.work else { return (None, Vec::new()) };
+    let Opened { directory, messages } =
+        WorkDirectory::open(path, options_digest(&options.capture), threads);
+    (directory.map(KeptFiles::new), messages)
 }
 
 fn finish(
@@ -196,118 +220,6 @@ fn finish(
         paths: TypedPaths::default(),
         profile,
     }
-}
-
-/// Reads the files with one gathering a thread: all of them read the ranges of the largest captures,
-/// then each takes the next file, largest first, until none is left. Which worker read which file cannot
-/// matter, because gatherings join.
-fn gather(
-    listing: &SpoolListing,
-    options: &ReconstructOptions,
-    (hasher, spill): (&Hasher, &Arc<Spill>),
-) -> Vec<Gathering> {
-    let mut order: Vec<usize> = (0..listing.files.len()).collect();
-    order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
-    // The walk refuses more files than a number can tell apart.
-    let id = |at: usize| FileId(u32::try_from(at).unwrap_or(u32::MAX));
-    let ranged: Vec<RangedFile<'_>> = order
-        .iter()
-        .take(RANGED_FILES_MAX)
-        .filter_map(|at| RangedFile::open(id(*at), &listing.files[*at], &options.ranges))
-        .collect();
-    order.retain(|at| ranged.iter().all(|file| file.id() != id(*at)));
-    let progress = Progress::new(options.progress, listing.bytes());
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    rayon::broadcast(|_| {
-        let mut gathering = Gathering::new(hasher, spill);
-        for file in &ranged {
-            if file.read(&mut gathering, &options.capture, |bytes| progress.advance(bytes)) {
-                let changed =
-                    look_for_change(&mut gathering, file.id(), file.file(), file.opened());
-                complain(&mut gathering, file.id(), file.file(), changed);
-            }
-        }
-        while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let file = &listing.files[*at];
-            if has_packets(file.kind) {
-                let outcome = read_bytes(&mut gathering, options, id(*at), file);
-                complain(&mut gathering, id(*at), file, outcome);
-            } else {
-                gathering.ledger.add("file.skipped", 1);
-            }
-            progress.advance(file.size);
-        }
-        gathering.end();
-        // A worker that panicked has ended the program already.
-        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gathering);
-    });
-    progress.finish();
-    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Counts a file; one that could not be read is a note and a loss.
-fn complain(gathering: &mut Gathering, id: FileId, file: &SpoolFile, outcome: std::io::Result<()>) {
-    gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
-    if let Err(error) = outcome {
-        gathering.ledger.add("file.unreadable", 1);
-        gathering.notes.add(Note {
-            capture: CaptureId { file: id, member: 0 },
-            offset: None,
-            record: None,
-            kind: NoteKind::Unreadable,
-            detail: format!("{}: {error}; skipped", file.path.display()),
-        });
-        gathering.losses.push(Loss {
-            when: file.reach(),
-            kind: LossKind::UnreadableFile,
-            file: id,
-            bytes: file.size,
-            detail: error.to_string(),
-        });
-    }
-}
-
-fn read_bytes(
-    gathering: &mut Gathering,
-    options: &ReconstructOptions,
-    id: FileId,
-    file: &SpoolFile,
-) -> std::io::Result<()> {
-    let mut opened = OpenFile::open(&file.path, &options.ranges.open)?;
-    let extraction = Extraction::new(gathering, &options.capture, id, file);
-    match &mut opened.content {
-        Content::Whole(bytes) => extraction.whole(bytes),
-        Content::Pieces(pieces) => extraction.pieces(|buffer| pieces.read(buffer))?,
-    }
-    look_for_change(gathering, id, file, &opened)
-}
-
-/// A file that changed while it was read is a loss.
-fn look_for_change(
-    gathering: &mut Gathering,
-    id: FileId,
-    file: &SpoolFile,
-    opened: &OpenFile,
-) -> std::io::Result<()> {
-    let was_cut_before = opened.size().is_some_and(|size| size < file.size);
-    let (kind, detail) = match opened.change()? {
-        Change::None | Change::Grew | Change::Rewritten if was_cut_before => {
-            (LossKind::CutTail, "was cut before it was read")
-        }
-        Change::None => return Ok(()),
-        Change::Grew => (LossKind::CutTail, "grew while it was read; what came later was not read"),
-        Change::Cut => (LossKind::CutTail, "was cut while it was read"),
-        Change::Rewritten => (LossKind::Damaged, "was rewritten while it was read"),
-    };
-    gathering.losses.push(Loss {
-        when: file.reach(),
-        kind,
-        file: id,
-        bytes: 0,
-        detail: detail.to_owned(),
-    });
-    Ok(())
 }
 
 fn make_cdrs(

@@ -2,6 +2,7 @@
 //! with the process whatever ends it.
 
 use super::map::Mapping;
+use crate::leg::join::join_runs;
 use crate::leg::leg_run::{LegBytes, LegRun};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -67,10 +68,15 @@ fn temporary_directory() -> PathBuf {
     chosen.or_else(usual).unwrap_or_else(std::env::temp_dir)
 }
 
+/// A run with fewer legs waits for others, to become one with them: a run costs as much as some legs.
+const SMALL_RUN_LEGS: usize = 512;
+
 /// The runs of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     held: Vec<LegRun>,
+    small: Vec<LegRun>,
+    small_legs: usize,
     file: Option<File>,
     /// Those in the file, by where they begin there; without their bytes until the file is mapped.
     written: Vec<(u64, LegRun)>,
@@ -82,6 +88,27 @@ pub(super) struct Runs {
 impl Runs {
     /// Keeps a run.
     pub(super) fn keep(&mut self, run: LegRun, spill: &Spill) {
+        if run.len() >= SMALL_RUN_LEGS {
+            self.hold_or_write(run, spill);
+            return;
+        }
+        self.small_legs += run.len();
+        self.small.push(run);
+        if self.small_legs >= spill.table_legs_max() {
+            self.end_small(spill);
+        }
+    }
+
+    /// Nothing more is kept.
+    pub(super) fn end_small(&mut self, spill: &Spill) {
+        self.small_legs = 0;
+        let small = std::mem::take(&mut self.small);
+        for run in if small.len() > 1 { join_runs(&small) } else { small } {
+            self.hold_or_write(run, spill);
+        }
+    }
+
+    fn hold_or_write(&mut self, run: LegRun, spill: &Spill) {
         if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
             self.held.push(run);
             return;
@@ -126,6 +153,7 @@ impl Runs {
     /// When the file cannot be mapped or read again.
     pub(super) fn finish(self) -> io::Result<Vec<LegRun>> {
         let mut runs = self.held;
+        runs.extend(self.small);
         if let Some(file) = self.file {
             let source = reread(file, self.bytes_written)?;
             for (from, run) in self.written {
@@ -161,9 +189,11 @@ mod tests {
     use crate::leg::Leg;
     use crate::leg::leg_run::RunBuilder;
 
+    const LEGS: u32 = SMALL_RUN_LEGS as u32;
+
     fn run(first: u32) -> LegRun {
         let mut builder = RunBuilder::default();
-        for number in first..first + 100 {
+        for number in first..first + LEGS {
             builder.push(&Leg::new(SensorId(0), format!("{number:06}@host").as_bytes()));
         }
         builder.finish().pop().unwrap()
@@ -177,7 +207,7 @@ mod tests {
         for run in &runs {
             run.release();
         }
-        assert!(runs.iter().all(|run| run.leg(99).call_id().ends_with(b"99@host")));
+        assert!(runs.iter().all(|run| run.leg(9).call_id().ends_with(b"@host")));
         found.sort();
         found
     }
@@ -189,23 +219,38 @@ mod tests {
         for (fit, budget) in [(0, 1), (2, one * 2 * SHARE_OF_BUDGET), (5, 0)] {
             let spill = Spill::new(budget, 2, Some(directory.path()));
             let mut runs = Runs::default();
-            for first in [0, 100, 200, 300, 400] {
+            for first in [0, 1, 2, 3, 4].map(|run| run * LEGS) {
                 runs.keep(run(first), &spill);
             }
             assert_eq!(runs.bytes_written(), (5 - fit) * one, "{budget}");
             let expect: Vec<Vec<u8>> =
-                (0..500).map(|number| format!("{number:06}@host").into_bytes()).collect();
+                (0..5 * LEGS).map(|number| format!("{number:06}@host").into_bytes()).collect();
             assert_eq!(call_ids(runs.finish().unwrap()), expect);
         }
         let left = std::fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(left, 0, "the file has no name");
     }
 
+    /// Small runs become one, with legs of which they hold parts joined.
+    #[test]
+    fn small_runs_become_one() {
+        let spill = Spill::new(0, 1, None);
+        let mut runs = Runs::default();
+        for number in [5u32, 3, 5, 4] {
+            let mut builder = RunBuilder::default();
+            builder.push(&Leg::new(SensorId(0), format!("{number}9@host").as_bytes()));
+            builder.finish().into_iter().for_each(|run| runs.keep(run, &spill));
+        }
+        runs.end_small(&spill);
+        let runs = runs.finish().unwrap();
+        assert_eq!((runs.len(), runs[0].len()), (1, 3));
+    }
+
     #[test]
     fn runs_stay_in_memory_where_nothing_can_be_written() {
         let spill = Spill::new(1, 2, Some(Path::new("no such directory")));
         let mut runs = Runs::default();
-        for first in [0, 100, 200, 300, 400] {
+        for first in [0, 1, 2, 3, 4].map(|run| run * LEGS) {
             runs.keep(run(first), &spill);
         }
         assert!(runs.failure().unwrap().to_string().starts_with("no such directory: "));

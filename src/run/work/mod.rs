@@ -1,0 +1,21 @@
+//! The work directory (`--work DIR`): what each capture file gave, kept from one run to the next.
+//!
+//! In: the key of a file ([`FileKey`]: path, size, time of writing, digest of head and tail) and the bytes
+//! that reading it gave. Out: the same bytes in a later run, when nothing of the key changed. Entries lie
+//! one behind the other in segment files, one for each worker, which only grow; the index is made at
+//! the start by walking their headers. A run that is killed leaves at most one torn entry at the end of
+//! each segment, which the next run overwrites.
+//!
+//! Nothing here can stop a run or change its result: what cannot be read or written is told, and the
+//! file is read anew.
+
+mod compact;
+mod directory;
+mod entry;
+mod key;
+mod parts;
+mod segment;
+
+pub(super) use directory::{Opened, WorkDirectory};
+pub(super) use key::{FileKey, options_digest};
+pub(super) use parts::GatheredParts;
