@@ -13,20 +13,20 @@ use crate::base::limits::{
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
-    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sdp_body,
-    sipfrag_status,
+    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sipfrag_status,
 };
 use std::io::Write;
 
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 
-/// Adds the identifiers of one message to its leg.
+/// Adds the identifiers of one message to its leg; `sdp` is its session description.
 pub(super) fn identify(
     leg: &mut Leg,
     datagram: &Datagram<'_>,
     message: &Message<'_>,
     key: &FactKey<'_>,
+    sdp: Option<&[u8]>,
     scratch: &mut Scratch,
 ) {
     let Scratch { value } = scratch;
@@ -45,7 +45,9 @@ pub(super) fn identify(
     }
     if matches!(key.cseq_method, Method::Invite | Method::Ack | Method::Prack | Method::Update) {
         found.session_and_charging(message);
-        found.media(message, key);
+        if let Some(sdp) = sdp {
+            found.media(sdp, key);
+        }
     }
 }
 
@@ -144,7 +146,8 @@ impl Found<'_, '_> {
     /// that they hold a Call-ID (`Parent-Call-ID`).
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
-        for header in message.all_headers() {
+        // None of the headers that are read by name is named like that.
+        for header in message.other_headers() {
             let holds_call_id = holds_call_id(header.name);
             let is_own = matches!(header.name, [b'x' | b'X', b'-', ..]) || holds_call_id;
             if !is_own || header.is_cut {
@@ -247,8 +250,7 @@ impl Found<'_, '_> {
         }
     }
 
-    fn media(&mut self, message: &Message<'_>, key: &FactKey) {
-        let Some(body) = sdp_body(message) else { return };
+    fn media(&mut self, body: &[u8], key: &FactKey) {
         if let Some(origin) = sdp::origin(body) {
             let parts = [origin.session_id, origin.address];
             self.add_joined(IdentifierKind::MediaOrigin, &parts, b' ');

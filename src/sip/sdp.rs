@@ -1,9 +1,9 @@
 //! Session descriptions (RFC 8866): media addresses, codecs, directions, origin. Lines end with LF or
 //! CRLF; what is cut off or malformed is absent.
 
+use super::search::find;
 use super::text::{split_at_byte, trim, whole_number};
 use crate::base::limits::CODECS_PER_MEDIA_MAX;
-use memchr::memchr;
 use std::net::IpAddr;
 
 /// The direction of a media stream, seen by the sender of the description (RFC 8866 section 6.7).
@@ -136,13 +136,18 @@ impl<'a> Lines<'a> {
         loop {
             let start = self.at;
             let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
-            let length = memchr(b'\n', rest).unwrap_or(rest.len());
+            let length = find(rest, [b'\n']).unwrap_or(rest.len());
             self.at = start + length + 1;
-            let line = rest.get(..length)?.trim_ascii_end();
-            if line.starts_with(b"m=") {
-                return Some((start, line));
+            let line = rest.get(..length)?;
+            match line {
+                [b'm', b'=', ..] => return Some((start, line.trim_ascii_end())),
+                [b'a', b'=', b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => {}
+                // Any other attribute says nothing that is noted.
+                [b'c', b'=', ..] | [b'a', b'=', b'i' | b'r' | b's', ..] => {
+                    before.note(line.trim_ascii_end());
+                }
+                _ => {}
             }
-            before.note(line);
         }
     }
 }
@@ -259,7 +264,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let length = find(rest, [b'\n']).unwrap_or(rest.len());
         let line = rest.get(..length).unwrap_or_default();
         rest = rest.get(length + 1..).unwrap_or_default();
         Some(line.trim_ascii_end())
@@ -267,7 +272,16 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        while let [b' ' | b'\t', behind @ ..] = rest {
+            rest = behind;
+        }
+        let length = rest.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+        let (word, behind) = rest.split_at(length.unwrap_or(rest.len()));
+        rest = behind;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// The first word and what follows it.
