@@ -35,7 +35,7 @@ pub(super) fn identify(
         MessageKind::Request(Method::Invite) => found.invite(message),
         MessageKind::Request(Method::Refer) => found.refer(message),
         MessageKind::Request(Method::Notify) => found.notify(message),
-        MessageKind::Request(Method::Bye) => {
+        MessageKind::Request(Method::Bye) if message.has(HeaderName::Also) => {
             found.user_hosts(message, HeaderName::Also, IdentifierKind::Also);
         }
         MessageKind::Response(300..=399) if key.cseq_method == Method::Invite => {
@@ -50,6 +50,17 @@ pub(super) fn identify(
         }
     }
 }
+
+/// Headers by which an INVITE names other dialogs and parties; most have none of them.
+const NAMING_OTHERS: [HeaderName; 7] = [
+    HeaderName::Replaces,
+    HeaderName::TargetDialog,
+    HeaderName::ReferredBy,
+    HeaderName::Also,
+    HeaderName::Diversion,
+    HeaderName::HistoryInfo,
+    HeaderName::InReplyTo,
+];
 
 /// Recording metadata that name no session.
 const RECORDING_UNNAMED: &[u8] = b"rs-metadata";
@@ -74,6 +85,18 @@ impl Found<'_, '_> {
     }
 
     fn invite(&mut self, message: &Message<'_>) {
+        if NAMING_OTHERS.into_iter().any(|name| message.has(name)) {
+            self.others_named(message);
+        }
+        if let crate::sip::StartLine::Request { uri, .. } = message.start() {
+            self.add_user_host(IdentifierKind::RequestUri, &Uri::new(uri));
+        }
+        self.recording(message);
+        self.candidates(message);
+    }
+
+    /// What an INVITE says about other dialogs and parties.
+    fn others_named(&mut self, message: &Message<'_>) {
         for value in message.headers(HeaderName::Replaces) {
             self.replaces(IdentifierKind::Replaces, value);
         }
@@ -87,11 +110,6 @@ impl Found<'_, '_> {
                 self.add(IdentifierKind::InReplyTo, call_id.trim_ascii());
             }
         }
-        if let crate::sip::StartLine::Request { uri, .. } = message.start() {
-            self.add_user_host(IdentifierKind::RequestUri, &Uri::new(uri));
-        }
-        self.recording(message);
-        self.candidates(message);
     }
 
     /// Adds the value in the scratch room.

@@ -47,6 +47,7 @@ pub struct CSeq {
 pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
     // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.
     match payload.first() {
+        Some(0x80..) => None,
         Some(byte) if is_token(*byte) => scan_text(payload),
         Some(byte) if is_space(*byte) => scan_text(trim_start(payload)),
         _ => None,
@@ -117,7 +118,6 @@ impl<'a> Message<'a> {
         let is_utf8 = [self.start_line, head]
             .into_iter()
             .all(|bytes| bytes.is_ascii() || std::str::from_utf8(bytes).is_ok());
-        let has = |header: HeaderName| self.places.first(header).is_some();
         let mut anomalies = self.start_anomalies;
         self.add_anomalies_of_lines(&mut anomalies);
         self.add_anomalies_of_body(&mut anomalies);
@@ -126,11 +126,11 @@ impl<'a> Message<'a> {
         let is_empty = call_id.as_ref().is_none_or(|line| line.value.is_empty());
         anomalies.add_if(is_empty, Anomaly::NoCallId);
         anomalies.add_if(call_id.is_some_and(|line| line.is_cut), Anomaly::CallIdCut);
-        anomalies.add_if(!has(HeaderName::From), Anomaly::NoFrom);
-        anomalies.add_if(!has(HeaderName::To), Anomaly::NoTo);
-        anomalies.add_if(!has(HeaderName::Via), Anomaly::NoVia);
+        anomalies.add_if(!self.has(HeaderName::From), Anomaly::NoFrom);
+        anomalies.add_if(!self.has(HeaderName::To), Anomaly::NoTo);
+        anomalies.add_if(!self.has(HeaderName::Via), Anomaly::NoVia);
         match self.cseq() {
-            None if has(HeaderName::CSeq) => anomalies.add(Anomaly::BadCseq),
+            None if self.has(HeaderName::CSeq) => anomalies.add(Anomaly::BadCseq),
             None => anomalies.add(Anomaly::NoCseq),
             Some(cseq) => {
                 let mismatch = self.method().is_some_and(|method| method != cseq.method);
@@ -220,7 +220,7 @@ impl<'a> Message<'a> {
     /// made from it.
     #[must_use]
     pub fn call_id_is_cut(&self) -> bool {
-        self.first_line(HeaderName::CallId).is_some_and(|header| header.is_cut)
+        self.places.first(HeaderName::CallId).is_some_and(|place| self.is_cut(place))
     }
 
     /// The first CSeq; absent when it is missing, no number of 32 bits and a method, or cut in two.
@@ -286,6 +286,13 @@ impl<'a> Message<'a> {
             return whole.and_then(|found| found.value).unwrap_or_default();
         }
         top_branch(&header)
+    }
+
+    /// Whether a header is there.
+    #[inline]
+    #[must_use]
+    pub const fn has(&self, name: HeaderName) -> bool {
+        self.places.first(name).is_some()
     }
 
     /// The first value of a header, folded lines kept; absent when the header is.

@@ -57,6 +57,7 @@ impl<'a> NameAddr<'a> {
     }
 
     /// The `tag` parameter; empty when absent, and when the bytes end inside it.
+    #[inline]
     #[must_use]
     pub fn tag(&self) -> &'a [u8] {
         self.parameter(b"tag").unwrap_or_default()
@@ -64,9 +65,14 @@ impl<'a> NameAddr<'a> {
 
     /// A header parameter by name, case ignored: without quotes, empty for a flag; absent when it is
     /// not there or the bytes end inside it.
+    #[inline]
     #[must_use]
     pub fn parameter(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let found = parameter::find(self.parts().parameters, name)?;
+        let parameters = match self.raw {
+            [b'<', inner @ ..] => find(inner, [b'>']).and_then(|close| inner.get(close + 1..)),
+            _ => Some(self.parts().parameters),
+        };
+        let found = parameter::find(parameters?, name)?;
         if self.is_cut && found.is_last {
             return None;
         }

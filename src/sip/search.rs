@@ -11,11 +11,14 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// Position of the first byte that is one of `wanted`.
 #[inline(always)]
 pub(super) fn find<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> Option<usize> {
-    let is_wanted = |byte: u8| wanted.iter().fold(false, |any, one| any | (byte == *one));
+    // One after the other and without an exit in the middle, so that all bytes of a block are compared
+    // with one wanted byte at once.
+    let has =
+        |block: &[u8; BLOCK_BYTES], one: u8| block.iter().fold(false, |any, b| any | (*b == one));
+    let has_any = |block: &_| wanted.iter().fold(false, |any, one| any | has(block, *one));
     let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
     for (number, block) in blocks.iter().enumerate() {
-        // Without an exit in the middle, so that all bytes are compared at once.
-        if block.iter().fold(false, |any, byte| any | is_wanted(*byte)) {
+        if has_any(block) {
             let ([low, high], _) = block.as_chunks() else { return None };
             let step = match find_in_word(u64::from_le_bytes(*low), wanted) {
                 8 => 8 + find_in_word(u64::from_le_bytes(*high), wanted),
@@ -24,16 +27,18 @@ pub(super) fn find<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> Option<usiz
             return Some(number * BLOCK_BYTES + step);
         }
     }
-    let mut rest = rest;
-    if let Some((word, behind)) = rest.split_first_chunk() {
+    if let Some(word) = rest.first_chunk() {
         let step = find_in_word(u64::from_le_bytes(*word), wanted);
         if step < 8 {
             return Some(bytes.len() - rest.len() + step);
         }
-        rest = behind;
     }
-    let step = rest.iter().position(|byte| is_wanted(*byte))?;
-    Some(bytes.len() - rest.len() + step)
+    // The last word begins with bytes that were looked at and are not wanted.
+    if let Some(word) = bytes.last_chunk() {
+        let step = find_in_word(u64::from_le_bytes(*word), wanted);
+        return (step < 8).then_some(bytes.len() - 8 + step);
+    }
+    bytes.iter().position(|byte| wanted.contains(byte))
 }
 
 /// Position of the first of `wanted` among eight bytes in little-endian order; 8 when none is there.

@@ -23,6 +23,15 @@ impl<'a> Uri<'a> {
     #[must_use]
     pub fn new(raw: &'a [u8]) -> Self {
         let raw = trim(raw);
+        // As nearly all are written.
+        if let Some(rest) = raw.strip_prefix(b"sip:") {
+            let scheme = raw.get(..3).unwrap_or_default();
+            return Self { raw, scheme, ..Self::default() }.with_sip_parts(rest);
+        }
+        Self::of_any(raw)
+    }
+
+    fn of_any(raw: &'a [u8]) -> Self {
         let raw = raw.strip_prefix(b"<").map_or(raw, |inner| {
             trim(inner.get(..find(inner, [b'>']).unwrap_or(inner.len())).unwrap_or_default())
         });
@@ -187,6 +196,7 @@ const fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// `scheme user host port parameters`, absent ones as `-`.
     fn check(raw: &str, expect: &str) {
@@ -236,6 +246,16 @@ mod tests {
         assert_eq!(uri.headers().count(), 2);
         assert_eq!(uri.parameter(b"X"), Some(&b""[..]));
         assert_eq!(uri.parameter(b"y"), None);
+    }
+
+    proptest! {
+        /// The usual scheme is told at a glance as by a close look.
+        #[test]
+        fn the_usual_scheme_is_one_of_any(rest in "[0-9a@:;?<> ]{0,12}") {
+            let raw = format!("sip:{rest}");
+            let raw = trim(raw.as_bytes());
+            prop_assert_eq!(Uri::new(raw), Uri::of_any(raw));
+        }
     }
 
     #[test]
