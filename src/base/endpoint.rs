@@ -27,33 +27,41 @@ impl Endpoint {
             text.extend_from_slice(self.to_string().as_bytes());
             return;
         };
-        for (place, octet) in address.octets().into_iter().enumerate() {
-            if place > 0 {
-                text.push(b'.');
-            }
-            append_number(text, u16::from(octet));
+        let mut digits = [0; "255.255.255.255:65535".len()];
+        let mut start = digits.len();
+        put_number(&mut digits, &mut start, self.port);
+        let mut separator = b':';
+        for octet in address.octets().into_iter().rev() {
+            put(&mut digits, &mut start, separator);
+            put_number(&mut digits, &mut start, u16::from(octet));
+            separator = b'.';
         }
-        text.push(b':');
-        append_number(text, self.port);
+        text.extend_from_slice(digits.get(start..).unwrap_or_default());
     }
 
     /// `0.0.0.0:0`, for messages that came without addresses (torture files).
     pub const UNKNOWN: Self = Self::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 }
 
-/// Appends the decimal digits of a number.
-fn append_number(text: &mut Vec<u8>, mut number: u16) {
-    let mut digits = [b'0'; 5];
-    let mut start = digits.len();
+/// Puts a byte before those from `start` on.
+#[inline]
+fn put<const N: usize>(digits: &mut [u8; N], start: &mut usize, byte: u8) {
+    *start = start.saturating_sub(1);
+    if let Some(place) = digits.get_mut(*start) {
+        *place = byte;
+    }
+}
+
+/// Puts the decimal digits of a number before the bytes from `start` on.
+#[inline]
+fn put_number<const N: usize>(digits: &mut [u8; N], start: &mut usize, mut number: u16) {
     loop {
-        start -= 1;
-        digits[start] += (number % 10) as u8;
+        put(digits, start, b'0' + (number % 10) as u8);
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    text.extend_from_slice(&digits[start..]);
 }
 
 impl fmt::Display for Endpoint {

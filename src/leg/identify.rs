@@ -13,20 +13,20 @@ use crate::base::limits::{
 use crate::packet::Datagram;
 use crate::sip::{
     HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
-    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sdp_body,
-    sipfrag_status,
+    parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sipfrag_status,
 };
 use std::io::Write;
 
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 
-/// Adds the identifiers of one message to its leg.
+/// Adds the identifiers of one message to its leg; `sdp` is its session description.
 pub(super) fn identify(
     leg: &mut Leg,
     datagram: &Datagram<'_>,
     message: &Message<'_>,
     key: &FactKey<'_>,
+    sdp: Option<&[u8]>,
     scratch: &mut Scratch,
 ) {
     let Scratch { value } = scratch;
@@ -35,7 +35,7 @@ pub(super) fn identify(
         MessageKind::Request(Method::Invite) => found.invite(message),
         MessageKind::Request(Method::Refer) => found.refer(message),
         MessageKind::Request(Method::Notify) => found.notify(message),
-        MessageKind::Request(Method::Bye) => {
+        MessageKind::Request(Method::Bye) if message.has(HeaderName::Also) => {
             found.user_hosts(message, HeaderName::Also, IdentifierKind::Also);
         }
         MessageKind::Response(300..=399) if key.cseq_method == Method::Invite => {
@@ -45,9 +45,22 @@ pub(super) fn identify(
     }
     if matches!(key.cseq_method, Method::Invite | Method::Ack | Method::Prack | Method::Update) {
         found.session_and_charging(message);
-        found.media(message, key);
+        if let Some(sdp) = sdp {
+            found.media(sdp, key);
+        }
     }
 }
+
+/// Headers by which an INVITE names other dialogs and parties; most have none of them.
+const NAMING_OTHERS: [HeaderName; 7] = [
+    HeaderName::Replaces,
+    HeaderName::TargetDialog,
+    HeaderName::ReferredBy,
+    HeaderName::Also,
+    HeaderName::Diversion,
+    HeaderName::HistoryInfo,
+    HeaderName::InReplyTo,
+];
 
 /// Recording metadata that name no session.
 const RECORDING_UNNAMED: &[u8] = b"rs-metadata";
@@ -72,6 +85,18 @@ impl Found<'_, '_> {
     }
 
     fn invite(&mut self, message: &Message<'_>) {
+        if NAMING_OTHERS.into_iter().any(|name| message.has(name)) {
+            self.others_named(message);
+        }
+        if let crate::sip::StartLine::Request { uri, .. } = message.start() {
+            self.add_user_host(IdentifierKind::RequestUri, &Uri::new(uri));
+        }
+        self.recording(message);
+        self.candidates(message);
+    }
+
+    /// What an INVITE says about other dialogs and parties.
+    fn others_named(&mut self, message: &Message<'_>) {
         for value in message.headers(HeaderName::Replaces) {
             self.replaces(IdentifierKind::Replaces, value);
         }
@@ -85,11 +110,6 @@ impl Found<'_, '_> {
                 self.add(IdentifierKind::InReplyTo, call_id.trim_ascii());
             }
         }
-        if let crate::sip::StartLine::Request { uri, .. } = message.start() {
-            self.add_user_host(IdentifierKind::RequestUri, &Uri::new(uri));
-        }
-        self.recording(message);
-        self.candidates(message);
     }
 
     /// Adds the value in the scratch room.
@@ -144,7 +164,8 @@ impl Found<'_, '_> {
     /// that they hold a Call-ID (`Parent-Call-ID`).
     fn candidates(&mut self, message: &Message<'_>) {
         let mut kept = 0;
-        for header in message.all_headers() {
+        // None of the headers that are read by name is named like that.
+        for header in message.other_headers() {
             let holds_call_id = holds_call_id(header.name);
             let is_own = matches!(header.name, [b'x' | b'X', b'-', ..]) || holds_call_id;
             if !is_own || header.is_cut {
@@ -247,8 +268,7 @@ impl Found<'_, '_> {
         }
     }
 
-    fn media(&mut self, message: &Message<'_>, key: &FactKey) {
-        let Some(body) = sdp_body(message) else { return };
+    fn media(&mut self, body: &[u8], key: &FactKey) {
         if let Some(origin) = sdp::origin(body) {
             let parts = [origin.session_id, origin.address];
             self.add_joined(IdentifierKind::MediaOrigin, &parts, b' ');

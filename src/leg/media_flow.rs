@@ -37,6 +37,10 @@ pub fn media_kind(payload: &[u8]) -> Option<MediaKind> {
     (payload.len() >= RTP_HEADER_BYTES).then_some(MediaKind::Rtp)
 }
 
+/// Flows that are found without a look-up: more than a few calls have at one time, so that the packets
+/// of many calls may alternate.
+const RECENT_FLOWS: usize = 1 << 10;
+
 /// What tells one media flow from another.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct FlowKey {
@@ -73,7 +77,22 @@ impl FlowRef<'_> {
             && self.destination.address == key.destination.address
             && self.source.address == key.source.address
             && self.sensor == key.sensor
-            && *self.entry_name == *key.entry_name
+            && self.entry_name.len() == key.entry_name.len()
+            && (self.entry_name.is_empty() || *self.entry_name == *key.entry_name)
+    }
+
+    /// A place that few other flows share: of the same call as little as of others.
+    #[inline]
+    fn slot(&self) -> usize {
+        let word = |endpoint: Endpoint| {
+            let address = match endpoint.address {
+                IpAddr::V4(address) => address.to_bits(),
+                IpAddr::V6(address) => address.to_bits() as u32,
+            };
+            address.wrapping_mul(0x9e37_79b1).wrapping_add(endpoint.port as u32)
+        };
+        let mixed = word(self.source).wrapping_mul(31).wrapping_add(word(self.destination));
+        (mixed.wrapping_mul(0x85eb_ca6b) >> 16) as usize % RECENT_FLOWS
     }
 
     fn to_key(self) -> FlowKey {
@@ -97,9 +116,8 @@ pub struct MediaFlows<S> {
     flows: Vec<(FlowKey, MediaActivity)>,
     /// Places in `flows` by key.
     places: HashTable<u32>,
-    /// Places of the last two flows: the two directions of one call, which is what a spool's RTP
-    /// capture holds.
-    recent: [u32; 2],
+    /// Places of flows that were seen last, by [`FlowRef::slot`].
+    recent: [u32; RECENT_FLOWS],
     /// Flows kept at most.
     most: usize,
     /// Flows from here on are not kept; absent: all are.
@@ -127,27 +145,26 @@ impl<S: BuildHasher> MediaFlows<S> {
     #[must_use]
     pub const fn with_cap(hasher: S, most: usize) -> Self {
         let places = HashTable::new();
-        Self { hasher, flows: Vec::new(), places, recent: [0; 2], most, beyond: None }
+        Self { hasher, flows: Vec::new(), places, recent: [0; RECENT_FLOWS], most, beyond: None }
     }
 
     /// Adds one media packet.
     #[inline]
     pub fn packet(&mut self, flow: FlowRef<'_>, kind: MediaKind, time: CaptureTime) {
-        for place in self.recent {
-            if let Some((key, activity)) = self.flows.get_mut(place as usize)
-                && flow.is(key)
-            {
-                spans_of(activity, kind).insert(time);
-                return;
-            }
+        let place = self.recent[flow.slot()];
+        if let Some((key, activity)) = self.flows.get_mut(place as usize)
+            && flow.is(key)
+        {
+            spans_of(activity, kind).insert(time);
+        } else {
+            self.other_packet(flow, kind, time);
         }
-        self.other_packet(flow, kind, time);
     }
 
     /// A packet of a flow that is not among the last ones.
     fn other_packet(&mut self, flow: FlowRef<'_>, kind: MediaKind, time: CaptureTime) {
         let Some(place) = self.place_of(flow) else { return };
-        self.recent = [place, self.recent[0]];
+        self.recent[flow.slot()] = place;
         spans_of(&mut self.flows[place as usize].1, kind).insert(time);
         self.keep_within_cap();
     }
@@ -195,7 +212,7 @@ impl<S: BuildHasher> MediaFlows<S> {
             let rehash = |place: &u32| hash_flow(hasher, flows[*place as usize].0.as_ref());
             places.insert_unique(hash_flow(hasher, key.as_ref()), place, rehash);
         }
-        self.recent = [0; 2];
+        self.recent = [0; RECENT_FLOWS];
     }
 
     /// Adds flows that were seen elsewhere.

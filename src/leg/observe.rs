@@ -23,18 +23,23 @@ pub fn observe(
     message: &Message<'_>,
     scratch: &mut Scratch,
 ) {
-    let Some(key) = fact_key(datagram, message) else { return };
+    let Some((key, sdp)) = fact_key(datagram, message) else { return };
     if datagram.vendor_blind {
         leg.mark_vendor_blind();
     }
     let is_invite = key.kind == MessageKind::Request(Method::Invite);
     let parties = is_invite.then(|| invite_parties(message));
-    identify(leg, datagram, message, &key, scratch);
+    identify(leg, datagram, message, &key, sdp, scratch);
     leg.add_message(&key, parties.as_ref(), datagram.time, datagram.record);
 }
 
-/// The key of a message's fact; absent when the start line and the CSeq name no method.
-fn fact_key<'m>(datagram: &Datagram<'_>, message: &Message<'m>) -> Option<FactKey<'m>> {
+/// The key of a message's fact, and the session description of a message that shapes the dialog; absent
+/// when the start line and the CSeq name no method.
+#[inline]
+fn fact_key<'m>(
+    datagram: &Datagram<'_>,
+    message: &Message<'m>,
+) -> Option<(FactKey<'m>, Option<&'m [u8]>)> {
     let cseq = message.cseq();
     let (kind, auth_failed) = match message.start() {
         StartLine::Request { method, .. } => (MessageKind::Request(method), false),
@@ -61,16 +66,18 @@ fn fact_key<'m>(datagram: &Datagram<'_>, message: &Message<'m>) -> Option<FactKe
         auth_failed,
         has_sdp: false,
     };
+    let mut sdp = None;
     if shapes_the_dialog(cseq_method) {
+        sdp = sdp_body(message);
         key.from_tag = text(message.from().tag());
         key.to_tag = text(message.to().tag());
         key.branch = text(message.via_branch());
-        key.has_sdp = sdp_body(message).is_some();
+        key.has_sdp = sdp.is_some();
     } else {
         // A thousand INFOs of a call say no more than when they were: one fact holds them all.
         key.cseq_number = 0;
     }
-    Some(key)
+    Some((key, sdp))
 }
 
 /// Whether messages of this method are kept one by one.

@@ -18,6 +18,70 @@ pub(super) const IPV6: u16 = 0x86dd;
 /// The datagram of a plain UDP record; absent when the slow path has to look.
 #[inline]
 pub(super) fn datagram<'a>(capture: CaptureId, record: &Record<'a>) -> Option<Datagram<'a>> {
+    match plain_ethernet(record) {
+        Some(parts) => whole(capture, record, parts),
+        None => any_link(capture, record),
+    }
+}
+
+/// Ports and payload of a UDP segment with the addresses around it.
+struct Parts<'a> {
+    source: Endpoint,
+    destination: Endpoint,
+    payload: &'a [u8],
+}
+
+/// IPv4 without options and fragmentation, behind an Ethernet header without tags: its fields lie at
+/// fixed places.
+#[inline(always)]
+fn plain_ethernet<'a>(record: &Record<'a>) -> Option<Parts<'a>> {
+    let (header, rest) = record.bytes.split_first_chunk::<42>()?;
+    let field = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    let is_plain = record.link.0 == 1
+        && field(12) == IPV4
+        && header[14] == 0x45
+        && header[23] == 17
+        && field(20) & 0x3fff == 0;
+    let (packet, segment) = (usize::from(field(16)), usize::from(field(38)));
+    // The segment fills the packet at most, and the packet the record.
+    if !is_plain || packet + 14 > record.bytes.len() || segment + 20 > packet {
+        return None;
+    }
+    let address = |at: usize| {
+        IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]))
+    };
+    Some(Parts {
+        source: Endpoint::new(address(26), field(34)),
+        destination: Endpoint::new(address(30), field(36)),
+        payload: rest.get(..segment.checked_sub(8)?)?,
+    })
+}
+
+/// The datagram that the parts make, unless they hold an encapsulation.
+#[inline(always)]
+fn whole<'a>(capture: CaptureId, record: &Record<'a>, parts: Parts<'a>) -> Option<Datagram<'a>> {
+    let Parts { source, destination, payload } = parts;
+    // HEP 1, 2 and 3 begin with 1, 2 and 'H' on any port.
+    if matches!(payload.first()?, 1 | 2 | b'H')
+        || is_tunnel_port(source.port)
+        || is_tunnel_port(destination.port)
+    {
+        return None;
+    }
+    Some(Datagram {
+        time: record.time,
+        record: RecordRef { capture, index: record.index },
+        source,
+        destination,
+        transport: Transport::Udp,
+        payload,
+        cut: false,
+        vendor_blind: false,
+    })
+}
+
+/// The same behind all links that are read here.
+fn any_link<'a>(capture: CaptureId, record: &Record<'a>) -> Option<Datagram<'a>> {
     let (ethertype, packet) = network(record.link.0, record.bytes)?;
     let (source, destination, segment) = match ethertype {
         IPV4 => ipv4(packet)?,
@@ -29,30 +93,28 @@ pub(super) fn datagram<'a>(capture: CaptureId, record: &Record<'a>) -> Option<Da
     let destination_port = u16::from_be_bytes([header[2], header[3]]);
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
     let payload = rest.get(..length.checked_sub(8)?)?;
-    // HEP 1, 2 and 3 begin with 1, 2 and 'H' on any port.
-    if matches!(payload.first()?, 1 | 2 | b'H')
-        || is_tunnel_port(source_port)
-        || is_tunnel_port(destination_port)
-    {
-        return None;
-    }
-    Some(Datagram {
-        time: record.time,
-        record: RecordRef { capture, index: record.index },
-        source: Endpoint::new(source, source_port),
-        destination: Endpoint::new(destination, destination_port),
-        transport: Transport::Udp,
-        payload,
-        cut: false,
-        vendor_blind: false,
-    })
+    let source = Endpoint::new(source, source_port);
+    let destination = Endpoint::new(destination, destination_port);
+    whole(capture, record, Parts { source, destination, payload })
 }
 
 /// UDP ports of encapsulations: L2TP, GTP-U, Teredo, VXLAN, Geneve, HP ERM, VXLAN (Linux), TZSP.
 #[inline]
 pub(super) const fn is_tunnel_port(port: u16) -> bool {
-    matches!(port, 1701 | 2152 | 3544 | 4789 | 6081 | 7932 | 8472 | 37008)
+    // One look tells most other ports from them.
+    TUNNEL_PORT_ENDS >> (port % 64) & 1 == 1
+        && matches!(port, 1701 | 2152 | 3544 | 4789 | 6081 | 7932 | 8472 | 37008)
 }
+
+/// The last six bits that these ports have, as bits of a word.
+const TUNNEL_PORT_ENDS: u64 = 1 << (1701 % 64)
+    | 1 << (2152 % 64)
+    | 1 << (3544 % 64)
+    | 1 << (4789 % 64)
+    | 1 << (6081 % 64)
+    | 1 << (7932 % 64)
+    | 1 << (8472 % 64)
+    | 1 << (37008 % 64);
 
 /// Ethertype and packet behind the link header, for links that the vendor's sniffer reads too.
 #[inline]

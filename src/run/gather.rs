@@ -69,8 +69,8 @@ pub struct FileSummary {
     pub span: Option<TimeSpan>,
     /// Hours since the epoch in which a record was captured.
     pub hours: BTreeSet<i64>,
-    /// The hour of the last record, so that most records cost one compare.
-    hour: Option<i64>,
+    /// The hour of the last record in nanoseconds, half-open, so that most records cost two compares.
+    hour: (i64, i64),
 }
 
 impl FileSummary {
@@ -82,11 +82,16 @@ impl FileSummary {
             Some(span) => span.join(TimeSpan::at(time)),
             None => self.span = Some(TimeSpan::at(time)),
         }
-        let hour = Some(time.ns().div_euclid(HOUR_NS));
-        if hour != self.hour {
-            self.hour = hour;
-            self.hours.extend(hour);
+        if time.ns() < self.hour.0 || time.ns() >= self.hour.1 {
+            self.saw_hour(time);
         }
+    }
+
+    fn saw_hour(&mut self, time: CaptureTime) {
+        let hour = time.ns().div_euclid(HOUR_NS);
+        let start = hour.saturating_mul(HOUR_NS);
+        self.hour = (start, start.saturating_add(HOUR_NS));
+        self.hours.insert(hour);
     }
 }
 
@@ -182,9 +187,10 @@ impl Gathering {
         datagram: &Datagram<'_>,
         rules: &CaptureRules,
     ) -> bool {
-        match sip::scan(datagram.payload) {
+        // Borrowed: a message is large, and moving it out would copy it.
+        match &sip::scan(datagram.payload) {
             Some(message) => {
-                self.sip(origin.sensor, datagram, &message, rules);
+                self.sip(origin.sensor, datagram, message, rules);
                 true
             }
             None => {

@@ -144,7 +144,20 @@ fn split_part(bytes: &[u8]) -> Part<'_> {
 /// The session description of a message, also inside a multipart body; absent when there is none.
 /// A body without Content-Type that begins with `v=` is taken for one.
 #[must_use]
+#[inline]
 pub fn sdp_body<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let body = message.body();
+    if body.is_empty() {
+        return None;
+    }
+    // As nearly all senders write it; any other way is found below.
+    if message.content_type() == b"application/sdp" {
+        return Some(body);
+    }
+    sdp_part(message)
+}
+
+fn sdp_part<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     parts(message)
         .find(|part| {
             part.is(b"application/sdp")
@@ -169,6 +182,10 @@ pub fn sipfrag_status(message: &Message<'_>) -> Option<u16> {
 /// absent when the message is none of a recording session.
 #[must_use]
 pub fn recording_metadata<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    // A description that is all of the body leaves no place for them.
+    if message.content_type() == b"application/sdp" {
+        return None;
+    }
     parts(message)
         .find(|part| part.is(b"application/rs-metadata+xml") || part.is(b"application/rs-metadata"))
         .map(|part| part.bytes)

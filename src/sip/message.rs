@@ -2,38 +2,30 @@
 
 use super::anomaly::{Anomalies, Anomaly};
 use super::header_name::{HeaderName, long_name};
+use super::lines::{Head, Header, Lines, colon_of, ends_line};
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::parameter;
-use super::start_line::{self, ParsedStartLine, StartLine};
+use super::places::{Place, Places};
+use super::search::find;
+use super::start_line::{self, FirstLine as StartOf, ParsedStartLine, StartLine};
 use super::text::{
-    find_outside, is_space, is_token, leading_number, trim, trim_end, trim_start, whole_number,
+    find_outside, is_space, is_token, leading_number, trim, trim_start, whole_number,
 };
-use memchr::memchr;
 
 /// One SIP message, borrowed from its payload. What is absent is empty or `None`.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
+    /// All that stands behind the start line; the walk over its lines ends at the blank one.
     head: Head<'a>,
+    head_end: usize,
     start: StartLine<'a>,
     start_line: &'a [u8],
-    /// First line of each header, as positions in the head.
-    first: [Place; HeaderName::COUNT],
+    places: Places,
     body: &'a [u8],
     trailing: &'a [u8],
-    /// What was seen on the way.
-    anomalies: Anomalies,
-}
-
-/// One header line, folded lines included.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Header<'a> {
-    /// The name as on the wire, long or compact.
-    pub name: &'a [u8],
-    /// The value without white space around it, folded lines kept.
-    pub value: &'a [u8],
-    /// Whether the bytes end inside this line.
-    pub is_cut: bool,
+    /// What is odd about the start line.
+    start_anomalies: Anomalies,
 }
 
 /// The CSeq header (RFC 3261 section 20.16).
@@ -45,78 +37,51 @@ pub struct CSeq {
     pub method: Method,
 }
 
-/// Longest usual name of a header.
-const NAME_BYTES: usize = 24;
-
-/// Where a header line lies in the head; `end` 0 is nowhere.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    start: u32,
-    /// The first byte of the value, white space before it skipped.
-    value: u32,
-    /// The end of the value, white space behind it dropped.
-    value_end: u32,
-    /// The end of the line.
-    end: u32,
-}
-
-impl Place {
-    /// The conversions fit: the payload was limited to 32 bits.
-    fn of(line: &Line<'_>, colon: usize) -> Self {
-        let after_colon = line.bytes.get(colon + 1..).unwrap_or_default();
-        let until_end = trim_start(after_colon);
-        let end = line.start + line.bytes.len();
-        let value = end - until_end.len();
-        Self {
-            start: line.start as u32,
-            value: value as u32,
-            value_end: (value + trim_end(until_end).len()) as u32,
-            end: end as u32,
-        }
-    }
-}
-
-/// The lines between the start line and the blank line.
-#[derive(Clone, Copy, Debug)]
-struct Head<'a> {
-    bytes: &'a [u8],
-    /// Lines end with CR alone.
-    cr_only: bool,
-}
-
 /// Scans one payload; absent exactly when [`super::looks_like_sip`] says no.
 ///
 /// Only lines before the first blank line are headers. A payload that ends before it is flagged
 /// [`Anomaly::Cut`], and values of its last line are used only where a part cannot be taken for the
 /// whole (see [`Message::call_id_is_cut`]).
+#[inline]
 #[must_use]
 pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
     // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.
-    let payload = match payload.first() {
-        Some(byte) if is_token(*byte) => payload,
-        Some(byte) if is_space(*byte) => trim_start(payload),
-        _ => return None,
-    };
+    match payload.first() {
+        Some(0x80..) => None,
+        Some(byte) if is_token(*byte) => scan_text(payload),
+        Some(byte) if is_space(*byte) => scan_text(trim_start(payload)),
+        _ => None,
+    }
+}
+
+fn scan_text(payload: &[u8]) -> Option<Message<'_>> {
     // Positions are kept in 32 bits; no datagram or framed message comes near.
     let payload = payload.get(..u32::MAX as usize).unwrap_or(payload);
-    let (line, is_whole, behind) = start_line::first_line(payload);
-    let parsed = start_line::parse(line, is_whole)?;
-    let line_end = payload.get(line.len()..behind).unwrap_or_default();
-    let rest = payload.get(behind..).unwrap_or_default();
+    let first = start_line::usual(payload).or_else(|| start_line::read(payload))?;
+    message_of(payload, &first)
+}
+
+/// Always there; written where the caller wants it.
+#[inline(never)]
+fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Option<Message<'a>> {
+    let line_end = payload.get(first.length..first.behind).unwrap_or_default();
+    let rest = payload.get(first.behind..).unwrap_or_default();
     // A CR where the bytes end may be the first half of a CRLF.
     let cr_only = line_end == b"\r" && !rest.is_empty();
-    let mut message = Message {
+    let mut made = Some(Message {
         head: Head { bytes: rest, cr_only },
-        start: parsed.line,
-        start_line: line,
-        first: [Place::default(); HeaderName::COUNT],
+        start: first.parsed.line,
+        start_line: payload.get(..first.length).unwrap_or_default(),
+        head_end: 0,
+        places: Places::NONE,
         body: &[],
         trailing: &[],
-        anomalies: anomalies_of_start(&parsed, cr_only, line_end),
-    };
-    message.read_head(rest);
-    message.split_body();
-    Some(message)
+        start_anomalies: anomalies_of_start(&first.parsed, cr_only, line_end),
+    });
+    if let Some(message) = &mut made {
+        message.read(rest);
+    }
+    made
 }
 
 fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u8]) -> Anomalies {
@@ -130,78 +95,42 @@ fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u
 }
 
 impl<'a> Message<'a> {
-    /// Notes the place of each known header and finds the blank line.
-    fn read_head(&mut self, rest: &'a [u8]) {
-        let mut lines = Lines::new(self.head, 0);
-        while let Some(line) = lines.next_line() {
-            let Some(colon) = colon_of(line.bytes) else {
-                self.anomalies.add(Anomaly::NoColon);
-                continue;
-            };
-            let name = line.bytes.get(..colon).unwrap_or_default();
-            let trimmed = trim(name);
-            self.anomalies.add_if(trimmed.len() != name.len(), Anomaly::SpaceBeforeColon);
-            let Some(header) = HeaderName::from_bytes(trimmed) else { continue };
-            if self.first[header as usize].end == 0 {
-                self.first[header as usize] = Place::of(&line, colon);
-            } else {
-                let value = trim(line.bytes.get(colon + 1..).unwrap_or_default());
-                self.note_repeated(header, value);
-            }
-        }
-        self.anomalies.add_if(lines.saw_fold, Anomaly::Folded);
-        self.anomalies.add_if(lines.saw_lf_only, Anomaly::LfOnly);
-        self.anomalies.add_if(!lines.saw_blank, Anomaly::Cut);
-        self.head.bytes = rest.get(..lines.head_end).unwrap_or(rest);
-        self.body = rest.get(lines.at..).unwrap_or_default();
-    }
-
-    fn note_repeated(&mut self, header: HeaderName, value: &[u8]) {
-        match header {
-            HeaderName::ContentLength => {
-                let differs = self.header(HeaderName::ContentLength) != Some(value);
-                self.anomalies.add_if(differs, Anomaly::BadContentLength);
-            }
-            HeaderName::CallId => self.anomalies.add(Anomaly::DuplicateCallId),
-            HeaderName::CSeq => self.anomalies.add(Anomaly::DuplicateCseq),
-            HeaderName::From | HeaderName::To => self.anomalies.add(Anomaly::DuplicateParty),
-            _ => {}
+    /// Finds the headers and divides what stands behind them.
+    #[inline]
+    fn read(&mut self, rest: &'a [u8]) {
+        let end = self.places.read(self.head);
+        self.head_end = end.head;
+        self.body = rest.get(end.body..).unwrap_or_default();
+        // Content-Length divides what stands behind the head: the rest is no part of the message
+        // (RFC 3261 section 18.3).
+        if !self.body.is_empty()
+            && let Some(length) = self.content_length()
+            && let Some((body, trailing)) = self.body.split_at_checked(length)
+        {
+            (self.body, self.trailing) = (body, trailing);
         }
     }
 
-    /// Content-Length divides what stands behind the head: the rest is no part of the message
-    /// (RFC 3261 section 18.3).
-    fn split_body(&mut self) {
-        let Some(length) = self.content_length() else {
-            let has_header = self.header(HeaderName::ContentLength).is_some();
-            self.anomalies.add_if(has_header, Anomaly::BadContentLength);
-            return;
-        };
-        match self.body.split_at_checked(length) {
-            Some((body, trailing)) => (self.body, self.trailing) = (body, trailing),
-            None => self.anomalies.add(Anomaly::BodyCut),
-        }
-    }
-
-    /// What the message does against its grammar. What is only known when all headers were seen is
-    /// looked for here: nearly nobody asks.
+    /// What the message does against its grammar. All of it is looked for here: nearly nobody asks.
     #[must_use]
     pub fn anomalies(&self) -> Anomalies {
-        let is_utf8 = [self.start_line, self.head.bytes]
+        let head = self.head.bytes.get(..self.head_end).unwrap_or_default();
+        let is_utf8 = [self.start_line, head]
             .into_iter()
             .all(|bytes| bytes.is_ascii() || std::str::from_utf8(bytes).is_ok());
-        let has = |header: HeaderName| self.first[header as usize].end != 0;
-        let mut anomalies = self.anomalies;
+        let mut anomalies = self.start_anomalies;
+        self.add_anomalies_of_lines(&mut anomalies);
+        self.add_anomalies_of_body(&mut anomalies);
         anomalies.add_if(!is_utf8, Anomaly::NotUtf8);
         let call_id = self.first_line(HeaderName::CallId);
         let is_empty = call_id.as_ref().is_none_or(|line| line.value.is_empty());
         anomalies.add_if(is_empty, Anomaly::NoCallId);
         anomalies.add_if(call_id.is_some_and(|line| line.is_cut), Anomaly::CallIdCut);
-        anomalies.add_if(!has(HeaderName::From), Anomaly::NoFrom);
-        anomalies.add_if(!has(HeaderName::To), Anomaly::NoTo);
-        anomalies.add_if(!has(HeaderName::Via), Anomaly::NoVia);
+        anomalies.add_if(!self.has(HeaderName::From), Anomaly::NoFrom);
+        anomalies.add_if(!self.has(HeaderName::To), Anomaly::NoTo);
+        anomalies.add_if(!self.has(HeaderName::Via), Anomaly::NoVia);
         match self.cseq() {
-            None if has(HeaderName::CSeq) => anomalies.add(Anomaly::BadCseq),
+            None if self.has(HeaderName::CSeq) => anomalies.add(Anomaly::BadCseq),
             None => anomalies.add(Anomaly::NoCseq),
             Some(cseq) => {
                 let mismatch = self.method().is_some_and(|method| method != cseq.method);
@@ -209,6 +138,52 @@ impl<'a> Message<'a> {
             }
         }
         anomalies
+    }
+
+    fn add_anomalies_of_lines(&self, anomalies: &mut Anomalies) {
+        let mut lines = Lines::new(self.head, 0);
+        while let Some(line) = lines.next_line() {
+            let Some(colon) = colon_of(line.bytes) else {
+                anomalies.add(Anomaly::NoColon);
+                continue;
+            };
+            let name = line.bytes.get(..colon).unwrap_or_default();
+            let trimmed = trim(name);
+            anomalies.add_if(trimmed.len() != name.len(), Anomaly::SpaceBeforeColon);
+            let Some(header) = HeaderName::from_bytes(trimmed) else { continue };
+            let is_first =
+                self.places.first(header).is_some_and(|place| place.start as usize == line.start);
+            if !is_first {
+                let value = trim(line.bytes.get(colon + 1..).unwrap_or_default());
+                self.add_anomaly_of_repeated(header, value, anomalies);
+            }
+        }
+        anomalies.add_if(lines.saw_fold, Anomaly::Folded);
+        anomalies.add_if(lines.saw_lf_only, Anomaly::LfOnly);
+        anomalies.add_if(!lines.saw_blank, Anomaly::Cut);
+    }
+
+    fn add_anomaly_of_repeated(&self, header: HeaderName, value: &[u8], anomalies: &mut Anomalies) {
+        match header {
+            HeaderName::ContentLength => {
+                let differs = self.header(HeaderName::ContentLength) != Some(value);
+                anomalies.add_if(differs, Anomaly::BadContentLength);
+            }
+            HeaderName::CallId => anomalies.add(Anomaly::DuplicateCallId),
+            HeaderName::CSeq => anomalies.add(Anomaly::DuplicateCseq),
+            HeaderName::From | HeaderName::To => anomalies.add(Anomaly::DuplicateParty),
+            _ => {}
+        }
+    }
+
+    fn add_anomalies_of_body(&self, anomalies: &mut Anomalies) {
+        match self.content_length() {
+            None => {
+                let has_header = self.header(HeaderName::ContentLength).is_some();
+                anomalies.add_if(has_header, Anomaly::BadContentLength);
+            }
+            Some(length) => anomalies.add_if(self.body.len() < length, Anomaly::BodyCut),
+        }
     }
 
     /// The start line.
@@ -245,7 +220,7 @@ impl<'a> Message<'a> {
     /// made from it.
     #[must_use]
     pub fn call_id_is_cut(&self) -> bool {
-        self.first_line(HeaderName::CallId).is_some_and(|header| header.is_cut)
+        self.places.first(HeaderName::CallId).is_some_and(|place| self.is_cut(place))
     }
 
     /// The first CSeq; absent when it is missing, no number of 32 bits and a method, or cut in two.
@@ -253,12 +228,16 @@ impl<'a> Message<'a> {
     pub fn cseq(&self) -> Option<CSeq> {
         let header = self.first_line(HeaderName::CSeq)?;
         let (number, rest) = leading_number(header.value)?;
+        let number = u32::try_from(number).ok()?;
         let rest = trim_start(rest);
+        let method = Method::from_token(rest);
+        if method != Method::Other {
+            return Some(CSeq { number, method });
+        }
         let length = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
         let method = Method::from_token(rest.get(..length)?);
         // No known method is the beginning of another one, so a known one is whole.
         let is_part = length == 0 || header.is_cut && method == Method::Other;
-        let number = u32::try_from(number).ok()?;
         (!is_part).then_some(CSeq { number, method })
     }
 
@@ -298,15 +277,22 @@ impl<'a> Message<'a> {
         let Some(header) = self.first_line(HeaderName::Via) else {
             return &[];
         };
-        let end = find_outside(header.value, b',');
-        let top = end.and_then(|end| header.value.get(..end)).unwrap_or(header.value);
-        let parameters = memchr(b';', top).and_then(|at| top.get(at..)).unwrap_or_default();
-        match parameter::find(parameters, b"branch") {
-            Some(found) if !(header.is_cut && end.is_none() && found.is_last) => {
-                found.value.unwrap_or_default()
-            }
-            _ => &[],
+        // Nearly always no quotes, brackets or list come before the first parameter.
+        let at = find(header.value, [b';', b',', b'"', b'<']).unwrap_or_default();
+        if let Some(parameters @ [b';', ..]) = header.value.get(at..)
+            && let Some(found) = parameter::find_in_first(parameters, b"branch")
+        {
+            let whole = found.filter(|found| !(header.is_cut && found.is_last));
+            return whole.and_then(|found| found.value).unwrap_or_default();
         }
+        top_branch(&header)
+    }
+
+    /// Whether a header is there.
+    #[inline]
+    #[must_use]
+    pub const fn has(&self, name: HeaderName) -> bool {
+        self.places.first(name).is_some()
     }
 
     /// The first value of a header, folded lines kept; absent when the header is.
@@ -317,12 +303,12 @@ impl<'a> Message<'a> {
 
     /// The values of all lines of a header, in order.
     pub fn headers(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let place = self.first[name as usize];
-        let from = if place.end == 0 { self.head.bytes.len() } else { place.start as usize };
-        self.head
-            .lines_from(from)
-            .filter(move |header| HeaderName::from_bytes(header.name) == Some(name))
-            .map(|header| header.value)
+        let more = self.places.first(name).filter(|_| self.places.is_repeated(name));
+        let from = more.map_or(self.head.bytes.len(), |place| place.start as usize);
+        let only = self.header(name).filter(|_| more.is_none());
+        let lines = self.head.lines_from(from);
+        let all = lines.filter(move |header| HeaderName::from_bytes(header.name) == Some(name));
+        only.into_iter().chain(all.map(|header| header.value))
     }
 
     /// The values of all lines of any header, by its long name or its compact form, case ignored.
@@ -337,6 +323,14 @@ impl<'a> Message<'a> {
     /// All header lines in order; lines without colon are left out.
     pub fn all_headers(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
         self.head.lines_from(0)
+    }
+
+    /// The header lines in order, at least those of headers outside [`HeaderName`].
+    pub fn other_headers(&self) -> impl Iterator<Item = Header<'a>> {
+        let kept = self.places.others();
+        let from = if kept.is_some() { self.head.bytes.len() } else { 0 };
+        let kept = kept.unwrap_or_default().iter().filter_map(|place| self.header_at(*place));
+        kept.chain(self.head.lines_from(from))
     }
 
     /// What stands behind the blank line, as far as Content-Length goes; all of it without one.
@@ -365,15 +359,37 @@ impl<'a> Message<'a> {
         self.header(HeaderName::ContentType).unwrap_or_default()
     }
 
+    #[inline]
     fn first_line(&self, name: HeaderName) -> Option<FirstLine<'a>> {
-        let place = self.first[name as usize];
-        let bytes = self.head.bytes;
-        if place.end == 0 {
-            return None;
+        let place = self.places.first(name)?;
+        let value = self.head.bytes.get(place.colon as usize + 1..place.end as usize)?;
+        Some(FirstLine { value: trim(value), is_cut: self.is_cut(place) })
+    }
+
+    fn header_at(&self, place: Place) -> Option<Header<'a>> {
+        let Place { start, colon, end } = place;
+        let name = self.head.bytes.get(start as usize..colon as usize)?;
+        let value = self.head.bytes.get(colon as usize + 1..end as usize)?;
+        Some(Header { name: trim(name), value: trim(value), is_cut: self.is_cut(place) })
+    }
+
+    /// Whether the bytes end inside a line.
+    #[inline]
+    fn is_cut(&self, place: Place) -> bool {
+        place.end as usize == self.head.bytes.len() && !ends_line(self.head.bytes)
+    }
+}
+
+/// [`Message::via_branch`] of any Via line.
+fn top_branch<'a>(header: &FirstLine<'a>) -> &'a [u8] {
+    let end = find_outside(header.value, b',');
+    let top = end.and_then(|end| header.value.get(..end)).unwrap_or(header.value);
+    let parameters = find(top, [b';']).and_then(|at| top.get(at..)).unwrap_or_default();
+    match parameter::find(parameters, b"branch") {
+        Some(found) if !(header.is_cut && end.is_none() && found.is_last) => {
+            found.value.unwrap_or_default()
         }
-        let value = bytes.get(place.value as usize..place.value_end as usize)?;
-        let touches_end = place.end as usize == bytes.len();
-        Some(FirstLine { value, is_cut: touches_end && !ends_line(bytes) })
+        _ => &[],
     }
 }
 
@@ -384,111 +400,10 @@ struct FirstLine<'a> {
     is_cut: bool,
 }
 
-/// Whether a line end stands at the end. A CR ends the line even where its LF is missing.
-fn ends_line(bytes: &[u8]) -> bool {
-    matches!(bytes.last(), Some(b'\r' | b'\n'))
-}
-
-/// Splits a line into name and value; `touches_end` says that no line end follows it.
-fn header_of(line: &[u8], touches_end: bool) -> Option<Header<'_>> {
-    let colon = colon_of(line)?;
-    let value = line.get(colon + 1..)?;
-    let is_cut = touches_end && !ends_line(line);
-    Some(Header { name: trim(line.get(..colon)?), value: trim(value), is_cut })
-}
-
-/// Position of the colon of a header line with a name before it.
-fn colon_of(line: &[u8]) -> Option<usize> {
-    // Names are short: calling a vector search costs more than it saves.
-    let near = line.iter().take(NAME_BYTES).position(|byte| *byte == b':');
-    near.or_else(|| memchr(b':', line)).filter(|colon| *colon > 0)
-}
-
-impl<'a> Head<'a> {
-    fn lines_from(self, at: usize) -> impl Iterator<Item = Header<'a>> + use<'a> {
-        let mut lines = Lines::new(self, at);
-        std::iter::from_fn(move || {
-            loop {
-                let line = lines.next_line()?;
-                let touches_end = lines.at == self.bytes.len();
-                if let Some(header) = header_of(line.bytes, touches_end && !line.is_ended) {
-                    return Some(header);
-                }
-            }
-        })
-    }
-}
-
-/// One header line with its folded lines; `bytes` may keep white space and line ends at its end.
-struct Line<'a> {
-    start: usize,
-    bytes: &'a [u8],
-    is_ended: bool,
-}
-
-/// Walks the lines of a head.
-struct Lines<'a> {
-    head: Head<'a>,
-    /// Where the next line begins; behind the blank line at the end.
-    at: usize,
-    /// Where the headers end.
-    head_end: usize,
-    saw_blank: bool,
-    saw_fold: bool,
-    saw_lf_only: bool,
-}
-
-impl<'a> Lines<'a> {
-    const fn new(head: Head<'a>, at: usize) -> Self {
-        let head_end = head.bytes.len();
-        Self { head, at, head_end, saw_blank: false, saw_fold: false, saw_lf_only: false }
-    }
-
-    /// The next header line; absent at the blank line and at the end of the bytes.
-    fn next_line(&mut self) -> Option<Line<'a>> {
-        let bytes = self.head.bytes;
-        let start = self.at;
-        if self.saw_blank || start >= bytes.len() {
-            return None;
-        }
-        let (mut end, mut is_ended) = self.line_end(start);
-        if is_ended && end == start {
-            self.saw_blank = true;
-            self.head_end = start;
-            return None;
-        }
-        while is_ended && matches!(bytes.get(self.at), Some(b' ' | b'\t')) {
-            self.saw_fold = true;
-            (end, is_ended) = self.line_end(self.at);
-        }
-        Some(Line { start, bytes: bytes.get(start..end)?, is_ended })
-    }
-
-    /// Moves behind the line that begins at `from`: where its text ends, and whether it has an end.
-    fn line_end(&mut self, from: usize) -> (usize, bool) {
-        let rest = self.head.bytes.get(from..).unwrap_or_default();
-        let mark = if self.head.cr_only { b'\r' } else { b'\n' };
-        let Some(length) = memchr(mark, rest) else {
-            self.at = self.head.bytes.len();
-            // A CR at the very end is half of a CRLF: the line is whole.
-            let length = rest.strip_suffix(b"\r").map_or(rest.len(), <[u8]>::len);
-            return (from + length, length < rest.len() && length > 0);
-        };
-        self.at = from + length + 1;
-        if self.head.cr_only {
-            return (from + length, true);
-        }
-        if length > 0 && rest.get(length - 1) == Some(&b'\r') {
-            return (from + length - 1, true);
-        }
-        self.saw_lf_only = true;
-        (from + length, true)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Headers every message here has but for those under test.
     const REST: &str = "f: <sip:a@b>\r\nt: <sip:c@d>\r\nv: SIP/2.0/UDP h\r\nCSeq: 1 INVITE\r\n";
@@ -517,6 +432,22 @@ mod tests {
         check("i: 1\r\nl: -1\r\n\r\nabc", "1", "bad-content-length");
         check("i: 1\r\nCSeq: 2 BYE\r\n\r\n", "1", "duplicate-cseq");
         check("i: 1\r\nTo: x\r\n\r\n", "1", "duplicate-party");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// The branch that is found at a glance is that of a close look.
+        #[test]
+        fn a_branch_is_found_in_any_via(
+            value in "[a,;\"<> ]{0,4}(;branch|; branch|;BRANCH|,branch|branch)?(=|=\"| = )?[a,;\"<>b]{0,6}",
+            end in prop::sample::select(vec!["", "\r", "\r\n", "\r\n\r\n"]),
+        ) {
+            let payload = format!("BYE sip:a SIP/2.0\r\nVia:{value}{end}");
+            let message = scan(payload.as_bytes()).expect("a start line");
+            let expect = message.first_line(HeaderName::Via).map(|header| top_branch(&header));
+            prop_assert_eq!(message.via_branch(), expect.unwrap_or_default());
+        }
     }
 
     #[test]

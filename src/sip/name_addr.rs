@@ -1,9 +1,9 @@
 //! A header value that names a party: display name, URI, header parameters.
 
 use super::parameter;
+use super::search::find;
 use super::text::{quoted_string_end, split_outside, trim, unquote};
 use super::uri::Uri;
-use memchr::{memchr, memchr2};
 
 /// `"Display" <uri>;parameters`, or `uri;parameters` without brackets, where the parameters belong
 /// to the header (RFC 3261 section 20.10). An absent header is an empty value.
@@ -57,6 +57,7 @@ impl<'a> NameAddr<'a> {
     }
 
     /// The `tag` parameter; empty when absent, and when the bytes end inside it.
+    #[inline]
     #[must_use]
     pub fn tag(&self) -> &'a [u8] {
         self.parameter(b"tag").unwrap_or_default()
@@ -64,9 +65,14 @@ impl<'a> NameAddr<'a> {
 
     /// A header parameter by name, case ignored: without quotes, empty for a flag; absent when it is
     /// not there or the bytes end inside it.
+    #[inline]
     #[must_use]
     pub fn parameter(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let found = parameter::find(self.parts().parameters, name)?;
+        let parameters = match self.raw {
+            [b'<', inner @ ..] => find(inner, [b'>']).and_then(|close| inner.get(close + 1..)),
+            _ => Some(self.parts().parameters),
+        };
+        let found = parameter::find(parameters?, name)?;
         if self.is_cut && found.is_last {
             return None;
         }
@@ -76,13 +82,13 @@ impl<'a> NameAddr<'a> {
     fn parts(&self) -> Parts<'a> {
         let raw = self.raw;
         let Some(open) = bracket(raw) else {
-            let end = memchr(b';', raw).unwrap_or(raw.len());
+            let end = find(raw, [b';']).unwrap_or(raw.len());
             let (uri, parameters) = raw.split_at_checked(end).unwrap_or((raw, &[]));
             return Parts { display: &[], uri, parameters };
         };
         let display = trim(raw.get(..open).unwrap_or_default());
         let inner = raw.get(open + 1..).unwrap_or_default();
-        let close = memchr(b'>', inner).unwrap_or(inner.len());
+        let close = find(inner, [b'>']).unwrap_or(inner.len());
         let uri = inner.get(..close).unwrap_or_default();
         Parts { display, uri, parameters: inner.get(close + 1..).unwrap_or_default() }
     }
@@ -90,11 +96,16 @@ impl<'a> NameAddr<'a> {
 
 /// Position of the `<` that opens the URI: the first one outside a quoted display name. A quote that
 /// is never closed is taken for an ordinary character (RFC 4475 section 3.1.2.6, `quotbal`).
+#[inline]
 fn bracket(raw: &[u8]) -> Option<usize> {
+    if raw.first() == Some(&b'<') { Some(0) } else { bracket_behind_name(raw) }
+}
+
+fn bracket_behind_name(raw: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = raw.get(at..)?;
-        let step = memchr2(b'"', b'<', rest)?;
+        let step = find(rest, [b'"', b'<'])?;
         let rest = rest.get(step..)?;
         at += step;
         if rest.first() == Some(&b'<') {
@@ -102,7 +113,7 @@ fn bracket(raw: &[u8]) -> Option<usize> {
         }
         match quoted_string_end(rest) {
             Some(length) => at += length,
-            None => return memchr(b'<', rest).map(|step| at + step),
+            None => return find(rest, [b'<']).map(|step| at + step),
         }
     }
 }

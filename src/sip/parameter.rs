@@ -1,7 +1,7 @@
 //! Parameters `;name=value` of headers and URIs, white space and quoted values tolerated.
 
+use super::search::find as find_byte;
 use super::text::{is_space, split_at_byte, split_outside, trim, unquote};
-use memchr::memchr3;
 
 /// One parameter; `value` is absent for a flag (`;lr`), and stands without its quotes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,29 +36,60 @@ pub fn parameter<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The first parameter named `name`, case ignored.
+#[inline]
 pub(super) fn find<'a>(bytes: &'a [u8], name: &[u8]) -> Option<Parameter<'a>> {
+    match look(bytes, name, b';') {
+        Look::Found(parameter) => Some(parameter),
+        Look::Absent => None,
+        Look::Odd(rest) => {
+            parameters(rest).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+        }
+    }
+}
+
+/// As [`find`] for the first value of a list; only where nothing is odd about it. The last parameter of
+/// a value that a comma ends is whole, so it is not called the last.
+#[inline]
+pub(super) fn find_in_first<'a>(list: &'a [u8], name: &[u8]) -> Option<Option<Parameter<'a>>> {
+    match look(list, name, b',') {
+        Look::Found(parameter) => Some(Some(parameter)),
+        Look::Absent => Some(None),
+        Look::Odd(_) => None,
+    }
+}
+
+/// What a look at parameters in place tells.
+enum Look<'a> {
+    Found(Parameter<'a>),
+    Absent,
+    /// There are quotes, brackets or white space from here on.
+    Odd(&'a [u8]),
+}
+
+/// Nearly all parameters have neither white space nor quotes: they are looked at in place, up to their
+/// end or the first `end` byte.
+#[inline(always)]
+fn look<'a>(bytes: &'a [u8], name: &[u8], end: u8) -> Look<'a> {
     let mut rest = bytes;
-    // Nearly all parameters have neither white space nor quotes: they are looked at in place.
     while let [b';', behind @ ..] = rest {
-        let found = memchr3(b';', b'"', b'<', behind);
-        let length = found.unwrap_or(behind.len());
-        let item = behind.get(..length)?;
-        if !matches!(behind.get(length), None | Some(b';')) {
-            break;
+        let found = find_byte(behind, [b';', b'"', b'<', end]);
+        let (item, next) = behind.split_at(found.unwrap_or(behind.len()));
+        if !(next.is_empty() || next[0] == b';' || next[0] == end) {
+            return Look::Odd(rest);
         }
         if let Some((own, [b'=', value @ ..])) = item.split_at_checked(name.len())
-            && own.eq_ignore_ascii_case(name)
+            && (own == name || own.eq_ignore_ascii_case(name))
         {
             let value = Some(trim(value));
-            return Some(Parameter { name: own, value, is_last: found.is_none() });
+            return Look::Found(Parameter { name: own, value, is_last: next.is_empty() });
         }
         let is_odd = item.iter().take(name.len() + 1).any(|byte| is_space(*byte));
         if is_odd || item.len() == name.len() {
-            break;
+            return Look::Odd(rest);
         }
-        rest = behind.get(length..)?;
+        rest = next;
     }
-    parameters(rest).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    if rest.is_empty() || rest[0] == end { Look::Absent } else { Look::Odd(rest) }
 }
 
 #[cfg(test)]

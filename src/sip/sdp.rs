@@ -1,9 +1,9 @@
 //! Session descriptions (RFC 8866): media addresses, codecs, directions, origin. Lines end with LF or
 //! CRLF; what is cut off or malformed is absent.
 
+use super::search::find;
 use super::text::{split_at_byte, trim, whole_number};
 use crate::base::limits::CODECS_PER_MEDIA_MAX;
-use memchr::memchr;
 use std::net::IpAddr;
 
 /// The direction of a media stream, seen by the sender of the description (RFC 8866 section 6.7).
@@ -98,8 +98,12 @@ impl<'a> Media<'a> {
 /// The `o=` line; absent when it is missing or has less than six words.
 #[must_use]
 pub fn origin(body: &[u8]) -> Option<Origin<'_>> {
-    let value = lines(body).find_map(|line| line.strip_prefix(b"o="))?;
-    let mut words = words(value);
+    let mut rest = body;
+    while !matches!(rest, [b'o', b'=', ..]) {
+        rest = rest.get(find(rest, [b'\n'])? + 1..)?;
+    }
+    let end = find(rest, [b'\n']).unwrap_or(rest.len());
+    let mut words = words(rest.get(2..end)?.trim_ascii_end());
     let (user, session_id, version) = (words.next()?, words.next()?, words.next()?);
     let address = words.nth(2)?;
     Some(Origin { user, session_id, version, address })
@@ -136,13 +140,18 @@ impl<'a> Lines<'a> {
         loop {
             let start = self.at;
             let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
-            let length = memchr(b'\n', rest).unwrap_or(rest.len());
+            let length = find(rest, [b'\n']).unwrap_or(rest.len());
             self.at = start + length + 1;
-            let line = rest.get(..length)?.trim_ascii_end();
-            if line.starts_with(b"m=") {
-                return Some((start, line));
+            let line = rest.get(..length)?;
+            match line {
+                [b'm', b'=', ..] => return Some((start, line.trim_ascii_end())),
+                [b'a', b'=', b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => {}
+                // Any other attribute says nothing that is noted.
+                [b'c', b'=', ..] | [b'a', b'=', b'i' | b'r' | b's', ..] => {
+                    before.note(line.trim_ascii_end());
+                }
+                _ => {}
             }
-            before.note(line);
         }
     }
 }
@@ -259,7 +268,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let length = find(rest, [b'\n']).unwrap_or(rest.len());
         let line = rest.get(..length).unwrap_or_default();
         rest = rest.get(length + 1..).unwrap_or_default();
         Some(line.trim_ascii_end())
@@ -267,7 +276,16 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        while let [b' ' | b'\t', behind @ ..] = rest {
+            rest = behind;
+        }
+        let length = rest.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+        let (word, behind) = rest.split_at(length.unwrap_or(rest.len()));
+        rest = behind;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// The first word and what follows it.
@@ -283,12 +301,54 @@ fn number<T: TryFrom<u64>>(word: &[u8]) -> Option<T> {
 
 /// An address, without `/ttl` behind it; absent for a host name.
 fn address(word: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = ipv4(word) {
+        return Some(address);
+    }
     std::str::from_utf8(split_at_byte(word, b'/').0).ok()?.parse().ok()
+}
+
+/// Four numbers of at most three digits without zeros before them; anything else is for the library.
+fn ipv4(word: &[u8]) -> Option<IpAddr> {
+    let mut octets = [0; 4];
+    let mut rest = word;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let mut number = 0_u16;
+        let start = rest;
+        while let [digit @ b'0'..=b'9', behind @ ..] = rest
+            && start.len() - rest.len() < 3
+        {
+            number = number * 10 + u16::from(digit - b'0');
+            rest = behind;
+        }
+        let digits = start.len() - rest.len();
+        if digits == 0 || digits > 1 && start.first() == Some(&b'0') {
+            return None;
+        }
+        *octet = u8::try_from(number).ok()?;
+    }
+    rest.is_empty().then(|| IpAddr::from(octets))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The quick look at an address tells what the library does, or nothing.
+        #[test]
+        fn addresses_are_those_of_the_library(
+            text in "[0-9]{0,4}\\.[0-9]{1,3}(\\.[0-9]{1,3}){1,3}[a/.]?", octets in any::<[u8; 4]>(),
+        ) {
+            let plain = IpAddr::from(octets);
+            prop_assert_eq!(ipv4(plain.to_string().as_bytes()), Some(plain));
+            let found = ipv4(text.as_bytes());
+            prop_assert!(found.is_none() || found == text.parse().ok(), "{}", text);
+        }
+    }
 
     /// One string a stream: `kind address port direction codecs`.
     fn check(body: &str, expect: &[&str]) {

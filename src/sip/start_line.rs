@@ -1,6 +1,7 @@
 //! The start line: is this payload SIP, and what request or response is it.
 
 use super::method::Method;
+use super::search::find;
 use super::text::{is_space, is_token, starts_with_ignoring_case, trim, trim_end, trim_start};
 use memchr::{memchr, memchr2, memrchr2};
 
@@ -35,6 +36,64 @@ pub(super) struct ParsedStartLine<'a> {
     pub(super) other_version: bool,
     /// More than one white space at a place.
     pub(super) loose_spaces: bool,
+}
+
+/// A start line and where it ends.
+pub(super) struct FirstLine<'a> {
+    pub(super) parsed: ParsedStartLine<'a>,
+    /// Its length without its end.
+    pub(super) length: usize,
+    /// The position behind its end.
+    pub(super) behind: usize,
+}
+
+/// The start line of nearly all messages: of the right version, with one space at each place, ended by
+/// CRLF, and for a request with a known method. Absent: [`read`] has to look.
+#[inline]
+pub(super) fn usual(payload: &[u8]) -> Option<FirstLine<'_>> {
+    let length = find(payload, [b'\r', b'\n'])?;
+    if payload.get(length..length + 2) != Some(b"\r\n") {
+        return None;
+    }
+    let line = payload.get(..length)?;
+    let line = match line {
+        [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', code @ ..] => usual_status(code)?,
+        _ => usual_request(line)?,
+    };
+    let parsed = ParsedStartLine { line, other_version: false, loose_spaces: false };
+    Some(FirstLine { parsed, length, behind: length + 2 })
+}
+
+/// The status line whose code and reason are `rest`.
+#[inline]
+fn usual_status(rest: &[u8]) -> Option<StartLine<'_>> {
+    let [high, middle, low, b' ', reason @ ..] = rest else { return None };
+    let digits = [*high, *middle, *low];
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let status = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+    Some(StartLine::Response { status, reason: trim(reason) })
+}
+
+#[inline]
+fn usual_request(line: &[u8]) -> Option<StartLine<'_>> {
+    let before_version = line.strip_suffix(b" SIP/2.0")?;
+    // The longest known method is SUBSCRIBE.
+    let space = before_version.iter().take(10).position(|byte| *byte == b' ')?;
+    let (token, uri) = (before_version.get(..space)?, before_version.get(space + 1..)?);
+    let method = Method::from_token(token);
+    let is_loose = |end: Option<&u8>| end.is_none_or(|byte| is_space(*byte));
+    if method == Method::Other || is_loose(uri.first()) || is_loose(uri.last()) {
+        return None;
+    }
+    Some(StartLine::Request { method, token, uri })
+}
+
+/// The start line, whatever is odd about it; absent when there is none.
+pub(super) fn read(payload: &[u8]) -> Option<FirstLine<'_>> {
+    let (line, is_whole, behind) = first_line(payload);
+    Some(FirstLine { parsed: parse(line, is_whole)?, length: line.len(), behind })
 }
 
 /// Whether `payload` begins with a SIP start line, keep-alive white space before it skipped.
@@ -150,6 +209,7 @@ fn has_sip_scheme(uri: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(payload: &[u8], expect: bool) {
         assert_eq!(looks_like_sip(payload), expect, "{}", payload.escape_ascii());
@@ -199,6 +259,26 @@ mod tests {
         check(b"SIP/ 200 OK\r\n", false);
         check(b"> INVITE sip:a@b SIP/2.0\r\n", false);
         check(b"Via: SIP/2.0\r\n", false);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// A start line that is told at a glance is what a close look says.
+        #[test]
+        fn usual_lines_are_what_any_lines_are(
+            begin in prop::sample::select(vec!["SIP/2.0 ", "INVITE ", "SUBSCRIBE ", "FOO ", "ACK", ""]),
+            middle in "[ \t\r\n]?[12a:;]{0,4}[ \t]?[12a ]{0,20}",
+            end in prop::sample::select(vec!["\r\n", " SIP/2.0\r\n", "  SIP/2.0\r\n", "\n", "\r", ""]),
+        ) {
+            let payload = [begin, &middle, end, "x: y\r\n"].concat();
+            let seen = |line: FirstLine<'_>| (format!("{:?}", line.parsed), line.length, line.behind);
+            let glance = usual(payload.as_bytes()).map(seen);
+            if glance.is_some() {
+                let look = read(payload.as_bytes()).map(|line| (format!("{:?}", line.parsed), line.length, line.behind));
+                prop_assert_eq!(glance, look);
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Byte helpers of the room: linear white space, trimming, numbers, quoted strings.
 
+use super::search::find;
+
 /// Linear white space, line ends of folded values included (RFC 3261 section 25.1, LWS).
 pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -45,7 +47,7 @@ pub(super) fn starts_with_ignoring_case(bytes: &[u8], prefix: &[u8]) -> bool {
 
 /// Splits at the first `separator`: what stands before it, and what stands behind it if it is there.
 pub(super) fn split_at_byte(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(separator, bytes) {
+    match find(bytes, [separator]) {
         Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..)),
         None => (bytes, None),
     }
@@ -53,15 +55,13 @@ pub(super) fn split_at_byte(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]
 
 /// The decimal number at the start of `bytes` and the rest; absent without a digit or beyond `u64`.
 pub(super) fn leading_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let length = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
-    let digits = bytes.get(..length)?;
-    if digits.is_empty() {
-        return None;
+    let mut number = 0_u64;
+    let mut rest = bytes;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = behind;
     }
-    let number = digits.iter().try_fold(0_u64, |number, digit| {
-        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
-    Some((number, bytes.get(length..)?))
+    (rest.len() < bytes.len()).then_some((number, rest))
 }
 
 /// The decimal number that is all of `bytes`, white space around it ignored.
@@ -114,7 +114,7 @@ fn find_outside_once(bytes: &[u8], wanted: u8, unclosed_quote: &mut bool) -> Opt
     let mut at = 0;
     loop {
         let rest = bytes.get(at..)?;
-        let step = memchr::memchr3(wanted, b'"', b'<', rest)?;
+        let step = find(rest, [wanted, b'"', b'<'])?;
         at += step;
         let rest = rest.get(step..)?;
         match rest.first() {

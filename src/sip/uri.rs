@@ -1,8 +1,9 @@
 //! URIs: sip, sips, tel, and others as far as they have the same parts.
 
 use super::parameter;
+use super::search::find;
 use super::text::{is_space, split_at_byte, trim};
-use memchr::{memchr, memchr2, memchr3};
+use memchr::memchr;
 use std::borrow::Cow;
 
 /// A URI as on the wire (RFC 3261 section 19.1, RFC 3966). Absent parts are empty.
@@ -22,8 +23,17 @@ impl<'a> Uri<'a> {
     #[must_use]
     pub fn new(raw: &'a [u8]) -> Self {
         let raw = trim(raw);
+        // As nearly all are written.
+        if let Some(rest) = raw.strip_prefix(b"sip:") {
+            let scheme = raw.get(..3).unwrap_or_default();
+            return Self { raw, scheme, ..Self::default() }.with_sip_parts(rest);
+        }
+        Self::of_any(raw)
+    }
+
+    fn of_any(raw: &'a [u8]) -> Self {
         let raw = raw.strip_prefix(b"<").map_or(raw, |inner| {
-            trim(inner.get(..memchr(b'>', inner).unwrap_or(inner.len())).unwrap_or_default())
+            trim(inner.get(..find(inner, [b'>']).unwrap_or(inner.len())).unwrap_or_default())
         });
         let scheme = scheme_of(raw);
         let rest = match scheme.len() {
@@ -48,11 +58,11 @@ impl<'a> Uri<'a> {
             (host_part, None) => (&[][..], host_part),
         };
         let host_end = match host_part.first() {
-            Some(b'[') => memchr(b']', host_part).map_or(host_part.len(), |at| at + 1),
-            _ => memchr3(b':', b';', b'?', host_part).unwrap_or(host_part.len()),
+            Some(b'[') => find(host_part, [b']']).map_or(host_part.len(), |at| at + 1),
+            _ => find(host_part, [b':', b';', b'?']).unwrap_or(host_part.len()),
         };
         let (host, behind) = host_part.split_at_checked(host_end).unwrap_or((host_part, &[]));
-        let parts_at = memchr2(b';', b'?', behind).unwrap_or(behind.len());
+        let parts_at = find(behind, [b';', b'?']).unwrap_or(behind.len());
         let (port, behind) = behind.split_at_checked(parts_at).unwrap_or((behind, &[]));
         let (parameters, headers) = split_at_byte(behind, b'?');
         Self {
@@ -141,8 +151,12 @@ fn scheme_of(raw: &[u8]) -> &[u8] {
         raw.get(length) == Some(&b':') && scheme.first().is_some_and(u8::is_ascii_alphabetic);
     let behind = raw.get(length + 1..).unwrap_or_default();
     let port_length = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_usual = || {
+        let usual: [&[u8]; 4] = [b"sip", b"sips", b"tel", b"urn"];
+        usual.iter().any(|usual| scheme.eq_ignore_ascii_case(usual))
+    };
     let is_port = port_length > 0
-        && !matches!(scheme.to_ascii_lowercase().as_slice(), b"sip" | b"sips" | b"tel" | b"urn")
+        && !is_usual()
         && behind
             .get(port_length)
             .is_none_or(|byte| matches!(byte, b';' | b'?') || is_space(*byte));
@@ -182,6 +196,7 @@ const fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// `scheme user host port parameters`, absent ones as `-`.
     fn check(raw: &str, expect: &str) {
@@ -231,6 +246,16 @@ mod tests {
         assert_eq!(uri.headers().count(), 2);
         assert_eq!(uri.parameter(b"X"), Some(&b""[..]));
         assert_eq!(uri.parameter(b"y"), None);
+    }
+
+    proptest! {
+        /// The usual scheme is told at a glance as by a close look.
+        #[test]
+        fn the_usual_scheme_is_one_of_any(rest in "[0-9a@:;?<> ]{0,12}") {
+            let raw = format!("sip:{rest}");
+            let raw = trim(raw.as_bytes());
+            prop_assert_eq!(Uri::new(raw), Uri::of_any(raw));
+        }
     }
 
     #[test]

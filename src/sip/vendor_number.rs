@@ -1,5 +1,6 @@
 //! The number that the vendor's sniffer takes from a party's header.
 
+use super::search::find;
 use memchr::memchr_iter;
 use std::iter::once;
 
@@ -39,11 +40,20 @@ pub fn vendor_number(value: &[u8], number_only: bool, semicolon_in_number: bool)
 /// The sniffer reads a header up to its first line end: what is folded it does not see. (A value that
 /// is folded right behind the colon is empty to it; [`super::Message::header`] has dropped that fold.)
 fn first_line_of(value: &[u8]) -> &[u8] {
-    let end = memchr::memchr2(b'\r', b'\n', value).unwrap_or(value.len());
+    let end = find(value, [b'\r', b'\n']).unwrap_or(value.len());
     value.get(..end).unwrap_or_default().trim_ascii()
 }
 
 fn first_scheme(value: &[u8]) -> Option<(&'static Scheme, usize)> {
+    // The one that is looked for first, at the first place where it counts.
+    match value {
+        [b's', b'i', b'p', b':', ..] => Some((&SCHEMES[0], 0)),
+        [b'<', b's', b'i', b'p', b':', ..] => Some((&SCHEMES[0], 1)),
+        _ => any_first_scheme(value),
+    }
+}
+
+fn any_first_scheme(value: &[u8]) -> Option<(&'static Scheme, usize)> {
     SCHEMES.iter().find_map(|scheme| {
         let mut starts = once(0).chain(memchr_iter(b'<', value).map(|open| open + 1));
         let at = starts.find(|at| value.get(*at..).is_some_and(|v| v.starts_with(scheme.prefix)));
@@ -59,14 +69,16 @@ fn number_of(
     semicolon_in_number: bool,
 ) -> Option<&[u8]> {
     // Looked up once: a later `@` or `>` lets a semicolon with a digit behind it stay.
-    let last_stop = memchr::memrchr2(b'@', b'>', text);
+    let mut last_stop = None;
     for (at, byte) in text.iter().enumerate() {
         match byte {
             b'@' => return text.get(..at),
             b';' => {
                 let stays = semicolon_in_number
                     && text.get(at + 1).is_some_and(u8::is_ascii_digit)
-                    && last_stop.is_some_and(|stop| stop > at);
+                    && last_stop
+                        .get_or_insert_with(|| memchr::memrchr2(b'@', b'>', text))
+                        .is_some_and(|stop| stop > at);
                 if stays {
                     continue;
                 }
@@ -92,12 +104,23 @@ fn has_domain(behind: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Worked out by hand from the sniffer's rules, `(value, number)` for one setting of the options.
     fn check(number_only: bool, semicolon: bool, table: &[(&str, &str)]) {
         for (value, expect) in table {
             let number = vendor_number(value.as_bytes(), number_only, semicolon);
             assert_eq!(String::from_utf8_lossy(number), *expect, "{value}");
+        }
+    }
+
+    proptest! {
+        /// The scheme that stands first is found as any other.
+        #[test]
+        fn a_scheme_is_found_anywhere(value in "(<|a|\")?(sip:|sips:|tel:|urn:|SIP:)?[<a](sip:|tel:)?1?") {
+            let found = first_scheme(value.as_bytes()).map(|(scheme, at)| (scheme.prefix, at));
+            let expect = any_first_scheme(value.as_bytes()).map(|(scheme, at)| (scheme.prefix, at));
+            prop_assert_eq!(found, expect);
         }
     }
 

@@ -1,0 +1,289 @@
+//! Where the headers of a message lie: one pass over its head, without allocation.
+//!
+//! Usual lines (ended, not folded, the name spelled as in its RFC) are told by a few compares of
+//! words. Any other line is read by [`Lines`], the walk that knows all of what lines may be.
+
+use super::header_name::HeaderName;
+use super::lines::{Head, Line, Lines, colon_of};
+use super::search::{find, find_in_word, word_at};
+use super::text::trim;
+
+/// Lines of headers outside [`HeaderName`] that are kept; a head with more of them is walked again.
+const OTHERS: usize = 12;
+
+/// Where a header line lies in the head; `end` 0 is nowhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) start: u32,
+    pub(super) colon: u32,
+    /// The end of the line; white space and line ends of folds may stand before it.
+    pub(super) end: u32,
+}
+
+/// The places of the header lines.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// The first line of each header.
+    first: [Place; HeaderName::COUNT],
+    /// Headers with more than one line, one bit each.
+    repeated: u64,
+    /// The first lines of headers outside [`HeaderName`].
+    others: [Place; OTHERS],
+    /// How many of those lines there are.
+    other_count: usize,
+}
+
+/// Where the headers end and where the body begins.
+pub(super) struct HeadEnd {
+    pub(super) head: usize,
+    pub(super) body: usize,
+}
+
+impl Places {
+    pub(super) const NONE: Self = Self {
+        first: [Place { start: 0, colon: 0, end: 0 }; HeaderName::COUNT],
+        repeated: 0,
+        others: [Place { start: 0, colon: 0, end: 0 }; OTHERS],
+        other_count: 0,
+    };
+
+    /// The first line of a header; absent when it has none.
+    #[inline]
+    pub(super) const fn first(&self, name: HeaderName) -> Option<Place> {
+        let place = self.first[name as usize];
+        if place.end == 0 { None } else { Some(place) }
+    }
+
+    /// Whether a header has more than one line.
+    pub(super) const fn is_repeated(&self, name: HeaderName) -> bool {
+        self.repeated & (1 << name as u64) != 0
+    }
+
+    /// The lines of headers outside [`HeaderName`]; absent when they are more than are kept.
+    pub(super) fn others(&self) -> Option<&[Place]> {
+        self.others.get(..self.other_count)
+    }
+
+    /// Finds the lines of a head up to the blank line. Its length was limited to 32 bits.
+    #[inline]
+    pub(super) fn read(&mut self, head: Head<'_>) -> HeadEnd {
+        let mut at = 0;
+        loop {
+            let rest = head.bytes.get(at..).unwrap_or_default();
+            let Some(line) = usual_line(rest).filter(|_| !head.cr_only) else {
+                let mut lines = Lines::new(head, at);
+                let Some(line) = lines.next_line() else {
+                    return HeadEnd { head: lines.head_end, body: lines.at };
+                };
+                self.add_any(&line);
+                at = lines.at;
+                continue;
+            };
+            if line.end == 0 {
+                return HeadEnd { head: at, body: at + line.next };
+            }
+            let (colon, end) = ((at + line.colon) as u32, (at + line.end) as u32);
+            self.add(line.header, Place { start: at as u32, colon, end });
+            at += line.next;
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, header: Option<HeaderName>, place: Place) {
+        match header {
+            Some(header) if self.first[header as usize].end == 0 => {
+                self.first[header as usize] = place;
+            }
+            Some(header) => self.repeated |= 1 << header as u64,
+            None => {
+                if let Some(free) = self.others.get_mut(self.other_count) {
+                    *free = place;
+                }
+                self.other_count += 1;
+            }
+        }
+    }
+
+    #[cold]
+    fn add_any(&mut self, line: &Line<'_>) {
+        let Some(colon) = colon_of(line.bytes) else { return };
+        let header = HeaderName::from_bytes(trim(line.bytes.get(..colon).unwrap_or_default()));
+        let (start, end) = (line.start, line.start + line.bytes.len());
+        let colon = start + colon;
+        self.add(header, Place { start: start as u32, colon: colon as u32, end: end as u32 });
+    }
+}
+
+/// A usual line; places are counted from its start.
+struct Usual {
+    colon: usize,
+    /// Where its text ends; 0: it is the blank line.
+    end: usize,
+    /// Where the next line begins.
+    next: usize,
+    /// Absent where the program does not read the header by name.
+    header: Option<HeaderName>,
+}
+
+/// The line that `rest` begins with; absent when it is not usual.
+#[inline(always)]
+fn usual_line(rest: &[u8]) -> Option<Usual> {
+    let line_feed = find(rest, [b'\n'])?;
+    let next = line_feed + 1;
+    let text = rest.get(..line_feed)?;
+    let end = line_feed - usize::from(text.last() == Some(&b'\r'));
+    if end == 0 {
+        return Some(Usual { colon: 0, end, next, header: None });
+    }
+    // A folded line goes on.
+    if matches!(rest.get(next), Some(b' ' | b'\t')) {
+        return None;
+    }
+    let (colon, header) = usual_name(rest)?;
+    (colon < end).then_some(Usual { colon, end, next, header })
+}
+
+/// The colon and the header of the line that `rest` begins with; absent when the name has white space
+/// around it or is not found at a glance. The colon may be that of a later line.
+#[inline(always)]
+fn usual_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
+    let word = word_at(rest, 0)?;
+    let mut length = find_in_word(word, [b':']);
+    if length == 8 {
+        length += find_in_word(word_at(rest, 8)?, [b':']);
+        if length == 16 {
+            length += find_in_word(word_at(rest, 16)?, [b':']);
+        }
+    }
+    let (first, last) = (word as u8, *rest.get(length.checked_sub(1)?)?);
+    if length == NAME_BYTES_MAX || first <= b' ' || last <= b' ' {
+        return None;
+    }
+    if length == 1 {
+        return Some((length, HeaderName::from_compact(first)));
+    }
+    // No header in any spelling has this length, first and last letter.
+    let Some(header) = HeaderName::ALL.get(usize::from(SLOTS[slot(length, first, last)])) else {
+        return Some((length, None));
+    };
+    let key = &KEYS[*header as usize];
+    let is_it = if length < 8 {
+        word & !(u64::MAX << (8 * length)) == key.front
+    } else {
+        word == key.front && length <= 16 && word_at(rest, length - 8)? == key.back
+    };
+    if is_it {
+        return Some((length, Some(*header)));
+    }
+    Some((length, HeaderName::from_bytes(rest.get(..length)?)))
+}
+
+/// Longer names belong to no header that is read by name.
+const NAME_BYTES_MAX: usize = 24;
+
+/// No header.
+const NO_HEADER: u8 = u8::MAX;
+
+/// The number of the one header whose name has this length and, in either case, these letters at its
+/// ends.
+static SLOTS: [u8; 128] = slots();
+
+/// The names as words.
+static KEYS: [Key; HeaderName::COUNT] = keys();
+
+/// The first eight bytes of a name, zeros behind a shorter one, and its last eight.
+struct Key {
+    front: u64,
+    back: u64,
+}
+
+/// Factors with which no two names meet: found by trying.
+const fn slot(length: usize, first: u8, last: u8) -> usize {
+    (length + 14 * (first & 31) as usize + 27 * (last & 31) as usize) % 128
+}
+
+const fn slots() -> [u8; 128] {
+    let mut slots = [NO_HEADER; 128];
+    let mut number = 0;
+    while number < HeaderName::COUNT {
+        let name = HeaderName::ALL[number].name().as_bytes();
+        let slot = slot(name.len(), name[0], name[name.len() - 1]);
+        assert!(slots[slot] == NO_HEADER, "two names meet");
+        slots[slot] = number as u8;
+        number += 1;
+    }
+    slots
+}
+
+const fn keys() -> [Key; HeaderName::COUNT] {
+    let mut keys = [const { Key { front: 0, back: 0 } }; HeaderName::COUNT];
+    let mut number = 0;
+    while number < HeaderName::COUNT {
+        let name = HeaderName::ALL[number].name().as_bytes();
+        let mut place = 0;
+        while place < name.len() {
+            if place < 8 {
+                keys[number].front |= (name[place] as u64) << (8 * place);
+            }
+            if place + 8 >= name.len() && name.len() >= 8 {
+                keys[number].back |= (name[place] as u64) << (8 * (place + 8 - name.len()));
+            }
+            place += 1;
+        }
+        number += 1;
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Lines of any kind: names in all spellings, folds, all line ends, damage.
+    fn any_head() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(HeaderName::ALL.to_vec());
+        let name = prop_oneof![
+            6 => known.prop_map(|header| header.name().to_owned()),
+            1 => prop::sample::select(HeaderName::ALL.to_vec()).prop_map(|header| header.name().to_lowercase()),
+            2 => "[a-zA-Z]",
+            2 => "X-[A-Za-z-]{0,30}",
+            1 => "[ \tCcFfTtRrSs:-]{0,12}",
+        ];
+        let space = prop_oneof![8 => Just(""), 1 => Just(" "), 1 => Just("\t")];
+        let end = prop_oneof![
+            12 => Just("\r\n"),
+            1 => Just("\n"),
+            1 => Just("\r"),
+            1 => Just("\r\n "),
+            1 => Just("\r\n\r\n"),
+            1 => Just(""),
+        ];
+        let colon = prop_oneof![9 => Just(":"), 1 => Just("")];
+        let line = (name, space.clone(), colon, space, "[ -~]{0,30}", end).prop_map(
+            |(name, before, colon, behind, value, end)| {
+                [&name, before, colon, behind, &value, end].concat()
+            },
+        );
+        prop::collection::vec(line, 0..20).prop_map(|lines| lines.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// The quick pass sees what the walk over all kinds of lines sees.
+        #[test]
+        fn usual_lines_are_read_as_any_lines(text in any_head(), cr_only in prop::bool::weighted(0.1)) {
+            let head = Head { bytes: text.as_bytes(), cr_only };
+            let mut quick = Places::NONE;
+            let end = quick.read(head);
+            let mut slow = Places::NONE;
+            let mut lines = Lines::new(head, 0);
+            while let Some(line) = lines.next_line() {
+                slow.add_any(&line);
+            }
+            prop_assert_eq!((end.head, end.body), (lines.head_end, lines.at));
+            prop_assert_eq!(format!("{quick:?}"), format!("{slow:?}"));
+        }
+    }
+}
