@@ -12,8 +12,8 @@ use super::dedup::{DEDUP_WINDOW_NS, units_by_key};
 use super::reading::Cut;
 use super::unit::{Groups, NO_KEY, REQUEST_TERMINATED, UnitHead, UnitTable, Units, last_response};
 use crate::base::limits::CALL_REACH_NS;
-use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
-use crate::leg::{Bye, Cdr};
+use crate::base::{CaptureTime, NS_PER_S, SensorId};
+use crate::leg::{Bye, Cdr, Ends, ShortText};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -357,15 +357,13 @@ fn unknown_call(started: CaptureTime, ended: CaptureTime) -> Cdr {
         leg: u32::MAX,
         sequence: 0,
         sensor: SensorId::default(),
-        call_id: Box::default(),
-        caller: Box::default(),
-        called: Box::default(),
+        caller: ShortText::default(),
+        called: ShortText::default(),
         started,
         ended,
         connected: Some(started),
         progressed: None,
-        source: Endpoint::UNKNOWN,
-        destination: Endpoint::UNKNOWN,
+        ends: Ends::UNKNOWN,
         last_response: 200,
         bye: Bye::ByeConfirmed,
         hung_up_by: None,

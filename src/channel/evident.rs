@@ -27,13 +27,16 @@ impl Distinct for SameHop<'_> {
         let (Some(first), Some(other)) = (self.0.get(first), self.0.get(other)) else {
             return false;
         };
-        let hop = |cdr: &Cdr| (cdr.sensor, cdr.source.address, cdr.destination.address);
-        let known =
-            !first.source.address.is_unspecified() && !first.destination.address.is_unspecified();
-        known
+        let hop = |cdr: &Cdr| {
+            let (source, destination) = cdr.ends.both();
+            (cdr.sensor, source.address, destination.address)
+        };
+        let (_, source, destination) = hop(first);
+        first.leg != other.leg
             && first.connected.is_some()
             && other.connected.is_some()
+            && !source.is_unspecified()
+            && !destination.is_unspecified()
             && hop(first) == hop(other)
-            && first.call_id != other.call_id
     }
 }

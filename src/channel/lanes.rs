@@ -411,10 +411,10 @@ mod tests {
         for call in 0..500i64 {
             let start = first + call * 300 * S;
             let numbers = (&*format!("{call:06}"), "200000");
-            let name = |leg| format!("{call}-{leg}");
-            cdrs.push(cdr(&name(1), numbers, start, start + 90 * S));
-            cdrs.push(cdr(&name(2), numbers, start + S / 2, start + 91 * S));
-            cdrs.push(cdr(&name(3), ("", ""), start, start + 60 * S));
+            let number = |leg| call as u32 * 4 + leg;
+            cdrs.push(cdr(number(1), numbers, start, start + 90 * S));
+            cdrs.push(cdr(number(2), numbers, start + S / 2, start + 91 * S));
+            cdrs.push(cdr(number(3), ("", ""), start, start + 60 * S));
         }
         let units = Units::new(&cdrs, &Groups::singles(cdrs.len()));
         let all = count_readings();
@@ -454,7 +454,7 @@ mod tests {
             ([0, 0], [200, 487]),
             ([1, 0], [487, 487]),
         ] {
-            let mut cdrs = [cdr("a", ("1", "2"), 0, S), cdr("b", ("1", "2"), S / 2, 2 * S)];
+            let mut cdrs = [cdr(0, ("1", "2"), 0, S), cdr(1, ("1", "2"), S / 2, 2 * S)];
             for (place, cdr) in cdrs.iter_mut().enumerate() {
                 cdr.sensor.0 = sensors[place];
                 cdr.last_response = responses[place];

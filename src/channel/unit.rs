@@ -185,13 +185,12 @@ pub(super) fn last_response(cdr: &Cdr, cut: Cut) -> u16 {
     }
 }
 
-/// A total order of CDRs that depends on nothing but what they hold: start, sensor, Call-ID, sequence,
-/// and the rest for CDRs of an import that share all four.
+/// A total order of CDRs that depends on nothing but what they hold: start, leg (which stands for
+/// sensor and Call-ID), sequence, and the rest for CDRs of an import that share all three.
 fn by_start(left: &Cdr, right: &Cdr) -> Ordering {
-    let key = |cdr: &Cdr| (cdr.started, cdr.sensor);
+    let key = |cdr: &Cdr| (cdr.started, cdr.sensor, cdr.leg);
     key(left)
         .cmp(&key(right))
-        .then_with(|| left.call_id.cmp(&right.call_id))
         .then_with(|| {
             let rest = |cdr: &Cdr| {
                 (cdr.sequence, cdr.ended, cdr.connected, cdr.last_response, cdr.branches)

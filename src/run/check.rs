@@ -7,7 +7,7 @@ use super::error::Error;
 use super::measure::measure;
 use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
-use super::recorded::read_recorded;
+use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
 use super::side_by_side::pool;
@@ -17,10 +17,11 @@ use crate::channel::{Calendar, Units};
 use crate::leg::midway::is_midway;
 use crate::leg::{Cdr, Leg};
 use crate::license::{
-    Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
+    Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
 };
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
+use crate::report::history::NamedCdr;
 use crate::spool::{FileKind, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
@@ -49,7 +50,7 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
 ///
 /// As [`check`].
 pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
-    judged(config, |_, _| ()).map(|(report, (), profile)| (report, profile))
+    judged(config, |_, _, _| ()).map(|(report, (), profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -60,7 +61,7 @@ pub struct UpAtPeak {
     /// The moment.
     pub moment: CaptureTime,
     /// The channels up then, each with its CDRs.
-    pub channels: Vec<Vec<Cdr>>,
+    pub channels: Vec<Vec<NamedCdr>>,
 }
 
 /// What `history` prints: the report, and who was up at each peak.
@@ -78,9 +79,10 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, _) = judged(config, |units, verdicts| {
+    let (report, up_at_peak, _) = judged(config, |units, verdicts, call_id| {
         let peaks = units.iter().zip(verdicts).enumerate();
-        peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
+        let up = |(place, (unit, verdict))| up_at_peak(place, unit, verdict, call_id);
+        peaks.filter_map(up).collect()
     })?;
     Ok(HistoryRun { report, up_at_peak })
 }
@@ -89,21 +91,31 @@ fn up_at_peak(
     scenario: usize,
     unit: &ScenarioUnits<'_>,
     verdict: &ScenarioVerdict,
+    call_id: CallIds<'_>,
 ) -> Option<UpAtPeak> {
     let moment = verdict.history.peak_spans.first()?.started;
     let up = Units::new(&unit.cdrs, &unit.groups).up_at(verdict.reading.count, moment);
+    let named = |cdr: &Cdr| NamedCdr {
+        cdr: cdr.clone(),
+        call_id: call_id(&unit.scenario, cdr.leg).to_vec(),
+    };
     let cdrs = |channel: Vec<usize>| {
-        channel.into_iter().filter_map(|at| unit.cdrs.get(at).cloned()).collect()
+        channel.into_iter().filter_map(|at| unit.cdrs.get(at)).map(named).collect()
     };
     Some(UpAtPeak { scenario, moment, channels: up.into_iter().map(cdrs).collect() })
 }
 
+/// The Call-ID of a leg of a scenario.
+type CallIds<'c> = &'c dyn Fn(&Scenario, u32) -> &'c [u8];
+
 fn judged<T>(
     config: &CheckConfig,
-    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict]) -> T,
+    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict], CallIds<'_>) -> T,
 ) -> Result<(CheckReport, T, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
+    let (recorded, recorded_call_ids) =
+        recorded.map(|Recorded { cdrs, call_ids }| (cdrs, call_ids)).unzip();
     let database = config.database.as_deref().map(Database::create).transpose()?;
     let mut found = reconstruct(&config.spools, &options(config))?;
     let mut profile = std::mem::take(&mut found.profile);
@@ -121,7 +133,13 @@ fn judged<T>(
     let verdicts: Vec<ScenarioVerdict> =
         pool.install(|| units.par_iter().map(judge_unit).collect());
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
-    let looked = look(&units, &verdicts);
+    let looked = look(&units, &verdicts, &|scenario, leg| match scenario {
+        Scenario::Recorded => {
+            let call_ids = recorded_call_ids.as_deref().unwrap_or_default();
+            call_ids.get(leg as usize).map_or(&[], |call_id| &**call_id)
+        }
+        _ => found.legs.call_id(leg),
+    });
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());

@@ -16,7 +16,7 @@ mod few;
 mod handlers;
 mod response;
 
-use super::cdr::{Cdr, VendorCut};
+use super::cdr::{Cdr, Ends, VendorCut};
 use super::events::{Event, Events, Happening};
 use super::fact::{InviteParties, MessageKind};
 use super::lattice::Leg;
@@ -187,15 +187,13 @@ fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
         leg: leg_index,
         sequence: 0,
         sensor: leg.sensor(),
-        call_id: leg.call_id().into(),
         caller: part.caller.into(),
         called: part.called.into(),
         started: part.started,
         ended: part.ended,
         connected: part.connected,
         progressed: part.progressed,
-        source: part.source,
-        destination: part.destination,
+        ends: Ends::new(part.source, part.destination),
         last_response: part.last_response,
         bye: part.bye,
         hung_up_by: part.hung_up_by,
