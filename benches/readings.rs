@@ -150,7 +150,7 @@ fn time(way: &str, cdrs: &[Cdr], calendar: &Calendar, scenario: &(Scenario, Grou
         readings,
         accept_loss: false,
     };
-    let distinct = SameHop(cdrs);
+    let distinct = SameHop;
     let joining = Joining::Alone;
     let evidence =
         Evidence { units: &units, calendar, coverage: &coverage, distinct: &distinct, joining };

@@ -235,6 +235,8 @@ proptest! {
             let history = units.history(&calendar, *reading);
             prop_assert_eq!(&history.hours, &expect, "{:?}", reading);
             prop_assert_eq!(&history.days, &days, "{:?}", reading);
+            let (_, with) = count::evaluate_with_history(&units, &calendar, &readings, *reading);
+            prop_assert_eq!(Some(&history), with.as_ref(), "{:?}", reading);
             for (day, count) in calendar.days().iter().zip(&days) {
                 let own = || day.hours.clone();
                 let mean = own().map(|hour| Channels {
@@ -249,6 +251,44 @@ proptest! {
             prop_assert_eq!(history.peak_channels, peak);
             prop_assert_eq!(history.peak_spans.is_empty(), peak == 0);
         }
+    }
+
+    /// A table that others share, with some CDRs changed, is as one made of the changed CDRs.
+    #[test]
+    fn a_changed_table_counts_as_a_new_one(
+        (cdrs, groups) in arbitrary_input(),
+        changes in prop::collection::vec(0u8..5, 14),
+    ) {
+        let mut others: Vec<Cdr> = Vec::new();
+        for (cdr, change) in cdrs.iter().zip(&changes) {
+            let mut changed = cdr.clone();
+            match change {
+                0 => continue,
+                1 => changed.called = (*b"777777").into(),
+                2 => changed.ended = changed.ended.plus_ns(S),
+                3 => others.push(Cdr { sequence: 1, ..cdr.clone() }),
+                _ => {}
+            }
+            others.push(changed);
+        }
+        others.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
+        let (table, calendar) = (CdrTable::new(&cdrs), prague());
+        let table::Difference { without, with } = table.difference(&others);
+        let changed = Units::changed(&table, &without, with);
+        let new = Units::new(&others, &Groups::singles(others.len()));
+        prop_assert_eq!(changed.cdr_count(), new.cdr_count());
+        prop_assert_eq!(changed.unit_count(), new.unit_count());
+        for reading in count_readings() {
+            let expect = new.history(&calendar, reading);
+            prop_assert_eq!(changed.history(&calendar, reading), expect);
+        }
+        let groups = Groups::of(&groups, cdrs.len());
+        let (shared, own) = (Units::of(&table, &groups), Units::new(&cdrs, &groups));
+        let readings = count_readings();
+        prop_assert_eq!(
+            count::evaluate(&shared, &calendar, &readings),
+            count::evaluate(&own, &calendar, &readings)
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn verdict(spool: &Spool, joining: Joining, question: &Question) -> ScenarioVerd
         units: &units,
         calendar: &spool.calendar,
         coverage: &spool.coverage,
-        distinct: &SameHop(&spool.cdrs),
+        distinct: &SameHop,
         joining,
     };
     judge(Scenario::AsIs, evidence, question)

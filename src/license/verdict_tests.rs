@@ -61,7 +61,7 @@ pub(crate) fn verdict(spool: &Spool, question: &Question) -> ScenarioVerdict {
         units: &units,
         calendar: &spool.calendar,
         coverage: &spool.coverage,
-        distinct: &SameHop(&spool.cdrs),
+        distinct: &SameHop,
         joining: Joining::Alone,
     };
     judge(Scenario::AsIs, evidence, question)
@@ -241,7 +241,7 @@ fn every_reading_is_judged_as_if_it_were_alone() {
         units: &units,
         calendar: &mixed.calendar,
         coverage: &mixed.coverage,
-        distinct: &SameHop(&mixed.cdrs),
+        distinct: &SameHop,
         joining: Joining::Alone,
     };
     let open: Vec<bool> =

@@ -13,7 +13,8 @@ use super::scenarios::{ScenarioUnits, scenario_units};
 use super::side_by_side::pool;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
-use crate::channel::{Calendar, Units};
+use crate::channel::table::Difference;
+use crate::channel::{Calendar, CdrTable, Units};
 use crate::leg::midway::is_midway;
 use crate::leg::{Cdr, Leg};
 use crate::license::{
@@ -28,6 +29,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -99,9 +101,7 @@ fn up_at_peak(
         cdr: cdr.clone(),
         call_id: call_id(&unit.scenario, cdr.leg).to_vec(),
     };
-    let cdrs = |channel: Vec<usize>| {
-        channel.into_iter().filter_map(|at| unit.cdrs.get(at)).map(named).collect()
-    };
+    let cdrs = |channel: Vec<&Cdr>| channel.into_iter().map(named).collect();
     Some(UpAtPeak { scenario, moment, channels: up.into_iter().map(cdrs).collect() })
 }
 
@@ -129,9 +129,11 @@ fn judged<T>(
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
-    let judge_unit = |unit| verdict(unit, &linked, &calendar, &coverage, &question);
-    let verdicts: Vec<ScenarioVerdict> =
-        pool.install(|| units.par_iter().map(judge_unit).collect());
+    let verdicts: Vec<ScenarioVerdict> = pool.install(|| {
+        let table = CdrTable::new(&found.cdrs);
+        let judge_unit = |unit| verdict(&table, unit, &linked, &calendar, &coverage, &question);
+        units.par_iter().map(judge_unit).collect()
+    });
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts, &|scenario, leg| match scenario {
         Scenario::Recorded => {
@@ -270,14 +272,24 @@ fn question(config: &CheckConfig) -> Question {
 }
 
 fn verdict(
+    table: &CdrTable<'_>,
     unit: &ScenarioUnits<'_>,
     linked: &LinkedLegs<'_>,
     calendar: &Calendar,
     coverage: &Coverage,
     question: &Question,
 ) -> ScenarioVerdict {
-    let units = Units::new(&unit.cdrs, &unit.groups);
-    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
+    let units = match &unit.cdrs {
+        // Those of the table.
+        Cow::Borrowed(_) => Units::of(table, &unit.groups),
+        Cow::Owned(cdrs) if unit.scenario == Scenario::Recorded => Units::new(cdrs, &unit.groups),
+        // Few CDRs differ from those of the table, each for itself.
+        Cow::Owned(cdrs) => {
+            let Difference { without, with } = table.difference(cdrs);
+            Units::changed(table, &without, with)
+        }
+    };
+    let distinct = linked.distinct(&unit.scenario);
     let coverage = unit.coverage.as_ref().unwrap_or(coverage);
     let joining = unit.joining;
     let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct, joining };
