@@ -11,7 +11,7 @@ use super::dedup::{group_same_key, units_by_key, within_window};
 use super::history::History;
 use super::interval::{Shape, occupied};
 use super::reading::{Branches, CountReading, Cut, Dedup, Edges, Span, Terminated};
-use super::sweep::{Change, LANES, Streams, sweep};
+use super::sweep::{Change, Classes, LANES, Streams, sweep};
 use super::unit::{UnitHead, Units};
 
 /// Every lane.
@@ -237,15 +237,28 @@ struct Spans {
     /// Parts that are no single stretch of time, or none at all, by exact edges: those that `edges`
     /// shapes in another way than by moving their ends. Each with its lanes under one choice of `cut`.
     odd: Vec<(Cut, Vec<u32>, u16, u32)>,
+    classes: Classes,
 }
 
 impl Spans {
     fn new(units: &Units<'_>, parts: &Parts, span: Span) -> Self {
-        let mut made =
-            Self { rises: Moments::default(), falls: Moments::default(), odd: Vec::new() };
+        let (rises, falls) = (Moments::default(), Moments::default());
+        let mut made = Self { rises, falls, odd: Vec::new(), classes: Classes::new() };
         for unit in parts.alone() {
             let head = &units.heads[unit as usize];
-            made.push(units, &[unit], span, head.branches, lanes_of_unit(head));
+            let lanes = lanes_of_unit(head);
+            // The usual unit: one CDR that no timeout cuts.
+            if let [row] = units.members_of(head)
+                && let times = &units.row(*row).times
+                && times.ended == times.vendor_ended
+                && let Some((start, end)) = occupied(times, Cut::Packets, span)
+                && start < end
+            {
+                made.rises.push_channel(start.ns(), head.branches, lanes);
+                made.falls.push_channel(end.ns(), head.branches, lanes);
+                continue;
+            }
+            made.push(units, &[unit], span, head.branches, lanes);
         }
         for part in &parts.parts {
             made.push(units, units_of(parts, part), span, part.branches, part.lanes);
@@ -255,6 +268,12 @@ impl Spans {
         made.rises.lanes.sort();
         made.falls.common.sort_unstable();
         made.falls.lanes.sort_unstable();
+        let changes = made.rises.lanes.iter().chain(&made.falls.lanes);
+        changes.for_each(|change| made.classes.split(change.lanes));
+        for (_, _, _, lanes) in &made.odd {
+            made.classes.split(lanes & !BY_BRANCH);
+            made.classes.split(lanes & BY_BRANCH);
+        }
         made
     }
 
@@ -284,7 +303,7 @@ impl Spans {
         }
     }
 
-    /// The changes of single lanes as `edges` shapes them.
+    /// The changes of single lanes as `edges` shapes them, by classes.
     fn changes(&self, units: &Units<'_>, span: Span, edges: Edges) -> (Vec<Change>, Vec<Change>) {
         let (mut rises, mut falls) = (Vec::new(), Vec::new());
         let mut intervals = Vec::new();
@@ -292,6 +311,7 @@ impl Spans {
             union_of(units, some, Shape { cut: *cut, span, edges }, &mut intervals);
             for found in &intervals {
                 for (weight, lanes) in [(1, lanes & !BY_BRANCH), (*branches, lanes & BY_BRANCH)] {
+                    let lanes = self.classes.of_lanes(lanes);
                     rises.push(Change { at_ns: found.start_ns, weight, lanes });
                     falls.push(Change { at_ns: found.end_ns, weight, lanes });
                 }
@@ -299,9 +319,10 @@ impl Spans {
         }
         let shaped = |moments: &[Change], mut odd: Vec<Change>, at: fn(Edges, i64) -> i64| {
             let has_odd = !odd.is_empty();
-            odd.extend(
-                moments.iter().map(|change| Change { at_ns: at(edges, change.at_ns), ..*change }),
-            );
+            odd.extend(moments.iter().map(|change| {
+                let lanes = self.classes.of_lanes(change.lanes);
+                Change { at_ns: at(edges, change.at_ns), lanes, ..*change }
+            }));
             if has_odd {
                 odd.sort_by_key(|change| change.at_ns);
             }
@@ -406,12 +427,15 @@ pub(super) fn evaluate(
             made.work.sweeps += 1;
             made.work.changes += starts.len() + ends.len() + rises.len() + falls.len();
             let streams = Streams { edges, starts, ends, rises: &rises, falls: &falls };
-            let lanes = sweep(streams, calendar);
+            let hours = sweep(streams, spans.classes.count(), calendar);
+            let days: Vec<Vec<DayCount>> =
+                hours.iter().map(|hours| day_counts(hours, calendar)).collect();
             for (place, reading) in of_span(edges) {
-                let hours = &lanes[lane_of_reading(reading)];
-                made.days[place] = day_counts(hours, calendar);
+                let class = spans.classes.of_lane(lane_of_reading(reading));
+                made.days[place].clone_from(&days[class]);
                 if Some(*reading) == with_history {
-                    let changes = streams.of_lane(lane_of_reading(reading));
+                    let changes = streams.of_class(class);
+                    let hours = &hours[class];
                     made.history = Some(History::of(changes, hours.clone(), calendar));
                 }
             }

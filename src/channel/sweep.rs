@@ -2,7 +2,8 @@
 //!
 //! Most changes are those of all lanes alike and move one common counter. Between two changes of single
 //! lanes a lane differs from the common counter by a constant, so that its peak is that of the common
-//! counter plus the constant, and no lane has to be touched.
+//! counter plus the constant, and no lane has to be touched. Lanes that no change tells apart are one
+//! class, and are counted once.
 
 use super::calendar::Calendar;
 use super::count::{Edge, HourCount};
@@ -11,7 +12,60 @@ use super::reading::Edges;
 /// Choices on `cut`, `dedup`, `terminated` and `branches`: 2 x 4 x 2 x 2.
 pub(super) const LANES: usize = 32;
 
-/// A change of the lanes of a mask at a moment.
+/// Lanes in classes: those of one class are in the same changes.
+#[derive(Clone, Debug)]
+pub(super) struct Classes {
+    /// The lanes of each class. Together they are all lanes.
+    lanes: Vec<u32>,
+    /// The masks that the classes follow from; none any more when there are too many.
+    seen: Vec<u32>,
+}
+
+/// So many masks are told apart; with more, every lane is a class of its own.
+const MASKS_SEEN_MAX: usize = 64;
+
+impl Classes {
+    /// All lanes in one class.
+    pub(super) fn new() -> Self {
+        Self { lanes: vec![u32::MAX], seen: Vec::new() }
+    }
+
+    /// Tells lanes in a mask from those outside.
+    pub(super) fn split(&mut self, mask: u32) {
+        if self.lanes.len() == LANES || self.seen.contains(&mask) {
+            return;
+        }
+        if self.seen.len() == MASKS_SEEN_MAX {
+            self.lanes = (0..LANES).map(|lane| 1 << lane).collect();
+            return;
+        }
+        self.seen.push(mask);
+        for place in 0..self.lanes.len() {
+            let (inside, outside) = (self.lanes[place] & mask, self.lanes[place] & !mask);
+            if inside != 0 && outside != 0 {
+                self.lanes[place] = inside;
+                self.lanes.push(outside);
+            }
+        }
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The class of a lane.
+    pub(super) fn of_lane(&self, lane: usize) -> usize {
+        self.lanes.iter().position(|lanes| lanes >> lane & 1 == 1).unwrap_or_default()
+    }
+
+    /// The classes of the lanes of a mask, as a mask.
+    pub(super) fn of_lanes(&self, mask: u32) -> u32 {
+        let classes = self.lanes.iter().enumerate();
+        classes.fold(0, |classes, (class, lanes)| classes | u32::from(lanes & mask != 0) << class)
+    }
+}
+
+/// A change of the lanes, or classes, of a mask at a moment.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Change {
     pub(super) at_ns: i64,
@@ -19,9 +73,10 @@ pub(super) struct Change {
     pub(super) lanes: u32,
 }
 
-/// The counters of a sweep inside one hour. Areas are kept as if every change lasted to the end of
+/// The counters of a sweep inside one hour; a lane is a class here. Areas are kept as if every change lasted to the end of
 /// the hour, so that a change costs one addition.
 struct Counters {
+    classes: usize,
     common: i64,
     common_area: i128,
     /// Largest common count since a lane last changed.
@@ -32,8 +87,9 @@ struct Counters {
 }
 
 impl Counters {
-    const fn new() -> Self {
+    const fn new(classes: usize) -> Self {
         Self {
+            classes,
             common: 0,
             common_area: 0,
             common_peak: 0,
@@ -46,7 +102,7 @@ impl Counters {
     fn begin_hour(&mut self, length_ns: i64) {
         self.common_area = i128::from(self.common) * i128::from(length_ns);
         self.common_peak = self.common;
-        for lane in 0..LANES {
+        for lane in 0..self.classes {
             self.extra_area[lane] = i128::from(self.extra[lane]) * i128::from(length_ns);
             self.peak[lane] = self.common + self.extra[lane];
         }
@@ -54,8 +110,9 @@ impl Counters {
 
     /// Brings the lanes' peaks up to the stretch in which their extras were constant.
     fn settle(&mut self) {
-        for lane in 0..LANES {
-            self.peak[lane] = self.peak[lane].max(self.common_peak + self.extra[lane]);
+        let peaks = self.peak[..self.classes].iter_mut().zip(&self.extra);
+        for (peak, extra) in peaks {
+            *peak = (*peak).max(self.common_peak + extra);
         }
         self.common_peak = self.common;
     }
@@ -74,7 +131,7 @@ impl Counters {
         }
     }
 
-    fn end_hour(&mut self, into: &mut [Vec<HourCount>; LANES]) {
+    fn end_hour(&mut self, into: &mut [Vec<HourCount>]) {
         self.settle();
         for (lane, hours) in into.iter_mut().enumerate() {
             hours.push(HourCount {
@@ -104,8 +161,8 @@ fn take_first<T: Copy>(list: &mut &[T]) -> Option<T> {
 }
 
 impl<'a> Streams<'a> {
-    /// The changes of one lane by moment.
-    pub(super) fn of_lane(self, lane: usize) -> impl Iterator<Item = Edge> + 'a {
+    /// The changes of one class by moment.
+    pub(super) fn of_class(self, class: usize) -> impl Iterator<Item = Edge> + 'a {
         let mut walk = Walk::new(self);
         std::iter::from_fn(move || {
             loop {
@@ -116,7 +173,7 @@ impl<'a> Streams<'a> {
                     Next::Fall(change) => (-1, change),
                     Next::Rise(change) => (1, change),
                 };
-                if change.lanes >> lane & 1 == 1 {
+                if change.lanes >> class & 1 == 1 {
                     return Some((at_ns, sign * i64::from(change.weight)));
                 }
             }
@@ -223,10 +280,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Hours of every lane.
-pub(super) fn sweep(streams: Streams<'_>, calendar: &Calendar) -> [Vec<HourCount>; LANES] {
-    let mut lanes: [Vec<HourCount>; LANES] = std::array::from_fn(|_| Vec::new());
-    let mut counters = Counters::new();
+/// Hours of every class; changes name classes.
+pub(super) fn sweep(
+    streams: Streams<'_>,
+    classes: usize,
+    calendar: &Calendar,
+) -> Vec<Vec<HourCount>> {
+    let mut hours: Vec<Vec<HourCount>> = vec![Vec::new(); classes];
+    let mut counters = Counters::new(classes);
     let mut walk = Walk::new(streams);
     for hour in calendar.hours() {
         let (from, until) = (hour.started.ns(), hour.ended.ns());
@@ -234,7 +295,32 @@ pub(super) fn sweep(streams: Streams<'_>, calendar: &Calendar) -> [Vec<HourCount
         walk.apply(&mut counters, from.saturating_add(1), from);
         counters.begin_hour(until - from);
         walk.apply(&mut counters, until, until);
-        counters.end_hour(&mut lanes);
+        counters.end_hour(&mut hours);
     }
-    lanes
+    hours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_tell_lanes_apart_as_masks_do() {
+        let mut classes = Classes::new();
+        classes.split(u32::MAX);
+        assert_eq!(classes.count(), 1);
+        classes.split(0xffff);
+        classes.split(0xff);
+        assert_eq!(classes.count(), 3);
+        assert_eq!(classes.of_lane(0), classes.of_lane(7));
+        assert_ne!(classes.of_lane(7), classes.of_lane(8));
+        assert_ne!(classes.of_lane(15), classes.of_lane(16));
+        let of = |mask: u32| classes.of_lanes(mask).count_ones();
+        assert_eq!([of(0xff), of(0xffff), of(u32::MAX), of(0)], [1, 2, 3, 0]);
+        // However many masks there are.
+        for mask in 0..1_000 {
+            classes.split(mask * 0x0101);
+        }
+        assert!(classes.count() == LANES && classes.seen.len() <= MASKS_SEEN_MAX);
+    }
 }

@@ -15,8 +15,7 @@ use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
 use crate::channel::table::Difference;
 use crate::channel::{Calendar, CdrTable, Units};
-use crate::leg::midway::is_midway;
-use crate::leg::{Cdr, Leg};
+use crate::leg::Cdr;
 use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
 };
@@ -30,7 +29,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -226,14 +225,11 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    let midway = found.legs.numbers().zip(found.legs.iter()).filter(|(_, leg)| is_midway(leg));
-    let midway: BTreeSet<u32> = midway.map(|(number, _)| number).collect();
+    let midway = &found.flags.midway;
     // Until the INVITE inside the dialog, from which on they are CDRs.
-    let until_seen = midway.iter().filter_map(|leg| {
-        let leg = found.legs.get(*leg)?;
-        let first = found.spans.get(&leg.sensor())?.first;
-        let seen = leg.first_seen()?;
-        (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
+    let until_seen = midway.iter().filter_map(|(leg, seen)| {
+        let first = found.spans.get(&found.legs.sensor(*leg))?.first;
+        (*seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, *seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
     Coverage {
@@ -241,7 +237,7 @@ fn coverage(found: &Reconstruction) -> Coverage {
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
-        midway,
+        midway: midway.iter().map(|(leg, _)| *leg).collect(),
     }
 }
 
@@ -317,7 +313,7 @@ fn report(
         coverage,
         sensors: found.listing.sensors.clone(),
         legs: found.ledger.value("leg.with_invite"),
-        legs_vendor_blind: found.legs.iter().filter(Leg::is_vendor_blind).count() as u64,
+        legs_vendor_blind: found.flags.vendor_blind,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,
