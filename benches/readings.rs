@@ -13,10 +13,10 @@
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use respool::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
+use respool::base::{CaptureTime, NS_PER_S, SensorId};
 use respool::channel::evident::SameHop;
 use respool::channel::{Calendar, Groups, Joining, Reading, Units};
-use respool::leg::{Bye, Cdr, VendorCut};
+use respool::leg::{Bye, Cdr, Ends, VendorCut};
 use respool::license::{Coverage, Evidence, Question, Scenario, judge};
 use std::time::{Duration, Instant};
 
@@ -85,15 +85,13 @@ fn cdr(
         leg: u32::try_from(number).unwrap_or(u32::MAX),
         sequence: 0,
         sensor: SensorId(u16::try_from(random.below(3)).unwrap_or(0)),
-        call_id: format!("{number}@bench").into_bytes().into(),
         caller: caller.as_bytes().into(),
         called: called.as_bytes().into(),
         started,
         ended,
         connected: is_answered.then(|| started.plus_ns(2 * NS_PER_S)),
         progressed: None,
-        source: Endpoint::UNKNOWN,
-        destination: Endpoint::UNKNOWN,
+        ends: Ends::UNKNOWN,
         last_response,
         bye: Bye::ByeConfirmed,
         hung_up_by: None,
@@ -152,7 +150,7 @@ fn time(way: &str, cdrs: &[Cdr], calendar: &Calendar, scenario: &(Scenario, Grou
         readings,
         accept_loss: false,
     };
-    let distinct = SameHop(cdrs);
+    let distinct = SameHop;
     let joining = Joining::Alone;
     let evidence =
         Evidence { units: &units, calendar, coverage: &coverage, distinct: &distinct, joining };

@@ -106,11 +106,11 @@ fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> HeaderMerge {
     merge_by_header(legs, &cdrs, "X-Parent", rules, |_| true)
 }
 
-fn line(cdr: &Cdr) -> String {
+fn line(legs: &Legs, cdr: &Cdr) -> String {
     let ms = |ns: i64| format!("{}.{:03}", ns / NS_PER_S, ns % NS_PER_S / NS_PER_MS);
     let mut line = format!(
         "{} {} {}",
-        String::from_utf8_lossy(&cdr.call_id),
+        String::from_utf8_lossy(legs.call_id(cdr.leg)),
         ms(cdr.started.ns()),
         ms(cdr.ended.ns())
     );
@@ -123,9 +123,10 @@ fn line(cdr: &Cdr) -> String {
 /// The CDRs that the packets show.
 #[track_caller]
 fn check(ladder: &str, expect: &[&str]) {
-    let merged = merge(&legs(ladder));
-    let lines: Vec<String> =
-        merged.cdrs.iter().filter(|cdr| !cdr.only_when_cut).map(line).collect();
+    let legs = legs(ladder);
+    let merged = merge(&legs);
+    let shown = merged.cdrs.iter().filter(|cdr| !cdr.only_when_cut);
+    let lines: Vec<String> = shown.map(|cdr| line(&legs, cdr)).collect();
     assert_eq!(lines, expect, "{merged:#?}");
 }
 

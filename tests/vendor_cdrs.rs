@@ -67,10 +67,10 @@ fn vendor_seconds(ns: i64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
-fn our_row(cdr: &Cdr) -> String {
+fn our_row(cdr: &Cdr, call_id: &str) -> String {
     let seconds = |ns: Option<i64>| ns.map_or_else(|| "NULL".to_owned(), vendor_seconds);
     [
-        String::from_utf8_lossy(&cdr.call_id).into_owned(),
+        call_id.to_owned(),
         date_time(cdr.started),
         date_time(cdr.ended),
         vendor_seconds(cdr.duration_ns()),
@@ -78,10 +78,10 @@ fn our_row(cdr: &Cdr) -> String {
         seconds(cdr.progress_ns()),
         String::from_utf8_lossy(&cdr.caller).into_owned(),
         String::from_utf8_lossy(&cdr.called).into_owned(),
-        cdr.source.address.to_string(),
-        cdr.destination.address.to_string(),
-        cdr.source.port.to_string(),
-        cdr.destination.port.to_string(),
+        cdr.source().address.to_string(),
+        cdr.destination().address.to_string(),
+        cdr.source().port.to_string(),
+        cdr.destination().port.to_string(),
         cdr.last_response.to_string(),
         cdr.bye.code().to_string(),
         cdr.hung_up_by.map_or("NULL", Side::name).to_owned(),
@@ -93,8 +93,9 @@ fn our_rows(spool: PathBuf, options: &ReconstructOptions) -> BTreeMap<String, Ve
     let found = reconstruct(&[spool], options).unwrap();
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for cdr in found.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
-        let call_id = String::from_utf8_lossy(&cdr.call_id).into_owned();
-        rows.entry(call_id).or_default().push(our_row(cdr));
+        let call_id = String::from_utf8_lossy(found.legs.call_id(cdr.leg)).into_owned();
+        let row = our_row(cdr, &call_id);
+        rows.entry(call_id).or_default().push(row);
     }
     rows
 }

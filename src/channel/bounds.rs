@@ -10,10 +10,11 @@
 use super::calendar::Calendar;
 use super::dedup::{DEDUP_WINDOW_NS, units_by_key};
 use super::reading::Cut;
-use super::unit::{Groups, NO_KEY, REQUEST_TERMINATED, UnitHead, UnitTable, Units, last_response};
+use super::table::{REQUEST_TERMINATED, Row, last_response};
+use super::unit::{Groups, UnitHead, Units};
 use crate::base::limits::CALL_REACH_NS;
-use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
-use crate::leg::{Bye, Cdr};
+use crate::base::{CaptureTime, NS_PER_S, SensorId};
+use crate::leg::{Bye, Cdr, Ends, ShortText};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -195,37 +196,39 @@ pub fn fewest(
         return None;
     }
     let doubts = Doubts::new(doubts, midway);
-    // With all parts that the vendor's timeouts make: under the other cut they are passed over.
-    let table = units.table(Cut::VendorTimeouts);
     let sure: Vec<SureUnit> =
-        table.heads.iter().map(|head| sure_unit(units, table, head, &doubts, joining)).collect();
-    let clusters = doubtful_clusters(table, &doubts, &sure);
+        units.heads.iter().map(|head| sure_unit(units, head, &doubts, joining)).collect();
+    let clusters = doubtful_clusters(units, &doubts, &sure);
     let mut days = vec![false; calendar.days().len()];
     let mut touch = |head: &UnitHead| {
-        for day in days_of(units, table, head, calendar) {
+        for day in days_of(units, head, calendar) {
             days[day] = true;
         }
     };
-    let changed = table.heads.iter().zip(&sure).filter(|(_, unit)| !unit.is_whole());
+    let changed = units.heads.iter().zip(&sure).filter(|(_, unit)| !unit.is_whole());
     changed.for_each(|(head, _)| touch(head));
-    clusters.iter().flatten().for_each(|unit| touch(&table.heads[*unit as usize]));
-    Some(collect(units, table, calendar, sure, &clusters, days))
+    clusters.iter().flatten().for_each(|unit| touch(&units.heads[*unit as usize]));
+    Some(collect(units, calendar, sure, &clusters, days))
 }
+
+/// With all parts that the vendor's timeouts make: under the other cut they are passed over.
+const ALL_PARTS: Cut = Cut::VendorTimeouts;
 
 fn sure_unit(
     units: &Units<'_>,
-    table: &UnitTable,
     head: &UnitHead,
     doubts: &Doubts<'_>,
     joining: Joining,
 ) -> SureUnit {
-    let members = || table.members_of(head).iter().map(|member| &units.cdrs[*member as usize]);
-    if joining == Joining::ByEvidence {
-        let span = span_of(units, table, head);
-        if first_overlap(&doubts.reach, span).is_some() {
-            return SureUnit::Part(Vec::new());
-        }
+    if !head.exists(ALL_PARTS) {
+        return SureUnit::Whole;
     }
+    if joining == Joining::ByEvidence
+        && first_overlap(&doubts.reach, span_of(units, head)).is_some()
+    {
+        return SureUnit::Part(Vec::new());
+    }
+    let members = || units.cdrs_of(head, ALL_PARTS);
     let is_whole = |cdr: &Cdr| matches!(doubts.sure(cdr), Some(Cow::Borrowed(_)));
     if members().all(is_whole) {
         return SureUnit::Whole;
@@ -234,32 +237,26 @@ fn sure_unit(
 }
 
 /// First and last moment of a unit.
-fn span_of(units: &Units<'_>, table: &UnitTable, head: &UnitHead) -> Window {
-    let members = table.members_of(head).iter().map(|member| &units.cdrs[*member as usize]);
-    let ended = |cdr: &Cdr| cdr.vendor_cut.map_or(cdr.ended, |cut| cut.ended.max(cdr.ended)).ns();
-    let last = members.map(ended).max().unwrap_or(head.started_ns);
-    (head.started_ns, last.max(head.started_ns))
+fn span_of(units: &Units<'_>, head: &UnitHead) -> Window {
+    let ended = |row: &Row| row.times.vendor_ended.max(row.times.ended).ns();
+    let last = units.rows_of(head, ALL_PARTS).map(ended).max();
+    let start = units.row(head.first).times.started.ns();
+    (start, last.unwrap_or(start).max(start))
 }
 
-fn days_of(
-    units: &Units<'_>,
-    table: &UnitTable,
-    head: &UnitHead,
-    calendar: &Calendar,
-) -> Range<usize> {
-    let (first, last) = widened(span_of(units, table, head), EDGE_NS, EDGE_NS);
+fn days_of(units: &Units<'_>, head: &UnitHead, calendar: &Calendar) -> Range<usize> {
+    let (first, last) = widened(span_of(units, head), EDGE_NS, EDGE_NS);
     calendar.days_touched(CaptureTime::from_ns(first), CaptureTime::from_ns(last))
 }
 
 /// Units of equal numbers that a missing leg could make one channel, or of which one is in doubt; by
-/// their places in the table, rising.
-fn doubtful_clusters(table: &UnitTable, doubts: &Doubts<'_>, sure: &[SureUnit]) -> Vec<Vec<u32>> {
-    let heads = &table.heads;
-    let start = |unit: u32| heads[unit as usize].started_ns;
-    units_by_key(table, |head| head.key != NO_KEY)
+/// their numbers, rising.
+fn doubtful_clusters(units: &Units<'_>, doubts: &Doubts<'_>, sure: &[SureUnit]) -> Vec<Vec<u32>> {
+    let start = |unit: u32| units.started_ns(unit);
+    let key = |unit: u32| units.first(unit).key;
+    units_by_key(units, |head| head.exists(ALL_PARTS))
         .chunk_by(|left, right| {
-            heads[*left as usize].key == heads[*right as usize].key
-                && doubts.bridges(start(*left), start(*right))
+            key(*left) == key(*right) && doubts.bridges(start(*left), start(*right))
         })
         .filter(|units| {
             let (Some(first), Some(last)) = (units.first(), units.last()) else { return false };
@@ -275,43 +272,56 @@ fn doubtful_clusters(table: &UnitTable, doubts: &Doubts<'_>, sure: &[SureUnit]) 
 /// The CDRs that reach into the days, each doubtful cluster as one unit.
 fn collect(
     units: &Units<'_>,
-    table: &UnitTable,
     calendar: &Calendar,
     sure: Vec<SureUnit>,
     clusters: &[Vec<u32>],
     days: Vec<bool>,
 ) -> Bounded {
     const ALONE: u32 = u32::MAX;
-    let mut cluster_of = vec![ALONE; table.heads.len()];
+    let mut cluster_of = vec![ALONE; units.heads.len()];
     for (number, cluster) in (0u32..).zip(clusters) {
         cluster.iter().for_each(|unit| cluster_of[*unit as usize] = number);
     }
-    let mut cdrs = Vec::new();
-    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); clusters.len()];
-    for ((head, unit), cluster) in table.heads.iter().zip(sure).zip(cluster_of) {
-        let mut reached = days_of(units, table, head, calendar);
-        if !reached.any(|day| days[day]) {
+    let mut made = Collected::default();
+    let mut of_clusters: Vec<Vec<Cdr>> = vec![Vec::new(); clusters.len()];
+    let all = units.heads.iter().zip(sure).zip(cluster_of);
+    for ((head, unit), cluster) in all.filter(|((head, _), _)| head.exists(ALL_PARTS)) {
+        if !days_of(units, head, calendar).any(|day| days[day]) {
             continue;
         }
-        let first = cdrs.len();
-        let members = || table.members_of(head).iter().map(|at| units.cdrs[*at as usize].clone());
         let own = match unit {
-            SureUnit::Whole => members().collect(),
+            SureUnit::Whole => units.cdrs_of(head, ALL_PARTS).cloned().collect(),
             SureUnit::Part(cdrs) => cdrs,
         };
-        if cluster == ALONE {
-            cdrs.extend(own);
-            groups.push((first..cdrs.len()).collect());
-        } else {
+        match of_clusters.get_mut(cluster as usize) {
+            None => made.push(own),
             // The 487 rule goes before deduplication: such a leg lengthens no channel.
-            cdrs.extend(own.into_iter().filter(|cdr| {
+            Some(joined) => joined.extend(own.into_iter().filter(|cdr| {
                 Cut::ALL.iter().all(|cut| last_response(cdr, *cut) != REQUEST_TERMINATED)
-            }));
-            groups[cluster as usize].extend(first..cdrs.len());
+            })),
         }
     }
-    let groups = Groups::of(&groups, cdrs.len());
-    Bounded { cdrs, groups, days }
+    of_clusters.into_iter().for_each(|cluster| made.push(cluster));
+    made.into_bounded(days)
+}
+
+/// CDRs, those of one group side by side.
+#[derive(Default)]
+struct Collected {
+    cdrs: Vec<Cdr>,
+    ends: Vec<u32>,
+}
+
+impl Collected {
+    fn push(&mut self, group: impl IntoIterator<Item = Cdr>) {
+        self.cdrs.extend(group);
+        self.ends.push(u32::try_from(self.cdrs.len()).unwrap_or(u32::MAX));
+    }
+
+    fn into_bounded(self, days: Vec<bool>) -> Bounded {
+        let members = (0u32..).take(self.cdrs.len()).collect();
+        Bounded { groups: Groups::flat(self.ends, members), cdrs: self.cdrs, days }
+    }
 }
 
 /// What was read, with a channel of its own for every one of some further stretches of time: calls of
@@ -332,23 +342,16 @@ pub fn most(
             calendar.days_touched(CaptureTime::from_ns(first), CaptureTime::from_ns(last));
         days[touched].fill(true);
     }
-    let table = units.table(Cut::VendorTimeouts);
-    let mut cdrs: Vec<Cdr> = Vec::new();
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for head in &table.heads {
-        if days_of(units, table, head, calendar).any(|day| days[day]) {
-            let first = cdrs.len();
-            let members = table.members_of(head).iter();
-            cdrs.extend(members.map(|member| units.cdrs[*member as usize].clone()));
-            groups.push((first..cdrs.len()).collect());
+    let mut made = Collected::default();
+    for head in units.heads.iter().filter(|head| head.exists(ALL_PARTS)) {
+        if days_of(units, head, calendar).any(|day| days[day]) {
+            made.push(units.cdrs_of(head, ALL_PARTS).cloned());
         }
     }
     for (first, last) in further {
-        groups.push(vec![cdrs.len()]);
-        cdrs.push(unknown_call(*first, *last));
+        made.push([unknown_call(*first, *last)]);
     }
-    let groups = Groups::of(&groups, cdrs.len());
-    Some(Bounded { cdrs, groups, days })
+    Some(made.into_bounded(days))
 }
 
 /// An answered call about which nothing else is known: without numbers it is no other call's channel.
@@ -357,15 +360,13 @@ fn unknown_call(started: CaptureTime, ended: CaptureTime) -> Cdr {
         leg: u32::MAX,
         sequence: 0,
         sensor: SensorId::default(),
-        call_id: Box::default(),
-        caller: Box::default(),
-        called: Box::default(),
+        caller: ShortText::default(),
+        called: ShortText::default(),
         started,
         ended,
         connected: Some(started),
         progressed: None,
-        source: Endpoint::UNKNOWN,
-        destination: Endpoint::UNKNOWN,
+        ends: Ends::UNKNOWN,
         last_response: 200,
         bye: Bye::ByeConfirmed,
         hung_up_by: None,

@@ -5,9 +5,11 @@
 
 use super::calendar::Calendar;
 use super::dedup::{Grouping, group};
+use super::history::History;
 use super::interval::{Interval, Shape, interval_of, union};
 use super::reading::{Branches, CountReading};
-use super::unit::{UnitTable, Units};
+use super::table::Row;
+use super::unit::Units;
 use std::cmp::Ordering;
 
 /// An exact number of channels: a mean is channel nanoseconds over the nanoseconds of its hour.
@@ -81,7 +83,6 @@ pub(super) type Edge = (i64, i64);
 
 /// Edges of all channels under a reading, sorted by time.
 pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Grouping) -> Vec<Edge> {
-    let table = units.table(reading.cut);
     let shape = Shape { cut: reading.cut, span: reading.span, edges: reading.edges };
     let mut edges = Vec::with_capacity(grouping.group_of.len() * 2);
     let mut push = |occupied: Interval, branches: u16| {
@@ -98,9 +99,9 @@ pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Groupin
         grouping.group_of[*left as usize] == grouping.group_of[*right as usize]
     };
     for channel in order.chunk_by(same) {
-        let branches = channel.iter().map(|unit| table.heads[*unit as usize].branches).max();
+        let branches = channel.iter().map(|unit| units.heads[*unit as usize].branches).max();
         let branches = branches.unwrap_or(1);
-        union_of(table, channel, shape, &mut intervals);
+        union_of(units, channel, shape, &mut intervals);
         for occupied in &intervals {
             push(*occupied, branches);
         }
@@ -110,11 +111,11 @@ pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Groupin
 }
 
 /// The union of what the CDRs of some units occupy.
-pub(super) fn union_of(table: &UnitTable, units: &[u32], shape: Shape, into: &mut Vec<Interval>) {
+pub(super) fn union_of(units: &Units<'_>, some: &[u32], shape: Shape, into: &mut Vec<Interval>) {
     into.clear();
-    for unit in units {
-        let times = table.times_of(&table.heads[*unit as usize]).iter();
-        into.extend(times.filter_map(|times| interval_of(times, shape)));
+    for unit in some {
+        let rows = units.rows_of(&units.heads[*unit as usize], shape.cut);
+        into.extend(rows.filter_map(|row: &Row| interval_of(&row.times, shape)));
     }
     if into.len() > 1 {
         union(into);
@@ -123,11 +124,15 @@ pub(super) fn union_of(table: &UnitTable, units: &[u32], shape: Shape, into: &mu
 
 /// Walks the step function inside the calendar's bounds: `visit(from, until, channels)` for every
 /// step, also those without channels.
-pub(super) fn steps(edges: &[Edge], calendar: &Calendar, mut visit: impl FnMut(i64, i64, u64)) {
+pub(super) fn steps(
+    edges: impl IntoIterator<Item = Edge>,
+    calendar: &Calendar,
+    mut visit: impl FnMut(i64, i64, u64),
+) {
     let (first, end) = calendar.bounds_ns();
     let (mut at, mut channels) = (first, 0i64);
     for (moment, change) in edges {
-        let moment = (*moment).clamp(first, end);
+        let moment = moment.clamp(first, end);
         if moment > at {
             visit(at, moment, channels.unsigned_abs());
             at = moment;
@@ -144,7 +149,7 @@ pub(super) fn hour_counts(edges: &[Edge], calendar: &Calendar) -> Vec<HourCount>
     let hours = calendar.hours();
     let mut counts = vec![HourCount::default(); hours.len()];
     let mut hour = 0;
-    steps(edges, calendar, |from, until, channels| {
+    steps(edges.iter().copied(), calendar, |from, until, channels| {
         let mut from = from;
         while from < until && hour < hours.len() {
             let hour_end = hours[hour].ended.ns();
@@ -193,9 +198,21 @@ pub fn evaluate(
     readings: &[CountReading],
 ) -> Vec<Vec<DayCount>> {
     if let [reading] = readings {
-        let grouping = group(units.table(reading.cut), reading.dedup, reading.terminated);
+        let grouping = group(units, *reading);
         let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
         return vec![day_counts(&hours, calendar)];
     }
-    super::lanes::evaluate(units, calendar, readings)
+    super::lanes::evaluate(units, calendar, readings, None).days
+}
+
+/// As [`evaluate`], with the history under one of the readings; absent when it is not among them.
+#[must_use]
+pub fn evaluate_with_history(
+    units: &Units<'_>,
+    calendar: &Calendar,
+    readings: &[CountReading],
+    reading: CountReading,
+) -> (Vec<Vec<DayCount>>, Option<History>) {
+    let evaluated = super::lanes::evaluate(units, calendar, readings, Some(reading));
+    (evaluated.days, evaluated.history)
 }

@@ -4,8 +4,9 @@
 //! point 4). Near-linear whatever the input: every unit is looked at once per choice.
 
 use super::evident::Distinct;
-use super::reading::{Dedup, Terminated};
-use super::unit::{NO_KEY, UnitHead, UnitTable};
+use super::reading::{CountReading, Dedup, Terminated};
+use super::table::NO_KEY;
+use super::unit::{UnitHead, Units};
 use crate::base::NS_PER_S;
 use std::collections::BTreeMap;
 
@@ -18,27 +19,28 @@ pub(super) const EXCLUDED: u32 = u32::MAX;
 /// Which unit belongs to which channel.
 #[derive(Clone, Debug)]
 pub(super) struct Grouping {
-    /// For every unit of the table the number of the first unit of its group, or [`EXCLUDED`].
+    /// For every unit the number of the first unit of its group, or [`EXCLUDED`].
     pub(super) group_of: Vec<u32>,
 }
 
-/// Groups the units of a table.
-pub(super) fn group(table: &UnitTable, dedup: Dedup, terminated: Terminated) -> Grouping {
-    let heads = &table.heads;
-    let counts = |head: &UnitHead| terminated == Terminated::Counted || !head.terminated;
+/// Groups the units under a reading.
+pub(super) fn group(units: &Units<'_>, reading: CountReading) -> Grouping {
+    let CountReading { cut, dedup, terminated, .. } = reading;
+    let counts = |head: &UnitHead| {
+        head.exists(cut) && (terminated == Terminated::Counted || !head.is_terminated(cut))
+    };
     let mut group_of: Vec<u32> = (0u32..)
-        .zip(heads)
+        .zip(&units.heads)
         .map(|(unit, head)| if counts(head) { unit } else { EXCLUDED })
         .collect();
     if dedup == Dedup::None {
         return Grouping { group_of };
     }
-    let by_key = units_by_key(table, |head| head.key != NO_KEY && counts(head));
-    let same_key =
-        |left: &u32, right: &u32| heads[*left as usize].key == heads[*right as usize].key;
-    for units in by_key.chunk_by(same_key).filter(|units| units.len() > 1) {
+    let by_key = units_by_key(units, counts);
+    let same_key = |left: &u32, right: &u32| units.first(*left).key == units.first(*right).key;
+    for same in by_key.chunk_by(same_key).filter(|same| same.len() > 1) {
         let join = |unit: u32, first: u32| group_of[unit as usize] = first;
-        group_same_key(heads, units, dedup, join);
+        group_same_key(units, same, dedup, join);
     }
     Grouping { group_of }
 }
@@ -46,32 +48,36 @@ pub(super) fn group(table: &UnitTable, dedup: Dedup, terminated: Terminated) -> 
 /// Groups units of one pair of numbers, given by start; `join(unit, first)` for every unit that joins
 /// the group that `first` opened.
 pub(super) fn group_same_key(
-    heads: &[UnitHead],
-    units: &[u32],
+    units: &Units<'_>,
+    same: &[u32],
     dedup: Dedup,
     join: impl FnMut(u32, u32),
 ) {
     match dedup {
-        Dedup::GroupFirst => chain(heads, units, false, join),
-        Dedup::GroupLatest => chain(heads, units, true, join),
-        Dedup::AcrossSensors => across_sensors(heads, units, join),
+        Dedup::GroupFirst => chain(units, same, false, join),
+        Dedup::GroupLatest => chain(units, same, true, join),
+        Dedup::AcrossSensors => across_sensors(units, same, join),
         Dedup::None => {}
     }
 }
 
-/// Unit numbers sorted by key, inside a key by start: a counting sort.
-pub(super) fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
-    let mut places = vec![0u32; table.key_count + 1];
-    for head in table.heads.iter().filter(|head| wanted(head)) {
-        places[head.key as usize + 1] += 1;
+/// Numbers of the wanted units that have a key, sorted by key, inside a key by start: a counting sort.
+pub(super) fn units_by_key(units: &Units<'_>, wanted: impl Fn(&UnitHead) -> bool) -> Vec<u32> {
+    let key_of = |head: &UnitHead| {
+        let key = units.row(head.first).key;
+        (key != NO_KEY && wanted(head)).then_some(key as usize)
+    };
+    let mut places = vec![0u32; units.key_count + 1];
+    for key in units.heads.iter().filter_map(key_of) {
+        places[key + 1] += 1;
     }
-    for key in 0..table.key_count {
+    for key in 0..units.key_count {
         places[key + 1] += places[key];
     }
-    let mut sorted = vec![0u32; places[table.key_count] as usize];
-    for (unit, head) in (0u32..).zip(&table.heads) {
-        if wanted(head) {
-            let place = &mut places[head.key as usize];
+    let mut sorted = vec![0u32; places[units.key_count] as usize];
+    for (unit, head) in (0u32..).zip(&units.heads) {
+        if let Some(key) = key_of(head) {
+            let place = &mut places[key];
             sorted[*place as usize] = unit;
             *place += 1;
         }
@@ -79,18 +85,18 @@ pub(super) fn units_by_key(table: &UnitTable, wanted: impl Fn(&UnitHead) -> bool
     sorted
 }
 
-pub(super) const fn within_window(earlier: &UnitHead, later: &UnitHead) -> bool {
-    later.started_ns.saturating_sub(earlier.started_ns) <= DEDUP_WINDOW_NS
+pub(super) fn within_window(units: &Units<'_>, earlier: u32, later: u32) -> bool {
+    units.started_ns(later).saturating_sub(units.started_ns(earlier)) <= DEDUP_WINDOW_NS
 }
 
 /// Joins a unit to the open group when it starts near the group's first unit, or, `from_latest`, near
 /// its latest one.
-fn chain(heads: &[UnitHead], units: &[u32], from_latest: bool, mut join: impl FnMut(u32, u32)) {
-    let Some((mut first, mut reference)) = units.first().map(|unit| (*unit, *unit)) else {
+fn chain(units: &Units<'_>, same: &[u32], from_latest: bool, mut join: impl FnMut(u32, u32)) {
+    let Some((mut first, mut reference)) = same.first().map(|unit| (*unit, *unit)) else {
         return;
     };
-    for unit in units.iter().copied() {
-        if within_window(&heads[reference as usize], &heads[unit as usize]) {
+    for unit in same.iter().copied() {
+        if within_window(units, reference, unit) {
             join(unit, first);
             if from_latest {
                 reference = unit;
@@ -103,20 +109,20 @@ fn chain(heads: &[UnitHead], units: &[u32], from_latest: bool, mut join: impl Fn
 
 /// Joins a unit to the earliest open group that has no unit of its sensor yet. A merged call stands
 /// for the sensor of its first leg.
-fn across_sensors(heads: &[UnitHead], units: &[u32], mut join: impl FnMut(u32, u32)) {
+fn across_sensors(units: &Units<'_>, same: &[u32], mut join: impl FnMut(u32, u32)) {
     // Groups by their first unit. Those before `open` start too early for any later unit.
     let mut groups: Vec<u32> = Vec::new();
     let mut open = 0;
     // Per sensor: every group before the cursor is closed or has a unit of that sensor.
     let mut cursors: BTreeMap<u16, usize> = BTreeMap::new();
-    for unit in units.iter().copied() {
-        let head = &heads[unit as usize];
-        while groups.get(open).is_some_and(|g| !within_window(&heads[*g as usize], head)) {
+    for unit in same.iter().copied() {
+        let sensor = units.first(unit).sensor;
+        while groups.get(open).is_some_and(|group| !within_window(units, *group, unit)) {
             open += 1;
         }
-        let cursor = cursors.entry(head.sensor).or_default();
+        let cursor = cursors.entry(sensor).or_default();
         *cursor = open.max(*cursor);
-        while groups.get(*cursor).is_some_and(|g| heads[*g as usize].sensor == head.sensor) {
+        while groups.get(*cursor).is_some_and(|group| units.first(*group).sensor == sensor) {
             *cursor += 1;
         }
         if let Some(first) = groups.get(*cursor) {
@@ -151,23 +157,23 @@ impl Grouping {
 
     /// Takes out of its group every unit that is evidently another call than the group's first unit.
     /// Gives the number of groups touched and of units taken out.
-    pub(super) fn split(&mut self, table: &UnitTable, distinct: &dyn Distinct) -> (u32, u32) {
+    pub(super) fn split(&mut self, units: &Units<'_>, distinct: &dyn Distinct) -> (u32, u32) {
         let mut touched: Vec<u32> = Vec::new();
-        let mut units = 0;
+        let mut taken_out = 0;
         for (unit, group) in (0u32..).zip(self.group_of.iter_mut()) {
             if *group == unit || *group == EXCLUDED {
                 continue;
             }
-            let first = table.heads[*group as usize].first as usize;
-            let own = table.heads[unit as usize].first as usize;
+            let first = units.cdr(units.heads[*group as usize].first);
+            let own = units.cdr(units.heads[unit as usize].first);
             if distinct.evidently_different(first, own) {
                 touched.push(*group);
                 *group = unit;
-                units += 1;
+                taken_out += 1;
             }
         }
         touched.sort_unstable();
         touched.dedup();
-        (u32::try_from(touched.len()).unwrap_or(u32::MAX), units)
+        (u32::try_from(touched.len()).unwrap_or(u32::MAX), taken_out)
     }
 }

@@ -3,15 +3,15 @@
 
 use crate::leg::Cdr;
 
-/// Says whether two CDRs, given by index, are evidently different calls. What evidence links the
+/// Says whether two CDRs are evidently different calls. What evidence links the
 /// legs, or which media they used, is known above; [`SameHop`] judges by the CDRs alone.
 pub trait Distinct {
     /// Whether `first` and `other` cannot be one call.
-    fn evidently_different(&self, first: usize, other: usize) -> bool;
+    fn evidently_different(&self, first: &Cdr, other: &Cdr) -> bool;
 }
 
-impl<F: Fn(usize, usize) -> bool> Distinct for F {
-    fn evidently_different(&self, first: usize, other: usize) -> bool {
+impl<F: Fn(&Cdr, &Cdr) -> bool> Distinct for F {
+    fn evidently_different(&self, first: &Cdr, other: &Cdr) -> bool {
         self(first, other)
     }
 }
@@ -20,20 +20,20 @@ impl<F: Fn(usize, usize) -> bool> Distinct for F {
 /// hop once. CDRs of one leg (a split by timeout, a reused Call-ID) are not judged, nor are CDRs
 /// without addresses.
 #[derive(Clone, Copy, Debug)]
-pub struct SameHop<'a>(pub &'a [Cdr]);
+pub struct SameHop;
 
-impl Distinct for SameHop<'_> {
-    fn evidently_different(&self, first: usize, other: usize) -> bool {
-        let (Some(first), Some(other)) = (self.0.get(first), self.0.get(other)) else {
-            return false;
+impl Distinct for SameHop {
+    fn evidently_different(&self, first: &Cdr, other: &Cdr) -> bool {
+        let hop = |cdr: &Cdr| {
+            let (source, destination) = cdr.ends.both();
+            (cdr.sensor, source.address, destination.address)
         };
-        let hop = |cdr: &Cdr| (cdr.sensor, cdr.source.address, cdr.destination.address);
-        let known =
-            !first.source.address.is_unspecified() && !first.destination.address.is_unspecified();
-        known
+        let (_, source, destination) = hop(first);
+        first.leg != other.leg
             && first.connected.is_some()
             && other.connected.is_some()
+            && !source.is_unspecified()
+            && !destination.is_unspecified()
             && hop(first) == hop(other)
-            && first.call_id != other.call_id
     }
 }

@@ -9,6 +9,7 @@ use super::reading::CountReading;
 use super::unit::Units;
 use crate::base::CaptureTime;
 use crate::base::limits::PEAK_SPANS_MAX;
+use crate::leg::Cdr;
 
 /// One stretch of time at the largest peak, half-open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,8 +47,12 @@ pub struct EvidentlyDifferent {
 }
 
 impl History {
-    fn of(edges: &[Edge], calendar: &Calendar) -> Self {
-        let hours = hour_counts(edges, calendar);
+    /// The changes of channels by moment, and the hours that they give.
+    pub(super) fn of(
+        edges: impl IntoIterator<Item = Edge>,
+        hours: Vec<HourCount>,
+        calendar: &Calendar,
+    ) -> Self {
         let days = day_counts(&hours, calendar);
         let peak_channels = hours.iter().map(|hour| hour.peak_channels).max().unwrap_or(0);
         let mut history =
@@ -80,12 +85,14 @@ impl History {
     }
 }
 
-impl Units<'_> {
+impl<'a> Units<'a> {
     /// The history under a reading.
     #[must_use]
     pub fn history(&self, calendar: &Calendar, reading: CountReading) -> History {
-        let grouping = group(self.table(reading.cut), reading.dedup, reading.terminated);
-        History::of(&edges(self, reading, &grouping), calendar)
+        let grouping = group(self, reading);
+        let edges = edges(self, reading, &grouping);
+        let hours = hour_counts(&edges, calendar);
+        History::of(edges, hours, calendar)
     }
 
     /// What deduplication hides under a reading; absent when it hides no evidently different call.
@@ -96,9 +103,8 @@ impl Units<'_> {
         reading: CountReading,
         distinct: &dyn Distinct,
     ) -> Option<EvidentlyDifferent> {
-        let table = self.table(reading.cut);
-        let mut grouping = group(table, reading.dedup, reading.terminated);
-        let (groups, legs) = grouping.split(table, distinct);
+        let mut grouping = group(self, reading);
+        let (groups, legs) = grouping.split(self, distinct);
         if legs == 0 {
             return None;
         }
@@ -108,13 +114,12 @@ impl Units<'_> {
 
     /// The channels that are up at a moment under a reading: the CDRs of each, by start.
     #[must_use]
-    pub fn up_at(&self, reading: CountReading, moment: CaptureTime) -> Vec<Vec<usize>> {
-        let table = self.table(reading.cut);
-        let grouping = group(table, reading.dedup, reading.terminated);
+    pub fn up_at(&self, reading: CountReading, moment: CaptureTime) -> Vec<Vec<&'a Cdr>> {
+        let grouping = group(self, reading);
         let shape = Shape { cut: reading.cut, span: reading.span, edges: reading.edges };
         let order = grouping.units_by_group();
-        let is_up = |index: &u32| {
-            interval(&self.cdrs[*index as usize], shape)
+        let is_up = |cdr: &&Cdr| {
+            interval(cdr, shape)
                 .is_some_and(|i| i.start_ns <= moment.ns() && moment.ns() < i.end_ns)
         };
         order
@@ -122,12 +127,9 @@ impl Units<'_> {
                 grouping.group_of[*left as usize] == grouping.group_of[*right as usize]
             })
             .map(|channel| {
-                let units = channel.iter().map(|unit| &table.heads[*unit as usize]);
-                units
-                    .flat_map(|head| table.members_of(head))
-                    .filter(|index| is_up(index))
-                    .map(|index| *index as usize)
-                    .collect::<Vec<_>>()
+                let heads = channel.iter().map(|unit| &self.heads[*unit as usize]);
+                let cdrs = heads.flat_map(|head| self.cdrs_of(head, reading.cut));
+                cdrs.filter(is_up).collect::<Vec<_>>()
             })
             .filter(|cdrs| !cdrs.is_empty())
             .collect()

@@ -1,7 +1,7 @@
 //! A CDR to the interval of time in which it occupies a channel, under the axes `cut`, `span`, `edges`.
 
 use super::reading::{Cut, Edges, Span};
-use super::unit::CdrTimes;
+use super::table::CdrTimes;
 use crate::base::{CaptureTime, NS_PER_S};
 use crate::leg::Cdr;
 
@@ -41,7 +41,8 @@ pub fn interval(cdr: &Cdr, shape: Shape) -> Option<Interval> {
 /// The interval of a CDR that exists under the choice of `cut`; absent when it occupies nothing.
 pub(super) fn interval_of(times: &CdrTimes, shape: Shape) -> Option<Interval> {
     let (start, end) = occupied(times, shape.cut, shape.span)?;
-    let (start_ns, end_ns) = (shape.edges.start_ns(start), shape.edges.end_ns(end));
+    let edges = shape.edges;
+    let (start_ns, end_ns) = (edges.start_ns(start.ns()), edges.end_ns(end.ns()));
     (start_ns < end_ns).then_some(Interval { start_ns, end_ns })
 }
 
@@ -65,10 +66,10 @@ pub(super) fn occupied(
 
 impl Edges {
     /// Where the interval of a call that starts at a moment begins. Keeps the order of moments.
-    pub(super) const fn start_ns(self, start: CaptureTime) -> i64 {
+    pub(super) const fn start_ns(self, start_ns: i64) -> i64 {
         match self {
-            Self::Exact => start.ns(),
-            Self::WholeSeconds => start.floor_seconds().saturating_mul(NS_PER_S),
+            Self::Exact => start_ns,
+            Self::WholeSeconds => start_ns.div_euclid(NS_PER_S).saturating_mul(NS_PER_S),
         }
     }
 
@@ -77,12 +78,12 @@ impl Edges {
     /// Whole seconds, both inside: as in the sniffer, which counts in microseconds, an end counts for
     /// the next second when it lies more than 1000 us behind the full one (facts E,
     /// tools_global.h:83).
-    pub(super) const fn end_ns(self, end: CaptureTime) -> i64 {
+    pub(super) const fn end_ns(self, end_ns: i64) -> i64 {
         match self {
-            Self::Exact => end.ns(),
+            Self::Exact => end_ns,
             Self::WholeSeconds => {
-                let behind = end.ns().rem_euclid(NS_PER_S) / NS_PER_US > US_PER_MS;
-                let last = end.floor_seconds() + if behind { 1 } else { 0 };
+                let behind = end_ns.rem_euclid(NS_PER_S) / NS_PER_US > US_PER_MS;
+                let last = end_ns.div_euclid(NS_PER_S) + if behind { 1 } else { 0 };
                 (last + 1).saturating_mul(NS_PER_S)
             }
         }

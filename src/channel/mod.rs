@@ -17,6 +17,7 @@ pub(crate) mod oracle;
 pub mod peak;
 pub mod reading;
 mod sweep;
+pub mod table;
 pub mod unit;
 
 pub use bounds::{Bounded, Doubt, Joining};
@@ -26,4 +27,5 @@ pub use history::{History, PeakSpan};
 pub use number::{NumberKey, last_six};
 pub use peak::{BusiestHour, busiest_hour, merging_saves};
 pub use reading::{Axis, CountReading, Reading, ReadingError, ReadingPins};
+pub use table::CdrTable;
 pub use unit::{Groups, Units};

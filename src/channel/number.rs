@@ -23,6 +23,13 @@ pub enum NumberKey {
 /// `(`, `)`, and spaces) are dropped; `%XX` is decoded first, so that `%2B420` is `+420`.
 #[must_use]
 pub fn last_six(user: &[u8]) -> Option<NumberKey> {
+    // The usual number needs no second look.
+    let bare = user.strip_prefix(b"+").unwrap_or(user);
+    if bare.iter().all(u8::is_ascii_digit)
+        && let Some(key) = digits_key(bare)
+    {
+        return Some(key);
+    }
     let user = strip_scheme(user.trim_ascii());
     let end = user.iter().position(|byte| matches!(byte, b';' | b'@' | b'?')).unwrap_or(user.len());
     // Anonymous is tested on the bare name, before separators are gone.

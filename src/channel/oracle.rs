@@ -4,8 +4,8 @@ use super::count::{self, Channels};
 use super::interval::{Interval, Shape};
 use super::reading::{Branches, Cut, Dedup, Edges, Span, Terminated};
 use super::*;
-use crate::base::{CaptureTime, Endpoint, SensorId};
-use crate::leg::{Bye, Cdr, VendorCut};
+use crate::base::{CaptureTime, SensorId};
+use crate::leg::{Bye, Cdr, Ends, VendorCut};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -13,20 +13,18 @@ use proptest::prelude::*;
 const S: i64 = 1_000_000_000;
 
 /// A CDR for tests: 200, one branch, connected at its start.
-pub(crate) fn cdr(call_id: &str, numbers: (&str, &str), started_ns: i64, ended_ns: i64) -> Cdr {
+pub(crate) fn cdr(leg: u32, numbers: (&str, &str), started_ns: i64, ended_ns: i64) -> Cdr {
     Cdr {
-        leg: 0,
+        leg,
         sequence: 0,
         sensor: SensorId(0),
-        call_id: call_id.as_bytes().into(),
         caller: numbers.0.as_bytes().into(),
         called: numbers.1.as_bytes().into(),
         started: CaptureTime::from_ns(started_ns),
         ended: CaptureTime::from_ns(ended_ns),
         connected: Some(CaptureTime::from_ns(started_ns)),
         progressed: None,
-        source: Endpoint::UNKNOWN,
-        destination: Endpoint::UNKNOWN,
+        ends: Ends::UNKNOWN,
         last_response: 200,
         bye: Bye::ByeConfirmed,
         hung_up_by: None,
@@ -52,7 +50,7 @@ struct NaiveUnit<'a> {
 }
 
 fn naive_units<'a>(cdrs: &'a [Cdr], groups: &[Vec<usize>], r: CountReading) -> Vec<NaiveUnit<'a>> {
-    let order = |cdr: &Cdr| (cdr.started, cdr.sensor, cdr.call_id.clone(), cdr.sequence);
+    let order = |cdr: &Cdr| (cdr.started, cdr.sensor, cdr.leg, cdr.sequence);
     let response = |cdr: &Cdr| match (r.cut, cdr.vendor_cut) {
         (Cut::VendorTimeouts, Some(cut)) => cut.last_response,
         _ => cdr.last_response,
@@ -184,7 +182,7 @@ fn arbitrary_cdr(base_ns: i64) -> impl Strategy<Value = Cdr> {
         move |((step, jitter), duration, caller, called, connected, cut, flags)| {
             let (last_response, branches, sensor, part) = flags;
             let start = base_ns + step * (5 * S / 2) + jitter;
-            let mut cdr = cdr("", (caller, called), start, start + duration);
+            let mut cdr = cdr(0, (caller, called), start, start + duration);
             cdr.connected = connected.map(|s| CaptureTime::from_ns(start + s * S));
             cdr.vendor_cut = cut.map(|(s, last_response)| VendorCut {
                 ended: CaptureTime::from_ns(start + s * S),
@@ -211,7 +209,7 @@ fn arbitrary_input() -> impl Strategy<Value = (Vec<Cdr>, Vec<Vec<usize>>)> {
         let mut groups = vec![Vec::new(); 5];
         let mut cdrs = Vec::new();
         for (index, (mut cdr, group)) in drawn.into_iter().enumerate() {
-            cdr.call_id = format!("call-{index:02}").into_bytes().into();
+            cdr.leg = index as u32;
             cdrs.push(cdr);
             match groups.get_mut(group) {
                 Some(group) => group.push(index),
@@ -237,6 +235,8 @@ proptest! {
             let history = units.history(&calendar, *reading);
             prop_assert_eq!(&history.hours, &expect, "{:?}", reading);
             prop_assert_eq!(&history.days, &days, "{:?}", reading);
+            let (_, with) = count::evaluate_with_history(&units, &calendar, &readings, *reading);
+            prop_assert_eq!(Some(&history), with.as_ref(), "{:?}", reading);
             for (day, count) in calendar.days().iter().zip(&days) {
                 let own = || day.hours.clone();
                 let mean = own().map(|hour| Channels {
@@ -251,6 +251,44 @@ proptest! {
             prop_assert_eq!(history.peak_channels, peak);
             prop_assert_eq!(history.peak_spans.is_empty(), peak == 0);
         }
+    }
+
+    /// A table that others share, with some CDRs changed, is as one made of the changed CDRs.
+    #[test]
+    fn a_changed_table_counts_as_a_new_one(
+        (cdrs, groups) in arbitrary_input(),
+        changes in prop::collection::vec(0u8..5, 14),
+    ) {
+        let mut others: Vec<Cdr> = Vec::new();
+        for (cdr, change) in cdrs.iter().zip(&changes) {
+            let mut changed = cdr.clone();
+            match change {
+                0 => continue,
+                1 => changed.called = (*b"777777").into(),
+                2 => changed.ended = changed.ended.plus_ns(S),
+                3 => others.push(Cdr { sequence: 1, ..cdr.clone() }),
+                _ => {}
+            }
+            others.push(changed);
+        }
+        others.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
+        let (table, calendar) = (CdrTable::new(&cdrs), prague());
+        let table::Difference { without, with } = table.difference(&others);
+        let changed = Units::changed(&table, &without, with);
+        let new = Units::new(&others, &Groups::singles(others.len()));
+        prop_assert_eq!(changed.cdr_count(), new.cdr_count());
+        prop_assert_eq!(changed.unit_count(), new.unit_count());
+        for reading in count_readings() {
+            let expect = new.history(&calendar, reading);
+            prop_assert_eq!(changed.history(&calendar, reading), expect);
+        }
+        let groups = Groups::of(&groups, cdrs.len());
+        let (shared, own) = (Units::of(&table, &groups), Units::new(&cdrs, &groups));
+        let readings = count_readings();
+        prop_assert_eq!(
+            count::evaluate(&shared, &calendar, &readings),
+            count::evaluate(&own, &calendar, &readings)
+        );
     }
 
     #[test]
@@ -284,7 +322,7 @@ proptest! {
         let base = day + 3_600 * S - 60;
         let cdrs: Vec<Cdr> = spans
             .iter()
-            .map(|(start, length)| cdr("x", ("", ""), base + start, base + start + length))
+            .map(|(start, length)| cdr(0, ("", ""), base + start, base + start + length))
             .collect();
         let units = Units::new(&cdrs, &Groups::singles(cdrs.len()));
         let history = units.history(&calendar, Reading::documented().count);
@@ -309,7 +347,7 @@ fn channels_up(legs: &[TestLeg], dedup: Dedup) -> u64 {
         .iter()
         .enumerate()
         .map(|(index, (start, sensor, caller, called))| {
-            let mut cdr = cdr(&format!("{index}"), (caller, called), day + start, day + 600 * S);
+            let mut cdr = cdr(index as u32, (caller, called), day + start, day + 600 * S);
             cdr.sensor = SensorId(*sensor);
             cdr
         })
@@ -370,29 +408,28 @@ fn the_vendors_table_of_channels() {
         units.history(&calendar, reading).peak_channels
     };
     let documented = Reading::documented().count;
-    let leg =
-        |name: &str, caller: &str, called: &str| cdr(name, (caller, called), day, day + 60 * S);
+    let leg = |leg: u32, caller: &str, called: &str| cdr(leg, (caller, called), day, day + 60 * S);
     // 'simple call 1'
-    assert_eq!(peak(&[leg("a", "111111", "222222")], documented), 1);
+    assert_eq!(peak(&[leg(0, "111111", "222222")], documented), 1);
     // 'call ending 487 -> 0'
-    let mut terminated = leg("a", "111111", "222222");
+    let mut terminated = leg(0, "111111", "222222");
     terminated.last_response = 487;
     assert_eq!(peak(&[terminated.clone()], documented), 0);
     let counted = CountReading { terminated: Terminated::Counted, ..documented };
     assert_eq!(peak(&[terminated.clone()], counted), 1);
     // 'transfer A->B->C in 2 legs -> 2'
-    let transfer = [leg("a", "111111", "222222"), leg("b", "111111", "333333")];
+    let transfer = [leg(0, "111111", "222222"), leg(1, "111111", "333333")];
     assert_eq!(peak(&transfer, documented), 2);
     // 'forking -> one per destination leg'
-    let mut forked = leg("a", "111111", "222222");
+    let mut forked = leg(0, "111111", "222222");
     forked.branches = 3;
     let by_branch = CountReading { branches: Branches::Branch, ..documented };
     assert_eq!(peak(&[forked.clone()], by_branch), 3);
     assert_eq!(peak(&[forked], documented), 1);
     // 487 goes before deduplication: the terminated leg does not open a group.
-    let mut later = leg("b", "111111", "222222");
+    let mut later = leg(1, "111111", "222222");
     later.started = CaptureTime::from_ns(day + 5 * S);
-    let mut latest = leg("c", "111111", "222222");
+    let mut latest = leg(2, "111111", "222222");
     latest.started = CaptureTime::from_ns(day + 15 * S);
     assert_eq!(peak(&[terminated, later, latest], documented), 1);
 }
@@ -409,7 +446,7 @@ fn whole_seconds_as_the_sniffers_charts() {
         (-1, 0, Some((-1, 1))),
         (5, 4, None),
     ] {
-        let found = interval::interval(&cdr("a", ("", ""), start, end), shape);
+        let found = interval::interval(&cdr(0, ("", ""), start, end), shape);
         let expect = expect.map(|(s, e)| Interval { start_ns: s * S, end_ns: e * S });
         assert_eq!(found, expect, "{start} {end}");
     }
@@ -419,9 +456,9 @@ fn whole_seconds_as_the_sniffers_charts() {
 fn moments_at_the_ends_of_capture_time_do_not_overflow() {
     let calendar = prague();
     let cdrs = [
-        cdr("a", ("1", "2"), i64::MIN, i64::MAX),
-        cdr("b", ("1", "2"), i64::MAX, i64::MIN),
-        cdr("c", ("1", "2"), i64::MAX - 1, i64::MAX),
+        cdr(0, ("1", "2"), i64::MIN, i64::MAX),
+        cdr(1, ("1", "2"), i64::MAX, i64::MIN),
+        cdr(2, ("1", "2"), i64::MAX - 1, i64::MAX),
     ];
     let units = Units::new(&cdrs, &Groups::singles(3));
     for reading in count_readings() {

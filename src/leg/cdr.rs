@@ -1,6 +1,8 @@
 //! The call detail record: what the vendor's sniffer would write for a leg.
 
+use super::short_text::ShortText;
 use crate::base::{CaptureTime, Endpoint, SensorId};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Which party did something.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -101,21 +103,59 @@ pub struct VendorCut {
     pub last_response: u16,
 }
 
+/// Source and destination, of which nearly all are of IPv4.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ends(Packed);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Packed {
+    /// Addresses, then ports.
+    V4([Ipv4Addr; 2], [u16; 2]),
+    Other(Box<(Endpoint, Endpoint)>),
+}
+
+impl Ends {
+    /// Packs source and destination.
+    #[must_use]
+    pub fn new(source: Endpoint, destination: Endpoint) -> Self {
+        Self(match (source.address, destination.address) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                Packed::V4([from, to], [source.port, destination.port])
+            }
+            _ => Packed::Other(Box::new((source, destination))),
+        })
+    }
+
+    /// Both addresses unknown.
+    pub const UNKNOWN: Self = Self(Packed::V4([Ipv4Addr::UNSPECIFIED; 2], [0; 2]));
+
+    /// Source and destination.
+    #[must_use]
+    pub fn both(&self) -> (Endpoint, Endpoint) {
+        match &self.0 {
+            Packed::V4([from, to], [from_port, to_port]) => (
+                Endpoint::new(IpAddr::V4(*from), *from_port),
+                Endpoint::new(IpAddr::V4(*to), *to_port),
+            ),
+            Packed::Other(ends) => **ends,
+        }
+    }
+}
+
 /// One CDR, with both ends: what the packets show, and where the vendor's timeouts would cut it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cdr {
-    /// The leg it was made from: index in the run's legs, which are sorted by sensor and Call-ID.
+    /// The leg it was made from: index in the run's legs, which are sorted by sensor and Call-ID. The
+    /// Call-ID, the vendor's `fbasename`, is the leg's.
     pub leg: u32,
     /// Number of this CDR among those of its leg, from 0, by start.
     pub sequence: u16,
     /// The sensor that saw the leg.
     pub sensor: SensorId,
-    /// Call-ID, the vendor's `fbasename`, as it was on the wire.
-    pub call_id: Box<[u8]>,
     /// Calling number by `NumberRules`, as on the wire; empty when there is none.
-    pub caller: Box<[u8]>,
+    pub caller: ShortText,
     /// Called number by `NumberRules`, as on the wire; empty when there is none.
-    pub called: Box<[u8]>,
+    pub called: ShortText,
     /// `calldate`: time of the first INVITE.
     pub started: CaptureTime,
     /// `callend` as the packets show it.
@@ -124,10 +164,8 @@ pub struct Cdr {
     pub connected: Option<CaptureTime>,
     /// First 18x, or first 2xx that is not to a BYE; absent when there was none.
     pub progressed: Option<CaptureTime>,
-    /// `sipcallerip`, `sipcallerport`: source of the first INVITE.
-    pub source: Endpoint,
-    /// `sipcalledip`, `sipcalledport`: destination of the last forward INVITE.
-    pub destination: Endpoint,
+    /// Source of the first INVITE, and destination of the last forward one.
+    pub ends: Ends,
     /// `lastSIPresponseNum`; 0 when no response was seen.
     pub last_response: u16,
     /// `bye`.
@@ -148,6 +186,18 @@ pub struct Cdr {
 }
 
 impl Cdr {
+    /// `sipcallerip`, `sipcallerport`: source of the first INVITE.
+    #[must_use]
+    pub fn source(&self) -> Endpoint {
+        self.ends.both().0
+    }
+
+    /// `sipcalledip`, `sipcalledport`: destination of the last forward INVITE.
+    #[must_use]
+    pub fn destination(&self) -> Endpoint {
+        self.ends.both().1
+    }
+
     /// `duration` in nanoseconds, by the packets.
     #[must_use]
     pub const fn duration_ns(&self) -> i64 {
@@ -164,5 +214,26 @@ impl Cdr {
     #[must_use]
     pub fn progress_ns(&self) -> Option<i64> {
         self.progressed.map(|progressed| progressed.since_ns(self.started))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_back() {
+        let four = Endpoint::new([10, 0, 0, 1].into(), 5060);
+        let six = Endpoint::new([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into(), 65_535);
+        for (source, destination) in [(four, six), (six, four), (four, four), (six, six)] {
+            assert_eq!(Ends::new(source, destination).both(), (source, destination));
+        }
+        assert_eq!(Ends::UNKNOWN.both(), (Endpoint::UNKNOWN, Endpoint::UNKNOWN));
+    }
+
+    /// A spool has millions of them.
+    #[test]
+    fn a_cdr_is_small() {
+        assert_eq!(size_of::<Cdr>(), 120);
     }
 }

@@ -205,7 +205,8 @@ impl FactSet {
         }
     }
 
-    fn parties_at(&self, place: usize) -> Option<InviteParties<'_>> {
+    /// The numbers of the message at a place of [`FactSet::iter`]; absent where none were added.
+    pub(super) fn parties_at(&self, place: usize) -> Option<InviteParties<'_>> {
         let packed = self.parties.get(usize::from(self.facts.get(place)?.parties))?;
         Some(self.unpacked(packed))
     }

@@ -149,6 +149,11 @@ impl Leg {
         }
     }
 
+    /// The numbers of the message at a place of [`Leg::messages`]; absent where none were added.
+    pub(super) fn parties_at(&self, place: usize) -> Option<InviteParties<'_>> {
+        self.facts.parties_at(place)
+    }
+
     /// The identifiers by kind and value.
     #[must_use]
     pub const fn identifiers(&self) -> &Arc<IdentifierSet> {

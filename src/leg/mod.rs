@@ -24,10 +24,11 @@ pub mod pack;
 mod pack_facts;
 pub mod registration;
 pub mod rules;
+pub mod short_text;
 pub mod table;
 mod texts;
 
-pub use cdr::{Bye, Cdr, Side, VendorCut};
+pub use cdr::{Bye, Cdr, Ends, Side, VendorCut};
 pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
 pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use identifier_set::IdentifierSet;
@@ -38,3 +39,4 @@ pub use media::MediaActivity;
 pub use observe::{Scratch, observe};
 pub use registration::Registrations;
 pub use rules::{CaptureRules, NumberRules, TimingRules};
+pub use short_text::ShortText;

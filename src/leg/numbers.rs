@@ -8,7 +8,7 @@ use super::rules::NumberRules;
 /// An anonymous From gives way to Remote-Party-ID even when `remotepartyid` is off, and to
 /// P-Asserted-Identity and P-Preferred-Identity where their options are on (sniff.cpp:3632-3660).
 #[must_use]
-pub fn caller(parties: &InviteParties<'_>, rules: &NumberRules) -> Box<[u8]> {
+pub fn caller<'l>(parties: &InviteParties<'l>, rules: &NumberRules) -> &'l [u8] {
     let asserted = wanted(parties.asserted_user, rules.asserted_identity);
     let preferred = wanted(parties.preferred_user, rules.preferred_identity);
     let remote = wanted(parties.remote_party_user, rules.remote_party_id);
@@ -24,14 +24,14 @@ pub fn caller(parties: &InviteParties<'_>, rules: &NumberRules) -> Box<[u8]> {
     } else {
         chosen
     };
-    if rules.caller_number_only { before_semicolon(chosen).into() } else { chosen.into() }
+    if rules.caller_number_only { before_semicolon(chosen) } else { chosen }
 }
 
 /// The called number: To, or the Request-URI with `destination_number_mode = 2`.
 #[must_use]
-pub fn called(parties: &InviteParties<'_>, rules: &NumberRules) -> Box<[u8]> {
+pub fn called<'l>(parties: &InviteParties<'l>, rules: &NumberRules) -> &'l [u8] {
     let request = wanted(parties.request_user, rules.called_from_request_uri);
-    request.unwrap_or(parties.to_user).into()
+    request.unwrap_or(parties.to_user)
 }
 
 fn wanted(user: &[u8], option: bool) -> Option<&[u8]> {
@@ -67,7 +67,7 @@ mod tests {
         let vendor = NumberRules::default();
         let asserting = NumberRules { asserted_identity: true, ..NumberRules::default() };
         let check = |parties: &InviteParties<'_>, rules: &NumberRules, expect: &str| {
-            assert_eq!(caller(parties, rules).as_ref(), expect.as_bytes());
+            assert_eq!(caller(parties, rules), expect.as_bytes());
         };
         check(&parties("1001", "9", "8"), &vendor, "1001");
         check(&parties("1001;phone-context=x", "", ""), &vendor, "1001");
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn called_by_rule() {
         let request = NumberRules { called_from_request_uri: true, ..NumberRules::default() };
-        assert_eq!(called(&parties("1", "", ""), &NumberRules::default()).as_ref(), b"2002");
-        assert_eq!(called(&parties("1", "", ""), &request).as_ref(), b"3003");
+        assert_eq!(called(&parties("1", "", ""), &NumberRules::default()), b"2002");
+        assert_eq!(called(&parties("1", "", ""), &request), b"3003");
     }
 }

@@ -29,7 +29,7 @@ fn verdict(spool: &Spool, joining: Joining, question: &Question) -> ScenarioVerd
         units: &units,
         calendar: &spool.calendar,
         coverage: &spool.coverage,
-        distinct: &SameHop(&spool.cdrs),
+        distinct: &SameHop,
         joining,
     };
     judge(Scenario::AsIs, evidence, question)
@@ -293,7 +293,7 @@ fn seven_calls(later: bool) -> Spool {
     .enumerate()
     {
         let start = day + 10 * HOUR + start * S;
-        let mut cdr = cdr(&format!("c{index}"), (caller, "200000"), start, start + seconds * S);
+        let mut cdr = cdr(index as u32, (caller, "200000"), start, start + seconds * S);
         cdr.connected = connected.map(|s: i64| CaptureTime::from_ns(start + s * S));
         cdr.last_response = last_response;
         spool.cdrs.push(cdr);

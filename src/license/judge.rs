@@ -50,8 +50,7 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
     let reading = question.reading;
     let coverage = evidence.coverage.by_day(evidence.calendar);
     let open: Vec<bool> = coverage.iter().map(DayCoverage::is_lower_bound).collect();
-    let history = evidence.units.history(evidence.calendar, reading.count);
-    let figures = Figures::new(&evidence, question, open);
+    let (figures, history) = Figures::new(&evidence, question, open);
     let bounds = figures.bounds(&history.days, reading);
     let judged = judge_reading(&bounds, question, reading);
     let over = over_days(&history.days, question, reading);
@@ -158,7 +157,8 @@ struct Figures {
 }
 
 impl Figures {
-    fn new(evidence: &Evidence<'_>, question: &Question, open: Vec<bool>) -> Self {
+    /// Counts; the history is that under the question's reading.
+    fn new(evidence: &Evidence<'_>, question: &Question, open: Vec<bool>) -> (Self, History) {
         let mut counts: Vec<CountReading> =
             question.readings.iter().map(|reading| reading.count).collect();
         counts.push(question.reading.count);
@@ -166,13 +166,16 @@ impl Figures {
         counts.sort_unstable();
         counts.dedup();
         let Evidence { units, calendar, coverage, .. } = *evidence;
-        let days = count::evaluate(units, calendar, &counts);
+        let reading = question.reading.count;
+        let (days, history) = count::evaluate_with_history(units, calendar, &counts, reading);
         let doubts = coverage.doubts(calendar, evidence.joining);
         let fewest = fewest(units, calendar, &doubts, &coverage.midway, evidence.joining)
             .map(|bounded| Variant::of(bounded, calendar, &counts));
         let most = most(units, calendar, &coverage.running)
             .map(|bounded| Variant::of(bounded, calendar, &counts));
-        Self { counts, days, fewest, most, open }
+        // The reading is among them.
+        let history = history.unwrap_or_default();
+        (Self { counts, days, fewest, most, open }, history)
     }
 
     /// The days under a reading; none under one that was not asked for.

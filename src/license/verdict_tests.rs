@@ -8,7 +8,7 @@ use crate::channel::bounds::fewest;
 use crate::channel::evident::SameHop;
 use crate::channel::oracle::cdr;
 use crate::channel::{Calendar, Groups, Joining, Reading, ReadingPins, Units};
-use crate::leg::{Bye, Cdr, VendorCut};
+use crate::leg::{Bye, Cdr, Ends, VendorCut};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -33,9 +33,9 @@ pub(crate) fn spool(calls: &[u32]) -> Spool {
         let start = spool.calendar.days()[day].started.ns();
         spool.coverage.spans.push((at(start), at(start + 24 * HOUR - 1)));
         for call in 0..*count {
-            let name = format!("d{day:02}c{call:02}");
+            let leg = day as u32 * 1_000 + call;
             let caller = format!("1{call:05}");
-            spool.cdrs.push(cdr(&name, (&caller, "200000"), start + 10 * HOUR, start + 11 * HOUR));
+            spool.cdrs.push(cdr(leg, (&caller, "200000"), start + 10 * HOUR, start + 11 * HOUR));
         }
     }
     spool
@@ -61,7 +61,7 @@ pub(crate) fn verdict(spool: &Spool, question: &Question) -> ScenarioVerdict {
         units: &units,
         calendar: &spool.calendar,
         coverage: &spool.coverage,
-        distinct: &SameHop(&spool.cdrs),
+        distinct: &SameHop,
         joining: Joining::Alone,
     };
     judge(Scenario::AsIs, evidence, question)
@@ -176,8 +176,8 @@ fn a_verdict_that_rests_on_hiding_calls_says_so() {
     let mut hotline = spool(&[4; 16]);
     for cdr in &mut hotline.cdrs {
         cdr.caller = (*b"100000").into();
-        cdr.source = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5_060);
-        cdr.destination = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 5_060);
+        let end = |last| Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), 5_060);
+        cdr.ends = Ends::new(end(1), end(2));
     }
     let found = verdict(&hotline, &question(3));
     assert_eq!(found.judged.outcome, Outcome::Lifts);
@@ -185,11 +185,11 @@ fn a_verdict_that_rests_on_hiding_calls_says_so() {
     assert_eq!(found.caveats[0], expect);
     // Without addresses nothing is evident.
     for cdr in &mut hotline.cdrs {
-        cdr.destination = Endpoint::UNKNOWN;
+        cdr.ends = Ends::new(cdr.source(), Endpoint::UNKNOWN);
     }
     assert_eq!(verdict(&hotline, &question(3)).caveats, []);
     for cdr in &mut hotline.cdrs {
-        cdr.destination = cdr.source;
+        cdr.ends = Ends::new(cdr.source(), cdr.source());
     }
     // With a limit far above, it is said but nothing hangs on it.
     let found = verdict(&hotline, &question(100));
@@ -241,7 +241,7 @@ fn every_reading_is_judged_as_if_it_were_alone() {
         units: &units,
         calendar: &mixed.calendar,
         coverage: &mixed.coverage,
-        distinct: &SameHop(&mixed.cdrs),
+        distinct: &SameHop,
         joining: Joining::Alone,
     };
     let open: Vec<bool> =

@@ -1,7 +1,7 @@
 //! Tests of the check report over small spools.
 
 use super::check::{CheckReport, InputFile, InputReport};
-use super::history::{HistoryReport, ScenarioHistory};
+use super::history::{HistoryReport, NamedCdr, ScenarioHistory};
 use super::json;
 use super::text::{TextStyle, text};
 use crate::base::{FileId, Loss, LossKind};
@@ -217,7 +217,8 @@ fn the_history_as_text_csv_and_json() {
     let spool = spool(&[1, 3]);
     let report = report(&spool, 2);
     let header = Scenario::MergeHeader("=X-Call-ID".to_owned());
-    let up = [vec![spool.cdrs[1].clone()]];
+    let up = NamedCdr { cdr: spool.cdrs[1].clone(), call_id: b"d01c00".to_vec() };
+    let up = [vec![up]];
     let history = &report.scenarios[0].history;
     let scenarios = vec![ScenarioHistory { scenario: &header, history, up_at_peak: &up }];
     let history = HistoryReport {

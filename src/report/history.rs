@@ -22,7 +22,16 @@ pub struct ScenarioHistory<'a> {
     /// Its hours and days, of the same calendar as the others.
     pub history: &'a History,
     /// The channels that were up at the first moment of its peak, each with its CDRs.
-    pub up_at_peak: &'a [Vec<Cdr>],
+    pub up_at_peak: &'a [Vec<NamedCdr>],
+}
+
+/// A CDR and the Call-ID of its leg.
+#[derive(Clone, Debug)]
+pub struct NamedCdr {
+    /// The CDR.
+    pub cdr: Cdr,
+    /// The Call-ID, as on the wire.
+    pub call_id: Vec<u8>,
 }
 
 /// What is printed: one or several scenarios over one calendar.
@@ -198,10 +207,10 @@ impl HistoryReport<'_> {
         text
     }
 
-    fn peak_cdr_json(&self, cdr: &Cdr) -> PeakCdrJson {
+    fn peak_cdr_json(&self, NamedCdr { cdr, call_id }: &NamedCdr) -> PeakCdrJson {
         let sensor = self.sensors.get(usize::from(cdr.sensor.0)).map_or("", String::as_str);
         PeakCdrJson {
-            call_id: terminal(&cdr.call_id),
+            call_id: terminal(call_id),
             sensor: terminal(sensor.as_bytes()),
             caller: terminal(&cdr.caller),
             called: terminal(&cdr.called),
@@ -262,7 +271,7 @@ const CHANNELS_AT_PEAK_MAX: usize = 50;
 pub fn legs_at_peak(
     scenario: &Scenario,
     moment: CaptureTime,
-    channels: &[Vec<Cdr>],
+    channels: &[Vec<NamedCdr>],
     sensors: &[String],
     zone: &TimeZone,
 ) -> String {
@@ -273,7 +282,7 @@ pub fn legs_at_peak(
         counted(channels.len() as u64, "channel", "channels")
     );
     for (number, cdrs) in channels.iter().take(CHANNELS_AT_PEAK_MAX).enumerate() {
-        for (place, cdr) in cdrs.iter().enumerate() {
+        for (place, NamedCdr { cdr, call_id }) in cdrs.iter().enumerate() {
             let number = if place == 0 { (number + 1).to_string() } else { String::new() };
             let sensor = sensors.get(usize::from(cdr.sensor.0)).map_or("", String::as_str);
             text.push_str(&format!(
@@ -282,7 +291,7 @@ pub fn legs_at_peak(
                 local_s(cdr.ended, zone),
                 terminal(&cdr.caller),
                 terminal(&cdr.called),
-                terminal(&cdr.call_id),
+                terminal(call_id),
                 terminal(sensor.as_bytes()),
             ));
         }

@@ -7,27 +7,29 @@ use super::error::Error;
 use super::measure::measure;
 use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
-use super::recorded::read_recorded;
+use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
 use super::side_by_side::pool;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
-use crate::channel::{Calendar, Units};
-use crate::leg::midway::is_midway;
-use crate::leg::{Cdr, Leg};
+use crate::channel::table::Difference;
+use crate::channel::{Calendar, CdrTable, Units};
+use crate::leg::Cdr;
 use crate::license::{
-    Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
+    Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
 };
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
+use crate::report::history::NamedCdr;
 use crate::spool::{FileKind, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -49,7 +51,7 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
 ///
 /// As [`check`].
 pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
-    judged(config, |_, _| ()).map(|(report, (), profile)| (report, profile))
+    judged(config, |_, _, _| ()).map(|(report, (), profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -60,7 +62,7 @@ pub struct UpAtPeak {
     /// The moment.
     pub moment: CaptureTime,
     /// The channels up then, each with its CDRs.
-    pub channels: Vec<Vec<Cdr>>,
+    pub channels: Vec<Vec<NamedCdr>>,
 }
 
 /// What `history` prints: the report, and who was up at each peak.
@@ -80,9 +82,10 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, profile) = judged(config, |units, verdicts| {
+    let (report, up_at_peak, profile) = judged(config, |units, verdicts, call_id| {
         let peaks = units.iter().zip(verdicts).enumerate();
-        peaks.filter_map(|(place, (unit, verdict))| up_at_peak(place, unit, verdict)).collect()
+        let up = |(place, (unit, verdict))| up_at_peak(place, unit, verdict, call_id);
+        peaks.filter_map(up).collect()
     })?;
     Ok(HistoryRun { report, up_at_peak, messages: profile.messages })
 }
@@ -91,21 +94,29 @@ fn up_at_peak(
     scenario: usize,
     unit: &ScenarioUnits<'_>,
     verdict: &ScenarioVerdict,
+    call_id: CallIds<'_>,
 ) -> Option<UpAtPeak> {
     let moment = verdict.history.peak_spans.first()?.started;
     let up = Units::new(&unit.cdrs, &unit.groups).up_at(verdict.reading.count, moment);
-    let cdrs = |channel: Vec<usize>| {
-        channel.into_iter().filter_map(|at| unit.cdrs.get(at).cloned()).collect()
+    let named = |cdr: &Cdr| NamedCdr {
+        cdr: cdr.clone(),
+        call_id: call_id(&unit.scenario, cdr.leg).to_vec(),
     };
+    let cdrs = |channel: Vec<&Cdr>| channel.into_iter().map(named).collect();
     Some(UpAtPeak { scenario, moment, channels: up.into_iter().map(cdrs).collect() })
 }
 
+/// The Call-ID of a leg of a scenario.
+type CallIds<'c> = &'c dyn Fn(&Scenario, u32) -> &'c [u8];
+
 fn judged<T>(
     config: &CheckConfig,
-    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict]) -> T,
+    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict], CallIds<'_>) -> T,
 ) -> Result<(CheckReport, T, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
+    let (recorded, recorded_call_ids) =
+        recorded.map(|Recorded { cdrs, call_ids }| (cdrs, call_ids)).unzip();
     let database = config.database.as_deref().map(Database::create).transpose()?;
     let mut found = reconstruct(&config.spools, &options(config))?;
     let mut profile = std::mem::take(&mut found.profile);
@@ -119,11 +130,19 @@ fn judged<T>(
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
-    let judge_unit = |unit| verdict(unit, &linked, &calendar, &coverage, &question);
-    let verdicts: Vec<ScenarioVerdict> =
-        pool.install(|| units.par_iter().map(judge_unit).collect());
+    let verdicts: Vec<ScenarioVerdict> = pool.install(|| {
+        let table = CdrTable::new(&found.cdrs);
+        let judge_unit = |unit| verdict(&table, unit, &linked, &calendar, &coverage, &question);
+        units.par_iter().map(judge_unit).collect()
+    });
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
-    let looked = look(&units, &verdicts);
+    let looked = look(&units, &verdicts, &|scenario, leg| match scenario {
+        Scenario::Recorded => {
+            let call_ids = recorded_call_ids.as_deref().unwrap_or_default();
+            call_ids.get(leg as usize).map_or(&[], |call_id| &**call_id)
+        }
+        _ => found.legs.call_id(leg),
+    });
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
@@ -210,14 +229,11 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    let midway = found.legs.numbers().zip(found.legs.iter()).filter(|(_, leg)| is_midway(leg));
-    let midway: BTreeSet<u32> = midway.map(|(number, _)| number).collect();
+    let midway = &found.flags.midway;
     // Until the INVITE inside the dialog, from which on they are CDRs.
-    let until_seen = midway.iter().filter_map(|leg| {
-        let leg = found.legs.get(*leg)?;
-        let first = found.spans.get(&leg.sensor())?.first;
-        let seen = leg.first_seen()?;
-        (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
+    let until_seen = midway.iter().filter_map(|(leg, seen)| {
+        let first = found.spans.get(&found.legs.sensor(*leg))?.first;
+        (*seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, *seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
     Coverage {
@@ -225,7 +241,7 @@ fn coverage(found: &Reconstruction) -> Coverage {
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
-        midway,
+        midway: midway.iter().map(|(leg, _)| *leg).collect(),
     }
 }
 
@@ -256,14 +272,24 @@ fn question(config: &CheckConfig) -> Question {
 }
 
 fn verdict(
+    table: &CdrTable<'_>,
     unit: &ScenarioUnits<'_>,
     linked: &LinkedLegs<'_>,
     calendar: &Calendar,
     coverage: &Coverage,
     question: &Question,
 ) -> ScenarioVerdict {
-    let units = Units::new(&unit.cdrs, &unit.groups);
-    let distinct = linked.distinct(&unit.scenario, &unit.cdrs);
+    let units = match &unit.cdrs {
+        // Those of the table.
+        Cow::Borrowed(_) => Units::of(table, &unit.groups),
+        Cow::Owned(cdrs) if unit.scenario == Scenario::Recorded => Units::new(cdrs, &unit.groups),
+        // Few CDRs differ from those of the table, each for itself.
+        Cow::Owned(cdrs) => {
+            let Difference { without, with } = table.difference(cdrs);
+            Units::changed(table, &without, with)
+        }
+    };
+    let distinct = linked.distinct(&unit.scenario);
     let coverage = unit.coverage.as_ref().unwrap_or(coverage);
     let joining = unit.joining;
     let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct, joining };
@@ -291,7 +317,7 @@ fn report(
         coverage,
         sensors: found.listing.sensors.clone(),
         legs: found.ledger.value("leg.with_invite"),
-        legs_vendor_blind: found.legs.iter().filter(Leg::is_vendor_blind).count() as u64,
+        legs_vendor_blind: found.flags.vendor_blind,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,

@@ -35,18 +35,11 @@ impl<'u> LinkedLegs<'u> {
     }
 
     /// The test for the CDRs of a scenario. Recorded CDRs name no leg: only they themselves tell.
-    pub(super) fn distinct<'c>(
-        &'c self,
-        scenario: &Scenario,
-        cdrs: &'c [Cdr],
-    ) -> impl Distinct + 'c {
+    pub(super) fn distinct(&self, scenario: &Scenario) -> impl Distinct {
         let has_legs = *scenario != Scenario::Recorded;
-        move |first: usize, other: usize| {
-            if !SameHop(cdrs).evidently_different(first, other) {
-                return false;
-            }
-            let (first, other) = (&cdrs[first], &cdrs[other]);
-            !has_legs || self.nothing_ties(first, other)
+        move |first: &Cdr, other: &Cdr| {
+            SameHop.evidently_different(first, other)
+                && (!has_legs || self.nothing_ties(first, other))
         }
     }
 

@@ -37,5 +37,5 @@ pub use error::Error;
 pub use gather::{FileSummary, TimeSpan};
 pub use profile::{Profile, Stage};
 pub use ranges::RangeRules;
-pub use reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+pub use reconstruct::{LegFlags, ReconstructOptions, Reconstruction, reconstruct};
 pub use recorded::{RecordedError, RecordedSource};

@@ -19,6 +19,7 @@ use crate::base::{
 };
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
+use crate::leg::midway::is_midway;
 use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules, finalise};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use rayon::prelude::*;
@@ -57,6 +58,8 @@ pub struct Reconstruction {
     pub legs: Legs,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
+    /// What else the pass over the legs told that made the CDRs.
+    pub flags: LegFlags,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
     /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
@@ -81,6 +84,39 @@ pub struct Reconstruction {
     pub losses: Vec<Loss>,
     /// What each stage took.
     pub profile: Profile,
+}
+
+/// What is counted or noted of single legs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LegFlags {
+    /// Legs with an INVITE.
+    pub with_invite: u64,
+    /// Legs of which the vendor's sniffer could not have read some packets.
+    pub vendor_blind: u64,
+    /// Legs that are seen from the middle on, each with its first message.
+    pub midway: Vec<(u32, CaptureTime)>,
+    /// Legs of which a cap dropped facts.
+    pub over_limit: Vec<u32>,
+}
+
+impl LegFlags {
+    fn add(&mut self, number: u32, leg: &Leg) {
+        self.with_invite += u64::from(leg.has_invite());
+        self.vendor_blind += u64::from(leg.is_vendor_blind());
+        if is_midway(leg) {
+            self.midway.push((number, leg.first_seen().unwrap_or_default()));
+        }
+        if leg.is_over_limit() {
+            self.over_limit.push(number);
+        }
+    }
+
+    fn append(&mut self, mut behind: Self) {
+        self.with_invite += behind.with_invite;
+        self.vendor_blind += behind.vendor_blind;
+        self.midway.append(&mut behind.midway);
+        self.over_limit.append(&mut behind.over_limit);
+    }
 }
 
 /// Reads the captures under `roots` and makes their CDRs.
@@ -178,10 +214,9 @@ fn finish(
     whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
     whole.ledger.add("leg.with_invite", with_invite);
     whole.ledger.add("leg.without_invite", without_invite);
-    let cdrs = make_cdrs(&legs, options, &whole.spans);
+    let (cdrs, flags) = make_cdrs(&legs, options, &whole.spans);
     profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
-    let is_over = |leg: &u32| legs.packed(*leg).is_some_and(|leg| leg.is_over_limit());
-    for leg in legs.numbers().filter(is_over).filter_map(|leg| legs.get(leg)) {
+    for leg in flags.over_limit.iter().filter_map(|leg| legs.get(*leg)) {
         whole.notes.add(limit_note(&leg));
     }
     if whole.registrations.is_over_limit() {
@@ -207,6 +242,7 @@ fn finish(
     Reconstruction {
         legs,
         cdrs,
+        flags,
         legs_without_invite: without_invite,
         running,
         registrations: whole.registrations,
@@ -222,21 +258,45 @@ fn finish(
     }
 }
 
+/// Legs that one task makes CDRs of.
+const LEGS_A_TASK: usize = 2_048;
+
+/// The only pass over all legs for what is told of single ones: reading a leg costs more than looking
+/// at it.
 fn make_cdrs(
     legs: &Legs,
     options: &ReconstructOptions,
     spans: &BTreeMap<SensorId, TimeSpan>,
-) -> Vec<Cdr> {
+) -> (Vec<Cdr>, LegFlags) {
     let rules = &options.capture;
-    legs.numbers()
-        .into_par_iter()
-        .flat_map_iter(|number| {
-            let Some(leg) = legs.get(number) else { return Vec::new() };
+    let of_task = |numbers: std::ops::Range<u32>| {
+        let mut flags = LegFlags::default();
+        let mut cdrs = Vec::with_capacity(numbers.len());
+        let mut leg = Leg::new(SensorId::default(), b"");
+        for number in numbers {
+            if !legs.read(number, &mut leg) {
+                continue;
+            }
+            flags.add(number, &leg);
             let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
-            finalise(&leg, number, &options.timing, &options.numbers, horizon)
-        })
-        .filter(|cdr| is_written(rules, cdr))
-        .collect()
+            let made = finalise(&leg, number, &options.timing, &options.numbers, horizon);
+            cdrs.extend(made.into_iter().filter(|cdr| is_written(rules, cdr)));
+        }
+        legs.release();
+        (cdrs, flags)
+    };
+    let end = legs.numbers().end;
+    let starts: Vec<u32> = legs.numbers().step_by(LEGS_A_TASK).collect();
+    let task = |start: u32| start..start.saturating_add(LEGS_A_TASK as u32).min(end);
+    let made: Vec<(Vec<Cdr>, LegFlags)> =
+        starts.into_par_iter().map(|start| of_task(task(start))).collect();
+    let mut cdrs = Vec::with_capacity(made.iter().map(|(cdrs, _)| cdrs.len()).sum());
+    let mut flags = LegFlags::default();
+    for (own, own_flags) in made {
+        cdrs.extend(own);
+        flags.append(own_flags);
+    }
+    (cdrs, flags)
 }
 
 /// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').

@@ -4,7 +4,7 @@
 //! read ends the run with its number: a verdict over half a database would be worth nothing.
 
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
-use crate::leg::{Bye, Cdr};
+use crate::leg::{Bye, Cdr, Ends};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -46,11 +46,21 @@ pub enum RecordedError {
     },
 }
 
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recorded {
+    /// The CDRs, in the order of the lines. Their legs are numbered by sensor and Call-ID, as those of
+    /// captures are.
+    pub(super) cdrs: Vec<Cdr>,
+    /// The Call-ID of each leg.
+    pub(super) call_ids: Vec<Box<[u8]>>,
+}
+
 /// Reads the file.
 ///
 /// # Errors
 /// When it cannot be opened, lacks a column, or has a line that cannot be read.
-pub(super) fn read_recorded(source: &RecordedSource) -> Result<Vec<Cdr>, RecordedError> {
+pub(super) fn read_recorded(source: &RecordedSource) -> Result<Recorded, RecordedError> {
     let path = source.path.as_path();
     let opened = File::open(path)
         .map_err(|error| RecordedError::Open { path: path.to_owned(), source: error })?;
@@ -119,7 +129,7 @@ fn recorded_cdrs(
     input: impl Read,
     path: &Path,
     zone: &TimeZone,
-) -> Result<Vec<Cdr>, RecordedError> {
+) -> Result<Recorded, RecordedError> {
     let fault =
         |line: u64, reason: String| RecordedError::Line { path: path.to_owned(), line, reason };
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(input);
@@ -127,6 +137,7 @@ fn recorded_cdrs(
     let columns = Columns::of(&header).map_err(|reason| fault(1, reason))?;
     let mut cdrs: Vec<Cdr> = Vec::new();
     let mut sensors: Vec<Vec<u8>> = Vec::new();
+    let mut call_ids: Vec<Box<[u8]>> = Vec::new();
     let mut row = csv::ByteRecord::new();
     loop {
         let line = rows.position().line();
@@ -138,13 +149,37 @@ fn recorded_cdrs(
             let reason = format!("{} fields where the first line has {}", row.len(), header.len());
             return Err(fault(line, reason));
         }
-        let leg = u32::try_from(cdrs.len()).unwrap_or(u32::MAX);
-        let cdr = cdr_of(&row, &columns, zone, leg).map_err(|reason| fault(line, reason))?;
+        let cdr = cdr_of(&row, &columns, zone).map_err(|reason| fault(line, reason))?;
+        call_ids.push(match field(&row, columns.call_id) {
+            b"" => format!("recorded {}", cdrs.len()).into_bytes().into(),
+            call_id => call_id.into(),
+        });
         cdrs.push(cdr);
         sensors.push(field(&row, columns.sensor).to_vec());
     }
     number_sensors(&mut cdrs, &sensors);
-    Ok(cdrs)
+    let call_ids = number_legs(&mut cdrs, call_ids);
+    Ok(Recorded { cdrs, call_ids })
+}
+
+/// Legs by sensor and Call-ID, so that the order of lines does not matter; gives the Call-ID of each.
+/// CDRs that share both are of one leg.
+fn number_legs(cdrs: &mut [Cdr], mut call_ids: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
+    let mut places: Vec<usize> = (0..cdrs.len()).collect();
+    let key = |place: usize| (cdrs[place].sensor, &call_ids[place]);
+    places.sort_by(|left, right| key(*left).cmp(&key(*right)));
+    let mut firsts: Vec<usize> = Vec::new();
+    let mut leg_of = vec![0; cdrs.len()];
+    for place in places {
+        if firsts.last().is_none_or(|first| key(*first) != key(place)) {
+            firsts.push(place);
+        }
+        leg_of[place] = u32::try_from(firsts.len() - 1).unwrap_or(u32::MAX);
+    }
+    for (cdr, leg) in cdrs.iter_mut().zip(leg_of) {
+        cdr.leg = leg;
+    }
+    firsts.into_iter().map(|first| std::mem::take(&mut call_ids[first])).collect()
 }
 
 /// Sensors by the order of their names, so that the order of lines does not matter. What no number is
@@ -165,12 +200,7 @@ fn field(row: &csv::ByteRecord, column: Option<usize>) -> &[u8] {
     if value == b"\\N" || value.eq_ignore_ascii_case(b"null") { b"" } else { value }
 }
 
-fn cdr_of(
-    row: &csv::ByteRecord,
-    columns: &Columns,
-    zone: &TimeZone,
-    leg: u32,
-) -> Result<Cdr, Fault> {
+fn cdr_of(row: &csv::ByteRecord, columns: &Columns, zone: &TimeZone) -> Result<Cdr, Fault> {
     let started = moment("calldate", field(row, Some(columns.calldate)), zone)?;
     let ended = match seconds("duration", field(row, columns.duration))? {
         // Not callend first: its wall clock is ambiguous when summer time ends.
@@ -186,25 +216,21 @@ fn cdr_of(
         address(name, field(row, column))
             .map(|a| a.map_or(Endpoint::UNKNOWN, |a| Endpoint::new(a, 0)))
     };
-    let call_id = field(row, columns.call_id);
     let connected = connect_ns.map(|ns| ended.plus_ns(-ns).max(started));
     Ok(Cdr {
-        leg,
+        leg: 0,
         sequence: 0,
         sensor: SensorId(0),
-        call_id: if call_id.is_empty() {
-            format!("recorded {leg}").into_bytes().into()
-        } else {
-            call_id.into()
-        },
         caller: field(row, Some(columns.caller)).into(),
         called: field(row, Some(columns.called)).into(),
         started,
         ended,
         connected,
         progressed: None,
-        source: endpoint("sipcallerip", columns.source)?,
-        destination: endpoint("sipcalledip", columns.destination)?,
+        ends: Ends::new(
+            endpoint("sipcallerip", columns.source)?,
+            endpoint("sipcalledip", columns.destination)?,
+        ),
         last_response: last_response.unwrap_or_default(),
         bye: bye(number("bye", field(row, columns.bye))?, connected.is_some()),
         hung_up_by: None,
@@ -295,7 +321,7 @@ fn bye(code: Option<u16>, is_connected: bool) -> Bye {
 mod tests {
     use super::*;
 
-    fn read(text: &str, zone: &str) -> Result<Vec<Cdr>, String> {
+    fn read(text: &str, zone: &str) -> Result<Recorded, String> {
         let zone = jiff::tz::TimeZoneDatabase::bundled().get(zone).unwrap();
         recorded_cdrs(text.as_bytes(), Path::new("cdr.csv"), &zone).map_err(|e| e.to_string())
     }
@@ -309,30 +335,30 @@ mod tests {
             "{HEAD}2026-11-20 10:00:00,60.5,50,1001,\"+49 30, 1\",200,167772161,3,7,a@b\n\
              2026-11-20 10:00:01,5,\\N,1001,2002,487,10.0.0.2,0,NULL,\n"
         );
-        let cdrs = read(&text, "Europe/Berlin").unwrap();
+        let Recorded { cdrs, call_ids } = read(&text, "Europe/Berlin").unwrap();
         // Berlin is an hour ahead of UTC in November.
         assert_eq!(cdrs[0].started.ns(), 1_795_165_200 * NS_PER_S);
         assert_eq!(cdrs[0].duration_ns(), 60_500_000_000);
         assert_eq!(cdrs[0].connect_duration_ns(), Some(50 * NS_PER_S));
         assert_eq!(&*cdrs[0].called, b"+49 30, 1");
-        assert_eq!(cdrs[0].source.address.to_string(), "10.0.0.1");
+        assert_eq!(cdrs[0].source().address.to_string(), "10.0.0.1");
         assert_eq!((cdrs[0].bye, cdrs[0].last_response), (Bye::ByeConfirmed, 200));
         assert_eq!((cdrs[1].connected, cdrs[1].last_response), (None, 487));
         assert_ne!(cdrs[0].sensor, cdrs[1].sensor);
-        assert_eq!(&*cdrs[1].call_id, b"recorded 1");
+        assert_eq!(&*call_ids[cdrs[1].leg as usize], b"recorded 1");
     }
 
     #[test]
     fn callend_serves_where_there_is_no_duration() {
         let text = "\u{feff}CALLDATE,callend,caller,called,lastSIPresponseNum\n\
                     2026-11-20 10:00:00,2026-11-20 10:01:00.250,1,2,200\n";
-        assert_eq!(read(text, "UTC").unwrap()[0].duration_ns(), 60_250_000_000);
+        assert_eq!(read(text, "UTC").unwrap().cdrs[0].duration_ns(), 60_250_000_000);
     }
 
     #[test]
     fn a_duration_crosses_the_end_of_summer_time() {
         let text = format!("{HEAD}2026-10-25 02:30:00,7200,,1,2,200,,,,\n");
-        let cdr = &read(&text, "Europe/Berlin").unwrap()[0];
+        let cdr = &read(&text, "Europe/Berlin").unwrap().cdrs[0];
         assert_eq!(cdr.duration_ns(), 7_200 * NS_PER_S);
         // The first of the two half past two.
         assert_eq!(cdr.started.ns(), 1_792_888_200 * NS_PER_S);
@@ -361,16 +387,21 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_lines_numbers_no_sensor() {
-        let rows =
-            ["2026-11-20 10:00:00,60,,1,2,200,,,9,x\n", "2026-11-20 10:00:00,60,,1,2,200,,,3,y\n"];
+    fn the_order_of_lines_numbers_no_sensor_and_no_leg() {
+        let rows = [
+            "2026-11-20 10:00:00,60,,1,2,200,,,9,x\n",
+            "2026-11-20 10:00:00,60,,1,2,200,,,3,y\n",
+            "2026-11-20 10:00:00,60,,1,2,200,,,9,x\n",
+        ];
         let of = |rows: &[&str]| {
-            let cdrs = read(&format!("{HEAD}{}", rows.concat()), "UTC").unwrap();
-            let mut sensors: Vec<_> =
-                cdrs.iter().map(|cdr| (cdr.call_id.to_vec(), cdr.sensor)).collect();
-            sensors.sort();
-            sensors
+            let found = read(&format!("{HEAD}{}", rows.concat()), "UTC").unwrap();
+            let name = |cdr: &Cdr| found.call_ids[cdr.leg as usize].clone();
+            let mut legs: Vec<_> =
+                found.cdrs.iter().map(|cdr| (name(cdr), cdr.sensor, cdr.leg)).collect();
+            legs.sort();
+            legs
         };
-        assert_eq!(of(&rows), of(&[rows[1], rows[0]]));
+        assert_eq!(of(&rows), of(&[rows[1], rows[0], rows[2]]));
+        assert_eq!(of(&rows).iter().map(|leg| leg.2).collect::<Vec<_>>(), [1, 1, 0]);
     }
 }

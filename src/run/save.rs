@@ -124,6 +124,7 @@ fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
         .iter()
         .map(|cdr| CdrRow {
             cdr,
+            call_id: saved.found.legs.call_id(cdr.leg),
             id_sensor: saved
                 .found
                 .listing

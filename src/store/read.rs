@@ -8,7 +8,7 @@ use super::text::unescaped_bytes;
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
 use crate::call::LegOutline;
 use crate::call::outline::Moment;
-use crate::leg::{Bye, Cdr, Side, VendorCut};
+use crate::leg::{Bye, Cdr, Ends, Side, VendorCut};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, Row};
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ fn read_all(connection: &Connection) -> rusqlite::Result<StoredRun> {
     let sensor_of: Vec<SensorId> = outlines.iter().map(|leg| leg.sensor).collect();
     let cdrs = rows(
         connection,
-        "SELECT leg, sequence, call_id, caller, called, started_ns, ended_ns, connected_ns, \
+        "SELECT leg, sequence, caller, called, started_ns, ended_ns, connected_ns, \
          progressed_ns, source_address, source_port, destination_address, destination_port, \
          last_response, bye, hung_up_by, cut_ended_ns, cut_bye, cut_last_response, only_when_cut, \
          branches, has_media, vendor_blind FROM cdrs ORDER BY id",
@@ -157,34 +157,32 @@ fn cdr(row: &Row<'_>, sensor_of: &[SensorId]) -> rusqlite::Result<Cdr> {
         Ok(Endpoint::new(address, port))
     };
     let bye = |at: usize, code| Bye::from_code(code).ok_or_else(|| wrong(at, "not an end"));
-    let vendor_cut = match moment(row, 16)? {
+    let vendor_cut = match moment(row, 15)? {
         Some(ended) => {
-            Some(VendorCut { ended, bye: bye(17, row.get(17)?)?, last_response: row.get(18)? })
+            Some(VendorCut { ended, bye: bye(16, row.get(16)?)?, last_response: row.get(17)? })
         }
         None => None,
     };
-    let side = |name: String| Side::from_name(&name).ok_or_else(|| wrong(15, "not a side"));
+    let side = |name: String| Side::from_name(&name).ok_or_else(|| wrong(14, "not a side"));
     Ok(Cdr {
         leg,
         sequence: row.get(1)?,
         sensor,
-        call_id: bytes(row, 2)?.into(),
-        caller: bytes(row, 3)?.into(),
-        called: bytes(row, 4)?.into(),
-        started: CaptureTime::from_ns(row.get(5)?),
-        ended: CaptureTime::from_ns(row.get(6)?),
-        connected: moment(row, 7)?,
-        progressed: moment(row, 8)?,
-        source: end(9)?,
-        destination: end(11)?,
-        last_response: row.get(13)?,
-        bye: bye(14, row.get(14)?)?,
-        hung_up_by: row.get::<_, Option<String>>(15)?.map(side).transpose()?,
+        caller: bytes(row, 2)?.into(),
+        called: bytes(row, 3)?.into(),
+        started: CaptureTime::from_ns(row.get(4)?),
+        ended: CaptureTime::from_ns(row.get(5)?),
+        connected: moment(row, 6)?,
+        progressed: moment(row, 7)?,
+        ends: Ends::new(end(8)?, end(10)?),
+        last_response: row.get(12)?,
+        bye: bye(13, row.get(13)?)?,
+        hung_up_by: row.get::<_, Option<String>>(14)?.map(side).transpose()?,
         vendor_cut,
-        only_when_cut: row.get(19)?,
-        branches: row.get(20)?,
-        has_media: row.get(21)?,
-        vendor_blind: row.get(22)?,
+        only_when_cut: row.get(18)?,
+        branches: row.get(19)?,
+        has_media: row.get(20)?,
+        vendor_blind: row.get(21)?,
     })
 }
 

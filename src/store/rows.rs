@@ -66,6 +66,8 @@ pub struct LegRow<'a> {
 pub struct CdrRow<'a> {
     /// The CDR.
     pub cdr: &'a Cdr,
+    /// The Call-ID of its leg.
+    pub call_id: &'a [u8],
     /// `id_sensor`.
     pub id_sensor: Option<u16>,
 }

@@ -100,11 +100,12 @@ impl Database {
         let sorted = sorted_by_key(cdrs, |row| (row.cdr.leg, row.cdr.sequence));
         self.insert("cdrs", 25, (1_i64..).zip(sorted), |statement, (id, row)| {
             let cdr = row.cdr;
+            let (source, destination) = cdr.ends.both();
             statement.execute(params![
                 id,
                 cdr.leg,
                 cdr.sequence,
-                escaped_text(&cdr.call_id),
+                escaped_text(row.call_id),
                 row.id_sensor,
                 escaped_text(&cdr.caller),
                 escaped_text(&cdr.called),
@@ -112,10 +113,10 @@ impl Database {
                 cdr.ended.ns(),
                 ns(cdr.connected),
                 ns(cdr.progressed),
-                cdr.source.address.to_string(),
-                cdr.source.port,
-                cdr.destination.address.to_string(),
-                cdr.destination.port,
+                source.address.to_string(),
+                source.port,
+                destination.address.to_string(),
+                destination.port,
                 cdr.last_response,
                 cdr.bye.code(),
                 cdr.hung_up_by.map(|side| side.name()),

@@ -3,12 +3,14 @@
 use super::*;
 use crate::base::{CaptureId, Endpoint, FileId, LossKind, Note, NoteKind, SensorId};
 use crate::call::LegOutline;
-use crate::leg::{Bye, Cdr, Leg, Side, VendorCut};
+use crate::leg::{Bye, Cdr, Ends, Leg, Side, VendorCut};
 use crate::store::LegRow;
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+
+const CALL_ID: &[u8] = b"call@10.0.0.1";
 
 fn moment(ns: i64) -> CaptureTime {
     CaptureTime::from_ns(ns)
@@ -23,15 +25,13 @@ fn cdr(started_ns: i64, ended_ns: i64) -> Cdr {
         leg: 0,
         sequence: 0,
         sensor: SensorId(0),
-        call_id: (*b"call@10.0.0.1").into(),
         caller: (*b"1007").into(),
         called: (*b"20\xff07").into(),
         started: moment(started_ns),
         ended: moment(ended_ns),
         connected: None,
         progressed: None,
-        source: endpoint("10.0.0.1", 5060),
-        destination: endpoint("2001:db8::1", 5061),
+        ends: Ends::new(endpoint("10.0.0.1", 5060), endpoint("2001:db8::1", 5061)),
         last_response: 200,
         bye: Bye::ByeConfirmed,
         hung_up_by: Some(Side::Callee),
@@ -92,7 +92,8 @@ fn the_vendors_columns() {
     let mut first = cdr(1_795_168_832_530_748_000, 1_795_168_862_458_320_000);
     first.connected = Some(moment(1_795_168_835_066_320_000));
     first.progressed = Some(moment(1_795_168_832_830_748_000));
-    let rows = query(&[CdrRow { cdr: &first, id_sensor: Some(7) }], "SELECT * FROM cdr");
+    let rows =
+        query(&[CdrRow { cdr: &first, call_id: CALL_ID, id_sensor: Some(7) }], "SELECT * FROM cdr");
     assert_eq!(
         rows,
         ["call@10.0.0.1|2026-11-20 10:00:32.531|2026-11-20 10:01:02.458|29.928|27.392|0.300|1007|\
@@ -113,7 +114,10 @@ fn view_cdr_has_exactly_these_columns() {
 fn times_round_to_the_nearest_millisecond() {
     let check = |started_ns: i64, ended_ns: i64, expect: &str| {
         let sql = "SELECT calldate, callend, duration FROM cdr";
-        let rows = query(&[CdrRow { cdr: &cdr(started_ns, ended_ns), id_sensor: None }], sql);
+        let rows = query(
+            &[CdrRow { cdr: &cdr(started_ns, ended_ns), call_id: CALL_ID, id_sensor: None }],
+            sql,
+        );
         assert_eq!(rows, [expect], "{started_ns} {ended_ns}");
     };
     let (us, s) = (1_000, 1_000_000_000);
@@ -136,7 +140,10 @@ fn parts_that_only_the_timeouts_make_are_in_the_cut_view_alone() {
     first.vendor_cut = Some(cut);
     let mut second = cdr(5_000_000_000, 10_000_000_000);
     (second.sequence, second.only_when_cut) = (1, true);
-    let rows = [CdrRow { cdr: &second, id_sensor: None }, CdrRow { cdr: &first, id_sensor: None }];
+    let rows = [
+        CdrRow { cdr: &second, call_id: CALL_ID, id_sensor: None },
+        CdrRow { cdr: &first, call_id: CALL_ID, id_sensor: None },
+    ];
     let counted = query(&rows, "SELECT callend, bye, lastSIPresponseNum, whohanged FROM cdr");
     assert_eq!(counted, ["1970-01-01 00:00:10.000|3|200|callee"]);
     let counted = query(&rows, "SELECT callend, bye, lastSIPresponseNum FROM cdr_cut");
@@ -159,7 +166,8 @@ fn written(dir: &Path, name: &str, reversed: bool) -> Vec<u8> {
         losses.reverse();
     }
     database.write_legs(&legs).unwrap();
-    let rows: Vec<_> = cdrs.iter().map(|cdr| CdrRow { cdr, id_sensor: None }).collect();
+    let rows: Vec<_> =
+        cdrs.iter().map(|cdr| CdrRow { cdr, call_id: CALL_ID, id_sensor: None }).collect();
     database.write_cdrs(&rows).unwrap();
     database.write_losses(&losses).unwrap();
     database.commit().unwrap();

@@ -3,7 +3,7 @@
 use super::support::*;
 use respool::base::{CaptureTime, NS_PER_S, SensorId};
 use respool::call::{Audit, AuditFilter, Class, MergedCalls, RuleName, RuleTable, audit, merge};
-use respool::leg::{Bye, Cdr, IdentifierKind::*};
+use respool::leg::{Bye, Cdr, Ends, IdentifierKind::*};
 use respool::report::audit::{Audited, audit_text, channel_hours};
 use respool::report::audit_json::audit_json;
 use respool::report::call::CallsView;
@@ -16,15 +16,13 @@ fn cdrs(run: &Run) -> Vec<Cdr> {
             leg,
             sequence: 0,
             sensor: SensorId(0),
-            call_id: outline.call_id.clone(),
-            caller: outline.caller.clone(),
-            called: outline.called.clone(),
+            caller: (*outline.caller).into(),
+            called: (*outline.called).into(),
             started: outline.started.time,
             ended: outline.ended,
             connected: outline.answered.map(|answer| answer.time),
             progressed: None,
-            source: outline.source,
-            destination: outline.destination,
+            ends: Ends::new(outline.source, outline.destination),
             last_response: 200,
             bye: Bye::ByeConfirmed,
             hung_up_by: None,

@@ -2,12 +2,12 @@
 
 use super::support::*;
 use proptest::prelude::*;
-use respool::base::{CaptureTime, Endpoint, SensorId};
+use respool::base::{CaptureTime, SensorId};
 use respool::call::{
     Grouping, LegOutline, Refusal, RuleName, RuleTable, explain, explain_pair, group, group_legs,
     merge, outline_all,
 };
-use respool::leg::{Bye, Cdr, IdentifierKind::*, Leg};
+use respool::leg::{Bye, Cdr, Ends, IdentifierKind::*, Leg, ShortText};
 
 /// Small worlds in which everything collides: few values, few parties, a few seconds.
 fn arbitrary_leg() -> impl Strategy<Value = Scenario> {
@@ -250,15 +250,13 @@ fn cdr(leg: u32, started: f64, connected: Option<f64>, ended: f64, last_response
         leg,
         sequence: 0,
         sensor: SensorId(0),
-        call_id: Box::default(),
-        caller: Box::default(),
-        called: Box::default(),
+        caller: ShortText::default(),
+        called: ShortText::default(),
         started: at(started),
         ended: at(ended),
         connected: connected.map(at),
         progressed: None,
-        source: Endpoint::UNKNOWN,
-        destination: Endpoint::UNKNOWN,
+        ends: Ends::UNKNOWN,
         last_response,
         bye: if connected.is_some() { Bye::ByeConfirmed } else { Bye::Unanswered },
         hung_up_by: None,

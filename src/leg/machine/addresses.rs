@@ -2,6 +2,7 @@
 
 use super::super::cdr::Side;
 use super::super::fact::FactKey;
+use super::few::Few;
 use crate::base::Endpoint;
 use crate::base::limits::DIRECTION_PAIRS_MAX;
 
@@ -40,26 +41,28 @@ pub(super) struct InvitePath {
 pub(super) struct Addresses<'l> {
     caller: Endpoint,
     called: Endpoint,
-    directions: Vec<(Endpoint, Endpoint)>,
-    hops: Vec<Hop<'l>>,
-    hop_order: Vec<usize>,
+    directions: Few<(Endpoint, Endpoint), 2>,
+    hops: Few<Hop<'l>, 2>,
+    hop_order: Few<usize, 4>,
     proxies: Vec<Endpoint>,
     last_branch: &'l [u8],
-    offers: Vec<Offer<'l>>,
+    offers: Few<Offer<'l>, 2>,
 }
 
 impl<'l> Addresses<'l> {
     /// The addresses of the first INVITE.
-    pub(super) fn new(key: FactKey<'l>) -> Self {
+    pub(super) fn new(key: &FactKey<'l>) -> Self {
+        let mut directions = Few::new();
+        directions.push((key.source, key.destination));
         Self {
             caller: key.source,
             called: key.destination,
-            directions: vec![(key.source, key.destination)],
-            hops: Vec::new(),
-            hop_order: Vec::new(),
+            directions,
+            hops: Few::new(),
+            hop_order: Few::new(),
             proxies: Vec::new(),
             last_branch: b"",
-            offers: Vec::new(),
+            offers: Few::new(),
         }
     }
 
@@ -71,7 +74,7 @@ impl<'l> Addresses<'l> {
     /// Registers the pair of addresses of an INVITE.
     pub(super) fn invite_path(
         &mut self,
-        key: FactKey<'l>,
+        key: &FactKey<'l>,
         called: &'l [u8],
         same_cseq_as_first: bool,
     ) -> InvitePath {
@@ -86,7 +89,7 @@ impl<'l> Addresses<'l> {
             return path;
         }
         let mut in_dialog = false;
-        for hop in &self.hops {
+        for hop in self.hops.iter() {
             if key.destination.address == hop.source.address
                 && key.source.address == hop.destination.address
             {
@@ -115,7 +118,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// Moves the called address along the hops of a forwarded INVITE.
-    pub(super) fn follow_invite(&mut self, key: FactKey<'l>, path: InvitePath) {
+    pub(super) fn follow_invite(&mut self, key: &FactKey<'l>, path: InvitePath) {
         if path.reverse || path.reverse_other_ports {
             return;
         }
@@ -153,7 +156,7 @@ impl<'l> Addresses<'l> {
 
     /// A 2xx to an INVITE confirms the hop that it answers.
     pub(super) fn confirm(&mut self, response: &FactKey<'_>) {
-        for hop in &mut self.hops {
+        for hop in self.hops.iter_mut() {
             if hop.source == response.destination && hop.destination == response.source {
                 hop.confirmed = true;
             }
@@ -190,7 +193,7 @@ impl<'l> Addresses<'l> {
                 && (pair.0.address != pair.1.address
                     || (pair.0.port == from.port && pair.1.port == to.port))
         };
-        for pair in &self.directions {
+        for pair in self.directions.iter() {
             if matches(key.source, key.destination, *pair) {
                 return Some(Side::Caller);
             }
@@ -224,7 +227,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// Registers the SDP of an INVITE (`ip_port`).
-    pub(super) fn offer(&mut self, key: FactKey<'l>, called: &'l [u8]) {
+    pub(super) fn offer(&mut self, key: &FactKey<'l>, called: &'l [u8]) {
         let known = self.offers.iter().any(|offer| {
             offer.source == key.source && offer.called == called && offer.branch == key.branch
         });
@@ -246,17 +249,18 @@ impl<'l> Addresses<'l> {
                 && !offer.called.is_empty()
                 && !offer.branch.is_empty()
         };
-        self.offers.iter().filter(from_caller).any(|first| {
-            self.offers
-                .iter()
-                .filter(from_caller)
-                .any(|second| first.called != second.called && first.branch != second.branch)
-        })
+        self.offers.len() > 1
+            && self.offers.iter().filter(from_caller).any(|first| {
+                self.offers
+                    .iter()
+                    .filter(from_caller)
+                    .any(|second| first.called != second.called && first.branch != second.branch)
+            })
     }
 
     /// Marks the branch that a CANCEL or a final failure ended.
     pub(super) fn cancel_branch(&mut self, caller: Endpoint, called: &[u8], branch: &[u8]) {
-        for offer in &mut self.offers {
+        for offer in self.offers.iter_mut() {
             if offer.source.address == caller.address
                 && offer.branch == branch
                 && offer.called == called

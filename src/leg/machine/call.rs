@@ -2,11 +2,12 @@
 
 use super::super::cdr::{Bye, Side};
 use super::super::fact::FactKey;
-use super::super::lattice::Leg;
+use super::super::fact::InviteParties;
 use super::super::numbers;
 use super::Rules;
 use super::addresses::Addresses;
 use super::close::CloseReason;
+use super::few::Few;
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use std::collections::BTreeMap;
@@ -15,14 +16,14 @@ use std::collections::BTreeMap;
 pub(super) type CSeq = (u32, Method);
 
 /// A closed call: the content of one CDR.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Part {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Part<'l> {
     pub(super) started: CaptureTime,
     pub(super) ended: CaptureTime,
     pub(super) connected: Option<CaptureTime>,
     pub(super) progressed: Option<CaptureTime>,
-    pub(super) caller: Box<[u8]>,
-    pub(super) called: Box<[u8]>,
+    pub(super) caller: &'l [u8],
+    pub(super) called: &'l [u8],
     pub(super) source: Endpoint,
     pub(super) destination: Endpoint,
     pub(super) last_response: u16,
@@ -37,14 +38,14 @@ pub(super) struct Part {
 pub(super) struct OpenCall<'l> {
     pub(super) started: CaptureTime,
     pub(super) addresses: Addresses<'l>,
-    pub(super) caller: Box<[u8]>,
-    pub(super) called: Box<[u8]>,
+    pub(super) caller: &'l [u8],
+    pub(super) called: &'l [u8],
     /// From tags of INVITEs that opened a dialog in this call.
-    pub(super) from_tags: Vec<&'l [u8]>,
+    pub(super) from_tags: Few<&'l [u8], 2>,
     pub(super) invite_cseq: Option<CSeq>,
     pub(super) invite_cseqs_next: Vec<CSeq>,
     pub(super) invite_cseqs_in_dialog: Vec<CSeq>,
-    pub(super) bye_cseqs: Vec<CSeq>,
+    pub(super) bye_cseqs: Few<CSeq, 2>,
     pub(super) cancel_cseq: Option<CSeq>,
     pub(super) last_response: u16,
     pub(super) last_response_from_cancel: bool,
@@ -81,18 +82,22 @@ pub(super) struct OpenCall<'l> {
 
 impl<'l> OpenCall<'l> {
     /// Opens a call with its first INVITE.
-    pub(super) fn new(leg: &'l Leg, key: FactKey<'l>, time: CaptureTime, rules: Rules<'_>) -> Self {
-        let parties = leg.invite_parties(&key).unwrap_or_default();
+    pub(super) fn new(
+        key: &FactKey<'l>,
+        parties: &InviteParties<'l>,
+        time: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Self {
         Self {
             started: time,
             addresses: Addresses::new(key),
-            caller: numbers::caller(&parties, rules.numbers),
-            called: numbers::called(&parties, rules.numbers),
-            from_tags: Vec::new(),
+            caller: numbers::caller(parties, rules.numbers),
+            called: numbers::called(parties, rules.numbers),
+            from_tags: Few::new(),
             invite_cseq: None,
             invite_cseqs_next: Vec::new(),
             invite_cseqs_in_dialog: Vec::new(),
-            bye_cseqs: Vec::new(),
+            bye_cseqs: Few::new(),
             cancel_cseq: None,
             last_response: 0,
             last_response_from_cancel: false,
@@ -189,14 +194,14 @@ impl<'l> OpenCall<'l> {
         }
     }
 
-    /// Closes the call.
-    pub(super) fn into_part(self, reason: Option<CloseReason>, rules: Rules<'_>) -> Part {
+    /// What it is when it closes.
+    pub(super) fn part(&self, reason: Option<CloseReason>, rules: Rules<'_>) -> Part<'l> {
         let bye = self.bye(reason);
         let ended = self.ended(rules);
         let (source, destination) = self.addresses.caller_and_called();
         // A fork by the caller itself shows the number of a branch that was not cancelled.
-        let called = if self.addresses.forks() && self.addresses.is_cancelled(&self.called) {
-            self.addresses.called_not_cancelled().map_or(self.called, Into::into)
+        let called = if self.addresses.forks() && self.addresses.is_cancelled(self.called) {
+            self.addresses.called_not_cancelled().unwrap_or(self.called)
         } else {
             self.called
         };

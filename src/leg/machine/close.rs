@@ -19,6 +19,13 @@ pub(super) enum CloseReason {
     OneWayTimeout,
 }
 
+/// The shown and the live run do not do the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Differ;
+
+/// The second of a timer that is not armed.
+const NEVER_S: i64 = i64::MAX;
+
 /// A whole number of seconds of a rule; the sniffer's settings have no fractions.
 const fn seconds(ns: i64) -> i64 {
     ns / NS_PER_S
@@ -27,51 +34,90 @@ const fn seconds(ns: i64) -> i64 {
 impl OpenCall<'_> {
     /// Every timer of the call and the second it is due when no further packet comes, in the sniffer's
     /// order (calltable.cpp:13405-13640). `>` in its comparisons becomes one second later.
-    fn timers(&self, rules: Rules<'_>) -> [(Option<i64>, CloseReason); 7] {
+    fn timers(&self, rules: Rules<'_>) -> [(i64, CloseReason); 7] {
         let timing = rules.timing;
         let first_s = self.started.floor_seconds();
         let last_s = self.last_packet().floor_seconds();
-        let after = |moment_s: i64, ns: i64| moment_s.saturating_add(seconds(ns)).saturating_add(1);
-        let bye_stop_s = self.bye_stop_at_s.into_iter().chain(self.bye_confirmed_stop_at_s).min();
+        let when = |is_armed: bool, moment_s: i64, ns: i64| {
+            if is_armed { moment_s.saturating_add(seconds(ns)).saturating_add(1) } else { NEVER_S }
+        };
+        let bye_stop_s = self.bye_stop_at_s.unwrap_or(NEVER_S);
+        let bye_stop_s = bye_stop_s.min(self.bye_confirmed_stop_at_s.unwrap_or(NEVER_S));
         let unheard = !self.seen_18x && !self.seen_2xx && !self.has_rtp;
         [
-            (self.close_at_s, CloseReason::Timer),
+            (self.close_at_s.unwrap_or(NEVER_S), CloseReason::Timer),
             (bye_stop_s, CloseReason::ByeTimeout),
-            (self.has_rtp.then(|| after(last_s, timing.rtp_timeout_ns)), CloseReason::RtpTimeout),
+            (when(self.has_rtp, last_s, timing.rtp_timeout_ns), CloseReason::RtpTimeout),
             (
-                (!self.has_rtp).then(|| after(first_s, timing.sip_without_rtp_timeout_ns)),
+                when(!self.has_rtp, first_s, timing.sip_without_rtp_timeout_ns),
                 CloseReason::SipWithoutRtp,
             ),
-            (Some(after(first_s, timing.absolute_timeout_ns)), CloseReason::AbsoluteTimeout),
-            (unheard.then(|| after(first_s, timing.zombie_timeout_ns)), CloseReason::Zombie),
-            (
-                self.one_way.then(|| after(last_s, timing.oneway_timeout_ns)),
-                CloseReason::OneWayTimeout,
-            ),
+            (when(true, first_s, timing.absolute_timeout_ns), CloseReason::AbsoluteTimeout),
+            (when(unheard, first_s, timing.zombie_timeout_ns), CloseReason::Zombie),
+            (when(self.one_way, last_s, timing.oneway_timeout_ns), CloseReason::OneWayTimeout),
         ]
     }
 
     /// The first timer that is due when no further packet comes, and its second.
     ///
     /// In the shown run a timer that was already due before the last packet did not close the call.
-    fn next_close(&self, rules: Rules<'_>) -> (i64, CloseReason) {
+    fn next_close(&self, mode: Mode, rules: Rules<'_>) -> (i64, CloseReason) {
         let last_s = self.last_packet().floor_seconds();
-        let mut earliest = (i64::MAX, CloseReason::AbsoluteTimeout);
+        let mut earliest = (NEVER_S, CloseReason::AbsoluteTimeout);
         for (due_s, reason) in self.timers(rules) {
-            if let Some(due_s) = due_s
-                && due_s < earliest.0
-                && (rules.mode == Mode::Live || due_s > last_s)
-            {
+            if due_s < earliest.0 && (mode == Mode::Live || due_s > last_s) {
                 earliest = (due_s, reason);
             }
         }
         earliest
     }
 
+    /// What both runs do before `event`; they differ where a timeout does something in one alone.
+    pub(super) fn both_before(
+        &mut self,
+        event: &Event<'_, '_>,
+        rules: Rules<'_>,
+    ) -> Result<Option<CloseReason>, Differ> {
+        let (shown, live) = self.both_until(event.time, rules)?;
+        let shown = shown.filter(|reason| !self.goes_on_with(event, *reason));
+        if shown == live { Ok(live) } else { Err(Differ) }
+    }
+
+    /// What both runs do at the end of the captures.
+    pub(super) fn both_by(
+        &mut self,
+        horizon: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Result<Option<CloseReason>, Differ> {
+        let (shown, live) = self.both_until(horizon, rules)?;
+        if shown == live { Ok(self.or_overdue(live, horizon, rules)) } else { Err(Differ) }
+    }
+
+    /// As [`Self::close_until`] in the shown and in the live run, which were the same until now.
+    fn both_until(
+        &mut self,
+        now: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Result<(Option<CloseReason>, Option<CloseReason>), Differ> {
+        if let Some(until) = self.media_until {
+            let heard = until.min(now);
+            if self.hard_stop(heard, rules).is_some() {
+                return Err(Differ);
+            }
+            self.hear_until(heard, now, rules);
+        }
+        let now_s = now.floor_seconds();
+        let due = |(due_s, reason): (i64, CloseReason)| (due_s <= now_s).then_some(reason);
+        // The shown run's timers are among the live run's.
+        let live = due(self.next_close(Mode::Live, rules));
+        let shown = live.and_then(|_| due(self.next_close(Mode::Shown, rules)));
+        Ok((shown, live))
+    }
+
     /// Whether the call closes before `event`, and why.
     pub(super) fn close_before(
         &mut self,
-        event: &Event<'_>,
+        event: &Event<'_, '_>,
         rules: Rules<'_>,
     ) -> Option<CloseReason> {
         let reason = self.close_until(event.time, rules)?;
@@ -89,24 +135,25 @@ impl OpenCall<'_> {
         rules: Rules<'_>,
     ) -> Option<CloseReason> {
         let due = self.close_until(horizon, rules).map(|(_, reason)| reason);
-        // Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up
-        // after the call would name that one. In the shown run a confirmed BYE is the end all the same:
-        // the capture only stops before its timer is due.
-        if rules.mode == Mode::Shown && self.bye_confirmed {
+        self.or_overdue(due, horizon, rules)
+    }
+
+    /// Nothing is due after the last packet, but a timeout was before it: the sniffer's clean-up after
+    /// the call would name that one. With a confirmed BYE the packets show its end, and the capture only
+    /// stops before its timer is due: in the sniffer's runs such a call has bye 3 however long it was
+    /// (run section 2, SIP only for 2 h).
+    fn or_overdue(
+        &self,
+        due: Option<CloseReason>,
+        horizon: CaptureTime,
+        rules: Rules<'_>,
+    ) -> Option<CloseReason> {
+        if due.is_some() || self.bye_confirmed {
             return due;
         }
-        due.or_else(|| {
-            // The packets show its end: in the sniffer's runs such a call has bye 3 however long it
-            // was (run section 2, SIP only for 2 h).
-            if self.bye_confirmed {
-                return None;
-            }
-            let horizon_s = horizon.floor_seconds();
-            let overdue = |timer: &(Option<i64>, CloseReason)| {
-                timer.0.is_some_and(|due_s| due_s <= horizon_s)
-            };
-            self.timers(rules).into_iter().find(overdue).map(|(_, reason)| reason)
-        })
+        let horizon_s = horizon.floor_seconds();
+        let overdue = |timer: &(i64, CloseReason)| timer.0 <= horizon_s;
+        self.timers(rules).into_iter().find(overdue).map(|(_, reason)| reason)
     }
 
     /// Plays the media that goes on, then looks for the first timer due by `now`.
@@ -127,20 +174,24 @@ impl OpenCall<'_> {
                 self.last_media = self.last_media.max(Some(cut));
                 return Some((due_s, reason));
             }
-            self.media_heard(heard, rules);
-            if until <= now {
-                self.media_until = None;
-            }
+            self.hear_until(heard, now, rules);
         }
-        let (due_s, reason) = self.next_close(rules);
+        let (due_s, reason) = self.next_close(rules.mode, rules);
         (due_s <= now_s).then_some((due_s, reason))
+    }
+
+    /// Media goes on until `heard`, the end of its span or `now`.
+    fn hear_until(&mut self, heard: CaptureTime, now: CaptureTime, rules: Rules<'_>) {
+        self.media_heard(heard, rules);
+        if self.media_until.is_some_and(|until| until <= now) {
+            self.media_until = None;
+        }
     }
 
     /// The first timer due by `heard` that packets do not move.
     fn hard_stop(&self, heard: CaptureTime, rules: Rules<'_>) -> Option<(i64, CloseReason)> {
         self.timers(rules)
             .into_iter()
-            .filter_map(|(due_s, reason)| Some((due_s?, reason)))
             .filter(|(due_s, reason)| {
                 *due_s <= heard.floor_seconds()
                     && !matches!(
@@ -158,10 +209,10 @@ impl OpenCall<'_> {
     /// sniffer alone (facts N.1). Otherwise the sniffer's own cut is no end that
     /// the packets show, unless what follows opens another dialog: an INVITE without To-tag and with a
     /// From-tag of its own.
-    fn goes_on_with(&self, event: &Event<'_>, reason: CloseReason) -> bool {
+    fn goes_on_with(&self, event: &Event<'_, '_>, reason: CloseReason) -> bool {
         let dialog_is_up = self.invite_ok && !self.seen_bye;
         let opens_another = match event.happening {
-            Happening::Message(key) => {
+            Happening::Message(key, _) => {
                 key.kind == MessageKind::Request(Method::Invite)
                     && key.to_tag.is_empty()
                     && !self.from_tags.contains(&key.from_tag)
@@ -172,7 +223,7 @@ impl OpenCall<'_> {
             return false;
         }
         let branch_is_up = match event.happening {
-            Happening::Message(key) => {
+            Happening::Message(key, _) => {
                 matches!(key.kind, MessageKind::Response(101..300))
                     && key.cseq_method == Method::Invite
                     && self.from_tags.contains(&key.from_tag)

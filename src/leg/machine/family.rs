@@ -8,11 +8,12 @@
 //! - once a leg was merged, only merged legs arm the timer that closes the call.
 
 use super::super::cdr::Cdr;
-use super::super::events::{Event, Happening, events};
+use super::super::events::{Event, Events, Happening};
 use super::super::fact::MessageKind;
 use super::super::lattice::Leg;
 use super::super::rules::{NumberRules, TimingRules};
 use super::call::{OpenCall, Part};
+use super::close::CloseReason;
 use super::{Mode, Rules, combine, count_branches, creates_call};
 use crate::base::CaptureTime;
 use crate::base::limits::MERGED_LEGS_PER_CALL_MAX;
@@ -48,14 +49,15 @@ pub fn finalise_family(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> FamilyCdrs {
-    let mut steps: Vec<(Event<'_>, usize)> = Vec::new();
-    for (place, member) in family.iter().enumerate() {
-        steps.extend(events(member.leg).into_iter().map(|event| (event, place)));
+    let of_legs: Vec<Events<'_>> = family.iter().map(|member| Events::of(member.leg)).collect();
+    let mut steps: Vec<(Event<'_, '_>, usize)> = Vec::new();
+    for (place, events) in of_legs.iter().enumerate() {
+        steps.extend(events.iter().map(|event| (event, place)));
     }
     // Stable: packets of one leg keep their order; of one moment the first leg's come first.
     steps.sort_by_key(|(event, place)| (event.time, *place));
     let play = |mode| {
-        let mut play = Play::new(family, Rules { timing, numbers, mode });
+        let mut play = Play::new(family, &of_legs, Rules { timing, numbers, mode });
         for (event, place) in &steps {
             play.step(event, *place);
         }
@@ -65,14 +67,15 @@ pub fn finalise_family(
     let mut cdrs = Vec::new();
     for (place, member) in family.iter().enumerate() {
         let (shown_parts, live_parts) = (shown.parts_of(place), live.parts_of(place));
-        let mut of_leg = combine(member.leg, member.index, &shown_parts, &live_parts);
+        let mut of_leg = combine(&of_legs[place], member.index, &shown_parts, &live_parts);
         for cdr in &mut of_leg {
             let merged = shown.merged_at(place, cdr.started).or(live.merged_at(place, cdr.started));
             let part = shown_parts.iter().chain(&live_parts).find(|p| p.started == cdr.started);
             for leg in merged.into_iter().flatten() {
-                let leg = family[*leg].leg;
-                cdr.vendor_blind |= leg.is_vendor_blind();
-                cdr.branches = cdr.branches.max(part.map_or(1, |part| count_branches(leg, part)));
+                let events = &of_legs[*leg];
+                cdr.vendor_blind |= events.leg().is_vendor_blind();
+                let branches = part.map_or(1, |part| count_branches(events, part));
+                cdr.branches = cdr.branches.max(branches);
             }
         }
         cdrs.extend(of_leg);
@@ -81,14 +84,14 @@ pub fn finalise_family(
 }
 
 /// A closed call: its part, and the legs that were merged into it.
-type Closed = (Part, Vec<usize>);
+type Closed<'l> = (Part<'l>, Vec<usize>);
 
 /// The closed calls of every leg of a family, in one run over it.
-struct Played(Vec<Vec<Closed>>);
+struct Played<'l>(Vec<Vec<Closed<'l>>>);
 
-impl Played {
-    fn parts_of(&self, place: usize) -> Vec<Part> {
-        self.0[place].iter().map(|(part, _)| part.clone()).collect()
+impl<'l> Played<'l> {
+    fn parts_of(&self, place: usize) -> Vec<Part<'l>> {
+        self.0[place].iter().map(|(part, _)| *part).collect()
     }
 
     fn merged_at(&self, place: usize, started: CaptureTime) -> Option<&[usize]> {
@@ -112,6 +115,7 @@ impl Played {
 /// One run over a family.
 struct Play<'f, 'l> {
     family: &'f [FamilyLeg<'l>],
+    events: &'f [Events<'l>],
     rules: Rules<'f>,
     by_call_id: BTreeMap<&'l [u8], usize>,
     /// `calls_listMAP`: the open call of each leg.
@@ -120,14 +124,15 @@ struct Play<'f, 'l> {
     parent: Vec<Option<usize>>,
     /// Whether a response came before the leg's first INVITE.
     answered_early: Vec<bool>,
-    closed: Vec<Vec<Closed>>,
+    closed: Vec<Vec<Closed<'l>>>,
 }
 
 impl<'f, 'l> Play<'f, 'l> {
-    fn new(family: &'f [FamilyLeg<'l>], rules: Rules<'f>) -> Self {
+    fn new(family: &'f [FamilyLeg<'l>], events: &'f [Events<'l>], rules: Rules<'f>) -> Self {
         let count = family.len();
         Self {
             family,
+            events,
             rules,
             by_call_id: (0..count).map(|place| (family[place].leg.call_id(), place)).collect(),
             open: (0..count).map(|_| None).collect(),
@@ -137,17 +142,20 @@ impl<'f, 'l> Play<'f, 'l> {
         }
     }
 
-    fn step(&mut self, event: &Event<'l>, place: usize) {
+    fn step(&mut self, event: &Event<'_, 'l>, place: usize) {
         self.close_due(self.owner(place), event);
         if self.open[self.owner(place)].is_none() {
             self.open_or_merge(event, place);
         }
         let owner = self.owner(place);
-        let (leg, rules) = (self.family[place].leg, self.rules);
+        let (events, rules) = (&self.events[place], self.rules);
         let Some(call) = &mut self.open[owner] else { return };
         call.merged_now = (owner != place).then_some(place);
         match event.happening {
-            Happening::Message(key) => call.message(leg, key, event.time, rules),
+            Happening::Message(key, at) => {
+                let parties = events.invite_parties(key, at);
+                call.message(key, parties.as_ref(), event.time, rules);
+            }
             Happening::Rtp(span) => call.rtp(span, rules),
             Happening::Rtcp(span) => call.rtcp(span, rules),
         }
@@ -158,7 +166,7 @@ impl<'f, 'l> Play<'f, 'l> {
         self.parent[place].unwrap_or(place)
     }
 
-    fn close_due(&mut self, owner: usize, event: &Event<'_>) {
+    fn close_due(&mut self, owner: usize, event: &Event<'_, '_>) {
         let Some(mut call) = self.open[owner].take() else { return };
         match call.close_before(event, self.rules) {
             Some(reason) => self.close(owner, call.into_closed(Some(reason), self.rules)),
@@ -167,7 +175,7 @@ impl<'f, 'l> Play<'f, 'l> {
     }
 
     /// A closed call forgets its merged legs, and is a stranger to what comes later.
-    fn close(&mut self, owner: usize, closed: Closed) {
+    fn close(&mut self, owner: usize, closed: Closed<'l>) {
         for leg in &closed.1 {
             self.parent[*leg] = None;
         }
@@ -176,13 +184,14 @@ impl<'f, 'l> Play<'f, 'l> {
     }
 
     /// The first packet of a Call-ID that no open call knows.
-    fn open_or_merge(&mut self, event: &Event<'l>, place: usize) {
-        let Happening::Message(key) = event.happening else { return };
-        if !creates_call(self.family[place].leg, &key) {
+    fn open_or_merge(&mut self, event: &Event<'_, 'l>, place: usize) {
+        let Happening::Message(key, at) = event.happening else { return };
+        let parties = self.events[place].invite_parties(key, at).filter(creates_call);
+        let Some(parties) = parties else {
             let early = matches!(key.kind, MessageKind::Response(_));
             self.answered_early[place] |= early && key.cseq_method == Method::Invite;
             return;
-        }
+        };
         if !self.answered_early[place]
             && let Some(parent) = self.open_parent(event, place)
             && let Some(call) = &mut self.open[parent]
@@ -191,12 +200,11 @@ impl<'f, 'l> Play<'f, 'l> {
             self.parent[place] = Some(parent);
             return;
         }
-        let leg = self.family[place].leg;
-        self.open[place] = Some(OpenCall::new(leg, key, event.time, self.rules));
+        self.open[place] = Some(OpenCall::new(key, &parties, event.time, self.rules));
     }
 
     /// The leg that the INVITE names, when a call of its own Call-ID is open at that moment.
-    fn open_parent(&mut self, event: &Event<'_>, place: usize) -> Option<usize> {
+    fn open_parent(&mut self, event: &Event<'_, '_>, place: usize) -> Option<usize> {
         let name = named_at(&self.family[place].names, event.time)?;
         let parent = *self.by_call_id.get(name)?;
         let call = self.open[parent].as_mut().filter(|_| parent != place)?;
@@ -215,7 +223,7 @@ impl<'f, 'l> Play<'f, 'l> {
         }
     }
 
-    fn finish(mut self, horizon: CaptureTime) -> Played {
+    fn finish(mut self, horizon: CaptureTime) -> Played<'l> {
         for owner in 0..self.open.len() {
             if let Some(mut call) = self.open[owner].take() {
                 let reason = call.close_by(horizon, self.rules);
@@ -226,10 +234,10 @@ impl<'f, 'l> Play<'f, 'l> {
     }
 }
 
-impl OpenCall<'_> {
-    fn into_closed(self, reason: Option<super::close::CloseReason>, rules: Rules<'_>) -> Closed {
+impl<'l> OpenCall<'l> {
+    fn into_closed(self, reason: Option<CloseReason>, rules: Rules<'_>) -> Closed<'l> {
         let merged = self.merged_legs.keys().copied().collect();
-        (self.into_part(reason, rules), merged)
+        (self.part(reason, rules), merged)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::super::cdr::Side;
 use super::super::fact::{FactKey, InviteParties, MessageKind};
-use super::super::lattice::Leg;
 use super::super::numbers;
 use super::Rules;
 use super::addresses::InvitePath;
@@ -26,21 +25,19 @@ const EXTENSION_S: i64 = 5;
 const EXTENSION_AFTER_487_S: i64 = 15;
 
 impl<'l> OpenCall<'l> {
-    /// One message.
+    /// One message; `parties` are the numbers of an INVITE, absent for other messages.
     pub(super) fn message(
         &mut self,
-        leg: &'l Leg,
-        key: FactKey<'l>,
+        key: &FactKey<'l>,
+        parties: Option<&InviteParties<'l>>,
         time: CaptureTime,
         rules: Rules<'_>,
     ) {
-        let key = &key;
-        let parties = leg.invite_parties(key).unwrap_or_default();
-        let invite = key.kind == MessageKind::Request(Method::Invite);
-        let path = invite.then(|| {
+        let invite = parties.map(|parties| {
             let same = self.invite_cseq.is_none_or(|first| first == cseq(key));
-            self.addresses.invite_path(*key, parties.to_user, same)
+            (parties, self.addresses.invite_path(key, parties.to_user, same))
         });
+        let path = invite.map(|(_, path)| path);
         if self.one_way && self.addresses.shows_other_direction(key) {
             self.one_way = false;
         }
@@ -56,13 +53,9 @@ impl<'l> OpenCall<'l> {
         }
         match key.kind {
             MessageKind::Request(Method::Invite) => {
-                // `path` is there for every INVITE.
-                let path = path.unwrap_or(InvitePath {
-                    reverse: false,
-                    known: true,
-                    reverse_other_ports: false,
-                });
-                self.invite(*key, parties, path, rules);
+                if let Some((parties, path)) = invite {
+                    self.invite(key, parties, path, rules);
+                }
             }
             MessageKind::Request(Method::Bye) => self.bye_request(key, time, sender, rules),
             MessageKind::Request(Method::Cancel) => self.cancel(key, time),
@@ -100,8 +93,8 @@ impl<'l> OpenCall<'l> {
 
     fn invite(
         &mut self,
-        key: FactKey<'l>,
-        parties: InviteParties<'l>,
+        key: &FactKey<'l>,
+        parties: &InviteParties<'l>,
         path: InvitePath,
         rules: Rules<'_>,
     ) {
@@ -118,7 +111,7 @@ impl<'l> OpenCall<'l> {
         let from_caller = key.source.address == self.addresses.caller().address;
         let overlap = rules.numbers.overlap_dialling && from_caller;
         if (overlap || rules.numbers.last_destination_number) && !path.reverse {
-            let called = numbers::called(&parties, rules.numbers);
+            let called = numbers::called(parties, rules.numbers);
             if called != self.caller {
                 self.called = called;
             }
@@ -126,7 +119,7 @@ impl<'l> OpenCall<'l> {
         if key.to_tag.is_empty() && !self.from_tags.contains(&key.from_tag) {
             self.from_tags.push(key.from_tag);
         }
-        self.remember_invite_cseq(&key);
+        self.remember_invite_cseq(key);
         if key.has_sdp {
             self.addresses.offer(key, parties.to_user);
         }

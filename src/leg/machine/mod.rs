@@ -1,7 +1,9 @@
 //! The machine: a leg's facts in, CDRs out, by the rules of the vendor's sniffer (facts B, C, N).
 //!
 //! Two runs over the same events: one shows what the packets show, one closes calls where the
-//! sniffer's live timeouts would. Both are pure functions of the facts, the rules and the horizon.
+//! sniffer's live timeouts would. Both are pure functions of the facts, the rules and the horizon. They
+//! differ in when a call closes and in nothing else: as long as no timeout has done something in one of
+//! them alone, which is so for nearly every leg, one run serves for both.
 //!
 //! Where the sniffer closes calls by its wall clock (its clean-up runs every few seconds), capture
 //! time decides here: a call closes in the very second its timer is due.
@@ -10,18 +12,22 @@ mod addresses;
 mod call;
 mod close;
 mod family;
+mod few;
 mod handlers;
 mod response;
 
-use super::cdr::{Cdr, VendorCut};
-use super::events::{Event, Happening, events};
-use super::fact::{FactKey, MessageKind};
+use super::cdr::{Cdr, Ends, VendorCut};
+use super::events::{Event, Events, Happening};
+use super::fact::{InviteParties, MessageKind};
 use super::lattice::Leg;
 use super::rules::{NumberRules, TimingRules};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
+use close::{CloseReason, Differ};
 pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
+use few::Few;
+use std::convert::Infallible;
 
 /// Whether the live timeouts close calls.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,64 +58,104 @@ pub fn finalise(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> Vec<Cdr> {
-    let events = events(leg);
-    let shown = run(leg, &events, Rules { timing, numbers, mode: Mode::Shown }, horizon);
-    let live = run(leg, &events, Rules { timing, numbers, mode: Mode::Live }, horizon);
-    combine(leg, leg_index, &shown, &live)
+    let events = Events::of(leg);
+    let (shown, live) = both_runs(&events, timing, numbers, horizon);
+    combine(&events, leg_index, &shown, live.as_deref().unwrap_or(&shown))
 }
 
-fn run(leg: &Leg, events: &[Event<'_>], rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part> {
+/// The parts of the shown run, and those of the live run where they are others.
+fn both_runs<'l>(
+    events: &Events<'l>,
+    timing: &TimingRules,
+    numbers: &NumberRules,
+    horizon: CaptureTime,
+) -> (Vec<Part<'l>>, Option<Vec<Part<'l>>>) {
+    let rules = |mode| Rules { timing, numbers, mode };
+    let both = run(
+        events,
+        rules(Mode::Live),
+        |call, event, rules| call.both_before(event, rules),
+        |call, rules| call.both_by(horizon, rules),
+    );
+    both.map_or_else(
+        |Differ| {
+            let live = one_run(events, rules(Mode::Live), horizon);
+            (one_run(events, rules(Mode::Shown), horizon), Some(live))
+        },
+        |parts| (parts, None),
+    )
+}
+
+fn one_run<'l>(events: &Events<'l>, rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part<'l>> {
+    let parts = run(
+        events,
+        rules,
+        |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
+        |call, rules| Ok(call.close_by(horizon, rules)),
+    );
+    match parts {
+        Ok(parts) => parts,
+    }
+}
+
+/// Plays the events; `before` says whether the open call closes before an event, `at_end` why it is
+/// closed by the end of the captures.
+fn run<'l, E>(
+    events: &Events<'l>,
+    rules: Rules<'_>,
+    before: impl Fn(&mut OpenCall<'l>, &Event<'_, 'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
+    at_end: impl FnOnce(&mut OpenCall<'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
+) -> Result<Vec<Part<'l>>, E> {
     let mut parts = Vec::new();
-    let mut open: Option<OpenCall<'_>> = None;
-    for event in events {
-        if let Some(mut call) = open.take() {
-            match call.close_before(event, rules) {
-                Some(reason) => parts.push(call.into_part(Some(reason), rules)),
-                None => open = Some(call),
-            }
+    let mut open: Option<OpenCall<'l>> = None;
+    for event in events.iter() {
+        if let Some(call) = &mut open
+            && let Some(reason) = before(call, &event, rules)?
+        {
+            parts.push(call.part(Some(reason), rules));
+            open = None;
         }
         match (&mut open, event.happening) {
-            (Some(call), Happening::Message(key)) => {
-                call.message(leg, key, event.time, rules);
+            (Some(call), Happening::Message(key, place)) => {
+                let parties = events.invite_parties(key, place);
+                call.message(key, parties.as_ref(), event.time, rules);
             }
             (Some(call), Happening::Rtp(span)) => call.rtp(span, rules),
             (Some(call), Happening::Rtcp(span)) => call.rtcp(span, rules),
-            (None, Happening::Message(key)) if creates_call(leg, &key) => {
-                let mut call = OpenCall::new(leg, key, event.time, rules);
-                call.message(leg, key, event.time, rules);
-                open = Some(call);
+            (None, Happening::Message(key, place)) => {
+                if let Some(parties) = events.invite_parties(key, place).filter(creates_call) {
+                    let call = open.insert(OpenCall::new(key, &parties, event.time, rules));
+                    call.message(key, Some(&parties), event.time, rules);
+                }
             }
             (None, _) => {}
         }
     }
-    if let Some(mut call) = open {
-        let reason = call.close_by(horizon, rules);
-        parts.push(call.into_part(reason, rules));
+    if let Some(call) = &mut open {
+        let reason = at_end(call, rules)?;
+        parts.push(call.part(reason, rules));
     }
-    parts
+    Ok(parts)
 }
 
 /// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
-fn creates_call(leg: &Leg, key: &FactKey<'_>) -> bool {
-    key.kind == MessageKind::Request(Method::Invite)
-        && leg.invite_parties(key).is_none_or(|parties| !parties.is_csta)
+const fn creates_call(parties: &InviteParties<'_>) -> bool {
+    !parties.is_csta
 }
 
 /// One CDR for each part the packets show, with the live end beside it; then the parts that exist
 /// only because the live timeouts split the leg.
-fn combine(leg: &Leg, leg_index: u32, shown: &[Part], live: &[Part]) -> Vec<Cdr> {
-    let mut cdrs: Vec<Cdr> = shown
-        .iter()
-        .map(|part| {
-            let mut cdr = to_cdr(leg, leg_index, part);
-            cdr.vendor_cut = vendor_cut(part, live);
-            cdr
-        })
-        .collect();
+fn combine(events: &Events<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'_>]) -> Vec<Cdr> {
+    let mut cdrs: Vec<Cdr> = Vec::with_capacity(shown.len());
+    for part in shown {
+        let mut cdr = to_cdr(events, leg_index, part);
+        cdr.vendor_cut = vendor_cut(part, live);
+        cdrs.push(cdr);
+    }
     let only_live = live
         .iter()
         .filter(|part| !shown.iter().any(|other| other.started == part.started))
-        .map(|part| Cdr { only_when_cut: true, ..to_cdr(leg, leg_index, part) });
+        .map(|part| Cdr { only_when_cut: true, ..to_cdr(events, leg_index, part) });
     cdrs.extend(only_live);
     cdrs.sort_by_key(|cdr| (cdr.started, cdr.only_when_cut));
     for (sequence, cdr) in cdrs.iter_mut().enumerate() {
@@ -118,7 +164,7 @@ fn combine(leg: &Leg, leg_index: u32, shown: &[Part], live: &[Part]) -> Vec<Cdr>
     cdrs
 }
 
-fn vendor_cut(part: &Part, live: &[Part]) -> Option<VendorCut> {
+fn vendor_cut(part: &Part<'_>, live: &[Part<'_>]) -> Option<VendorCut> {
     match live.iter().find(|other| other.started == part.started) {
         Some(other) if other.ended == part.ended && other.bye == part.bye => None,
         Some(other) => Some(VendorCut {
@@ -135,26 +181,25 @@ fn vendor_cut(part: &Part, live: &[Part]) -> Option<VendorCut> {
     }
 }
 
-fn to_cdr(leg: &Leg, leg_index: u32, part: &Part) -> Cdr {
+fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
+    let leg = events.leg();
     Cdr {
         leg: leg_index,
         sequence: 0,
         sensor: leg.sensor(),
-        call_id: leg.call_id().into(),
-        caller: part.caller.clone(),
-        called: part.called.clone(),
+        caller: part.caller.into(),
+        called: part.called.into(),
         started: part.started,
         ended: part.ended,
         connected: part.connected,
         progressed: part.progressed,
-        source: part.source,
-        destination: part.destination,
+        ends: Ends::new(part.source, part.destination),
         last_response: part.last_response,
         bye: part.bye,
         hung_up_by: part.hung_up_by,
         vendor_cut: None,
         only_when_cut: false,
-        branches: count_branches(leg, part),
+        branches: count_branches(events, part),
         has_media: part.has_media,
         vendor_blind: leg.is_vendor_blind(),
     }
@@ -162,21 +207,21 @@ fn to_cdr(leg: &Leg, leg_index: u32, part: &Part) -> Cdr {
 
 /// Fork destinations tried within the part: distinct To-tags of final or provisional responses to
 /// its INVITEs, or distinct (Via branch, destination) of INVITEs that open a dialog, whichever is more.
-fn count_branches(leg: &Leg, part: &Part) -> u16 {
-    let mut to_tags: Vec<&[u8]> = Vec::new();
-    let mut challenge_tags: Vec<&[u8]> = Vec::new();
-    let mut invites: Vec<(u32, Endpoint, Endpoint)> = Vec::new();
-    for (key, times) in leg.messages() {
-        if times.first() < part.started || times.first() > part.ended {
+fn count_branches(events: &Events<'_>, part: &Part<'_>) -> u16 {
+    let mut to_tags = Tags::default();
+    let mut challenge_tags = Tags::default();
+    let mut invites: Few<(u32, Endpoint, Endpoint), 4> = Few::new();
+    for (key, first) in events.messages() {
+        if *first < part.started || *first > part.ended {
             continue;
         }
         match key.kind {
             MessageKind::Response(status)
                 if key.cseq_method == Method::Invite && status > 100 && !key.to_tag.is_empty() =>
             {
-                to_tags.push(key.to_tag);
+                to_tags.add(key.to_tag);
                 if is_challenge(status) {
-                    challenge_tags.push(key.to_tag);
+                    challenge_tags.add(key.to_tag);
                 }
             }
             MessageKind::Request(Method::Invite) if key.to_tag.is_empty() => {
@@ -185,42 +230,161 @@ fn count_branches(leg: &Leg, part: &Part) -> u16 {
             _ => {}
         }
     }
-    invites.sort_unstable();
-    invites.dedup();
-    let forked = invites
-        .chunk_by(|(cseq, source, _), (next_cseq, next_source, _)| {
-            (cseq, source) == (next_cseq, next_source)
-        })
-        .map(<[_]>::len)
-        .max();
     // A challenge (401, 407) answers with a To-tag of its own and is no destination.
-    let answered =
-        distinct(&mut to_tags).len() - only_challenges(leg, distinct(&mut challenge_tags));
-    u16::try_from(answered.max(forked.unwrap_or(1)).max(1)).unwrap_or(u16::MAX)
+    let answered = to_tags.distinct().len() - only_challenges(events, &mut challenge_tags);
+    u16::try_from(answered.max(most_forked(&invites)).max(1)).unwrap_or(u16::MAX)
 }
 
-fn distinct<'t, 'l>(tags: &'t mut Vec<&'l [u8]>) -> &'t [&'l [u8]] {
-    tags.sort_unstable();
-    tags.dedup();
-    tags
+/// Most destinations that one source sent the INVITE of one transaction to; at least 1.
+fn most_forked(invites: &Few<(u32, Endpoint, Endpoint), 4>) -> usize {
+    if invites.len() < 2 {
+        return 1;
+    }
+    let mut sorted: Vec<(u32, Endpoint, Endpoint)> = invites.iter().copied().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let same = |left: &(u32, Endpoint, Endpoint), right: &(u32, Endpoint, Endpoint)| {
+        (left.0, left.1) == (right.0, right.1)
+    };
+    sorted.chunk_by(same).map(<[_]>::len).max().unwrap_or(1)
+}
+
+/// To-tags, each as often as it was added, but not twice in a row.
+#[derive(Default)]
+struct Tags<'l>(Vec<&'l [u8]>);
+
+impl<'l> Tags<'l> {
+    fn add(&mut self, tag: &'l [u8]) {
+        if self.0.last() != Some(&tag) {
+            self.0.push(tag);
+        }
+    }
+
+    fn distinct(&mut self) -> &[&'l [u8]] {
+        if self.0.len() > 1 {
+            self.0.sort_unstable();
+            self.0.dedup();
+        }
+        &self.0
+    }
 }
 
 const fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407)
 }
 
-/// How many of the sorted To-tags of challenges no other response carries.
-fn only_challenges(leg: &Leg, challenge_tags: &[&[u8]]) -> usize {
+/// How many of the To-tags of challenges no other response carries.
+fn only_challenges<'l>(events: &Events<'l>, challenge_tags: &mut Tags<'l>) -> usize {
+    let challenge_tags = challenge_tags.distinct();
     if challenge_tags.is_empty() {
         return 0;
     }
-    let mut answered_again: Vec<&[u8]> = leg
-        .messages()
-        .filter(|(key, _)| {
-            matches!(key.kind, MessageKind::Response(status) if status > 100 && !is_challenge(status))
-                && challenge_tags.binary_search(&key.to_tag).is_ok()
-        })
-        .map(|(key, _)| key.to_tag)
-        .collect();
-    challenge_tags.len() - distinct(&mut answered_again).len()
+    let mut answered_again = Tags::default();
+    for (key, _) in events.messages() {
+        if matches!(key.kind, MessageKind::Response(status) if status > 100 && !is_challenge(status))
+            && challenge_tags.binary_search(&key.to_tag).is_ok()
+        {
+            answered_again.add(key.to_tag);
+        }
+    }
+    challenge_tags.len() - answered_again.distinct().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::FactKey;
+    use super::*;
+    use crate::base::{NS_PER_S, RecordRef, SensorId};
+    use crate::leg::MediaActivity;
+    use proptest::prelude::*;
+
+    type Message = (MessageKind, Method, u32, u8, bool, i64);
+
+    /// Messages that open, fork, answer, refuse and end calls, at steps around the timers.
+    fn any_message() -> impl Strategy<Value = Message> {
+        use MessageKind::{Request, Response};
+        let kind = prop_oneof![
+            4 => Just((Request(Method::Invite), Method::Invite)),
+            1 => Just((Request(Method::Ack), Method::Ack)),
+            2 => Just((Request(Method::Bye), Method::Bye)),
+            1 => Just((Request(Method::Cancel), Method::Cancel)),
+            2 => Just((Response(200), Method::Bye)),
+            1 => Just((Response(200), Method::Cancel)),
+            7 => prop::sample::select(vec![100, 180, 183, 200, 302, 401, 481, 486, 487, 503])
+                .prop_map(|status| (Response(status), Method::Invite)),
+        ];
+        let step_s = prop_oneof![
+            9 => Just(0),
+            4 => 1i64..8,
+            2 => prop::sample::select(vec![10, 15, 16, 60, 61, 180, 300, 301, 3_601, 14_401]),
+        ];
+        (kind, 1u32..3, 0u8..3, prop::bool::ANY, step_s).prop_map(
+            |((kind, method), cseq, tags, back, step)| (kind, method, cseq, tags, back, step),
+        )
+    }
+
+    fn leg_of(messages: &[Message], rtp: &[(usize, i64)]) -> Leg {
+        let mut leg = Leg::new(SensorId(0), b"call@host");
+        let ends = [[10, 0, 0, 1], [10, 0, 0, 2]].map(|ip| Endpoint::new(ip.into(), 5060));
+        let mut times = vec![CaptureTime::default()];
+        for (kind, cseq_method, cseq_number, tags, back, step_s) in messages {
+            let last = times.last().copied().unwrap_or_default();
+            let time = last.plus_ns(step_s * NS_PER_S + 1_000_000);
+            times.push(time);
+            let [source, destination] = if *back { [ends[1], ends[0]] } else { ends };
+            let key = FactKey {
+                cseq_number: *cseq_number,
+                kind: *kind,
+                cseq_method: *cseq_method,
+                from_tag: [&b"f"[..], b"g", b"f"][usize::from(*tags)],
+                to_tag: [&b""[..], b"", b"t"][usize::from(*tags)],
+                branch: [&b"z1"[..], b"z2"][usize::from(*tags % 2)],
+                source,
+                destination,
+                auth_failed: false,
+                has_sdp: *kind == MessageKind::Request(Method::Invite),
+            };
+            let parties = InviteParties { to_user: key.branch, ..InviteParties::default() };
+            let parties = (*kind == MessageKind::Request(Method::Invite)).then_some(parties);
+            leg.add_message(&key, parties.as_ref(), time, RecordRef::default());
+        }
+        for (place, length_s) in rtp {
+            let mut media = MediaActivity::default();
+            let first = times[place % times.len()];
+            for second in 0..*length_s {
+                media.rtp.insert(first.plus_ns(second * NS_PER_S));
+            }
+            leg.add_media(&media);
+        }
+        leg
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// One run for both is what the two runs are.
+        #[test]
+        fn one_run_serves_for_both(
+            messages in prop::collection::vec(any_message(), 1..14),
+            rtp in prop::collection::vec((0usize..14, 1i64..400), 0..3),
+            behind_s in prop_oneof![Just(0i64), 0i64..400, Just(20_000)],
+            is_quick in prop::bool::ANY,
+        ) {
+            let leg = leg_of(&messages, &rtp);
+            let mut timing = TimingRules::default();
+            if is_quick {
+                timing.close_after_bye_confirmed_ns = 0;
+                timing.response_default_timeout_ns = 0;
+            }
+            let numbers = NumberRules::default();
+            let horizon = leg.last_seen().unwrap_or_default().plus_ns(behind_s * NS_PER_S);
+            let events = Events::of(&leg);
+            let alone = |mode| {
+                one_run(&events, Rules { timing: &timing, numbers: &numbers, mode }, horizon)
+            };
+            let (shown, live) = both_runs(&events, &timing, &numbers, horizon);
+            prop_assert_eq!(live.as_ref().unwrap_or(&shown), &alone(Mode::Live));
+            prop_assert_eq!(&shown, &alone(Mode::Shown));
+        }
+    }
 }

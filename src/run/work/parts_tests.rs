@@ -5,10 +5,12 @@ use crate::base::{LossKind, NoteKind};
 use crate::leg::CaptureRules;
 use crate::run::extract::Extraction;
 use crate::run::gather::Hasher;
+use crate::run::spill::Spill;
 use crate::run::streams::read_streams;
 use crate::spool::{FileKind, SpoolFile};
 use proptest::prelude::*;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const INVITE: &str = "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
     From: <sip:1@h>;tag=a\r\nTo: <sip:2@h>\r\nCall-ID: CALL\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
