@@ -1,19 +1,25 @@
-//! Numbers to bytes and back: LEB128, small numbers in one byte. Reading never fails: past the end of
-//! the bytes there are zeros and empty strings.
+//! Numbers to bytes and back, small numbers in one byte. Reading never fails: past the end of the bytes
+//! there are zeros and empty strings.
+//!
+//! A number takes a byte for every seven bits. How many bytes it has is told by the zeros at the low end
+//! of its first one, so that it is read by one load and one shift; nine bytes begin with a zero byte.
 
 /// Bits of a number that one byte holds.
 const BITS: u32 = 7;
-/// More bytes follow.
-const MORE: u8 = 1 << BITS;
+/// Bytes of a number whose length fits its first byte.
+const SHIFTED_BYTES_MAX: u32 = 8;
 
 /// Appends a number.
 #[inline]
-pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= u64::from(MORE) {
-        bytes.push(number as u8 | MORE);
-        number >>= BITS;
+pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
+    let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
+    if count > SHIFTED_BYTES_MAX {
+        bytes.push(0);
+        bytes.extend_from_slice(&number.to_le_bytes());
+        return;
     }
-    bytes.push(number as u8);
+    let shifted = (number << 1 | 1) << (count - 1);
+    bytes.extend_from_slice(&shifted.to_le_bytes()[..count as usize]);
 }
 
 /// Appends a number of either sign; those near zero are short.
@@ -45,20 +51,30 @@ impl<'b> Reader<'b> {
     /// A number.
     #[inline]
     pub(super) fn number(&mut self) -> u64 {
-        let first = self.byte();
-        if first < MORE {
-            return u64::from(first);
-        }
-        let mut number = u64::from(first & (MORE - 1));
-        let mut shift = BITS;
-        loop {
-            let byte = self.byte();
-            number |= u64::from(byte & (MORE - 1)) << shift;
-            shift += BITS;
-            if byte < MORE || shift >= u64::BITS {
-                return number;
+        if let Some(bytes) = self.0.first_chunk::<8>() {
+            let bytes = u64::from_le_bytes(*bytes);
+            let count = bytes.trailing_zeros() + 1;
+            if count <= SHIFTED_BYTES_MAX {
+                self.0 = &self.0[count as usize..];
+                return (bytes << (u64::BITS - 8 * count)) >> (u64::BITS - BITS * count);
             }
         }
+        self.rare_number()
+    }
+
+    /// A number of nine bytes, or one near the end.
+    fn rare_number(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        let first = self.byte();
+        let count = first.trailing_zeros();
+        let is_shifted = count < SHIFTED_BYTES_MAX;
+        bytes[0] = if is_shifted { first } else { self.byte() };
+        let rest = if is_shifted { count as usize } else { 7 };
+        for byte in &mut bytes[1..=rest] {
+            *byte = self.byte();
+        }
+        let number = u64::from_le_bytes(bytes);
+        if is_shifted { number >> (count + 1) } else { number }
     }
 
     /// A number that has 32 bits.

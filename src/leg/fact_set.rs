@@ -46,6 +46,9 @@ pub(super) struct FactSet {
     pub(super) facts: Vec<Fact>,
     pub(super) parties: Vec<PackedParties>,
     pub(super) texts: Texts,
+    /// From tag, To tag, branch, source and destination of the message that was added last: those of the
+    /// next one are mostly among them.
+    near: [Text; 5],
 }
 
 impl PartialEq for FactSet {
@@ -148,11 +151,17 @@ impl FactSet {
         self.texts.shrink();
     }
 
+    /// The strings are others now.
+    pub(super) const fn forget_near(&mut self) {
+        self.near = [Text::EMPTY; 5];
+    }
+
     /// Forgets all messages and keeps their room.
     pub(super) fn clear(&mut self) {
         self.facts.clear();
         self.parties.clear();
         self.texts.clear();
+        self.forget_near();
     }
 
     #[inline]
@@ -189,15 +198,24 @@ impl FactSet {
     }
 
     fn packed(&mut self, key: &FactKey<'_>, times: FactTimes) -> Fact {
+        let [from_tag, to_tag, branch, source, destination] = self.near;
+        self.near = [
+            self.texts.add_near(key.from_tag, [from_tag, to_tag]),
+            self.texts.add_near(key.to_tag, [to_tag, from_tag]),
+            self.texts.add_near(key.branch, [branch, branch]),
+            self.texts.add_endpoint_near(key.source, [destination, source]),
+            self.texts.add_endpoint_near(key.destination, [source, destination]),
+        ];
+        let [from_tag, to_tag, branch, source, destination] = self.near;
         Fact {
             times,
             cseq_number: key.cseq_number,
             kind: key.kind,
-            from_tag: self.texts.add(key.from_tag),
-            to_tag: self.texts.add(key.to_tag),
-            branch: self.texts.add(key.branch),
-            source: self.texts.add_endpoint(key.source),
-            destination: self.texts.add_endpoint(key.destination),
+            from_tag,
+            to_tag,
+            branch,
+            source,
+            destination,
             parties: NO_PARTIES,
             cseq_method: key.cseq_method,
             auth_failed: key.auth_failed,

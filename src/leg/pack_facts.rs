@@ -63,6 +63,7 @@ impl FactSet {
             self.parties.push(PackedParties { users, is_csta });
         }
         self.facts.clear();
+        self.forget_near();
         let mut places = Places::new(base);
         for _ in 0..reader.count() {
             self.facts.push(unpack_fact(reader, base, &mut places));

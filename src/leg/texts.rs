@@ -14,8 +14,14 @@ const USUAL_BYTES: usize = 256;
 const WASTED_BYTES_MAX: usize = 1 << 20;
 
 /// One string in [`Texts`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Text(u32);
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
 
 impl Text {
     /// The empty string.
@@ -136,6 +142,23 @@ impl Texts {
         }
         self.bytes.extend_from_slice(text);
         place
+    }
+
+    /// As [`Self::add`]; equal to one of `near`, most likely.
+    #[inline]
+    pub(super) fn add_near(&mut self, text: &[u8], near: [Text; 2]) -> Text {
+        match near.into_iter().find(|near| self.get(*near) == text) {
+            Some(near) => near,
+            None => self.add(text),
+        }
+    }
+
+    /// As [`Self::add_endpoint`]; equal to one of `near`, most likely.
+    #[inline]
+    pub(super) fn add_endpoint_near(&mut self, endpoint: Endpoint, near: [Text; 2]) -> Text {
+        let IpAddr::V4(address) = endpoint.address else { return self.add_endpoint(endpoint) };
+        let ([a, b, c, d], [high, low]) = (address.octets(), endpoint.port.to_be_bytes());
+        self.add_near(&[a, b, c, d, high, low], near)
     }
 
     /// All strings as they lie, for [`Self::set_bytes`].
