@@ -146,7 +146,9 @@ impl IdentifierSet {
         self.texts.set_bytes(reader.bytes());
         self.list.clear();
         let mut places = Places::new(base);
-        for _ in 0..reader.count() {
+        let count = reader.count();
+        self.list.reserve(count);
+        for _ in 0..count {
             let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
             let value = Text::from_number(reader.small());
             let said_by = Text::from_number(reader.small());

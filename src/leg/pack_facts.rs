@@ -57,7 +57,9 @@ impl FactSet {
     pub(super) fn unpack(&mut self, reader: &mut Reader<'_>, base: PackBase) {
         self.texts.set_bytes(reader.bytes());
         self.parties.clear();
-        for _ in 0..reader.count() {
+        let count = reader.count();
+        self.parties.reserve(count);
+        for _ in 0..count {
             let is_csta = reader.byte() != 0;
             let users = [(); 6].map(|()| Text::from_number(reader.small()));
             self.parties.push(PackedParties { users, is_csta });
@@ -65,7 +67,9 @@ impl FactSet {
         self.facts.clear();
         self.forget_near();
         let mut places = Places::new(base);
-        for _ in 0..reader.count() {
+        let count = reader.count();
+        self.facts.reserve(count);
+        for _ in 0..count {
             self.facts.push(unpack_fact(reader, base, &mut places));
         }
     }
