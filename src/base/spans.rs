@@ -81,21 +81,54 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
             Kept::One(span) => Some(span),
             Kept::More(spans) => spans.last_mut(),
         };
-        if let Some(last) = last
-            && moment >= last.first
-            && moment.since_ns(last.last) <= GAP_NS
-        {
-            last.last = last.last.max(moment);
-            return;
+        let at_moment = Span { first: moment, last: moment };
+        match last {
+            Some(last) if moment >= last.first => {
+                if moment.since_ns(last.last) <= GAP_NS {
+                    last.last = last.last.max(moment);
+                } else {
+                    self.append(at_moment);
+                }
+            }
+            _ => self.insert_span(at_moment),
         }
-        self.insert_span(Span { first: moment, last: moment });
+    }
+
+    /// Adds a span that is farther than the gap behind all others.
+    fn append(&mut self, added: Span) {
+        match &mut self.kept {
+            Kept::None => self.kept = Kept::One(added),
+            Kept::One(only) => self.kept = Kept::More(vec![*only, added]),
+            Kept::More(spans) => spans.push(added),
+        }
     }
 
     /// Adds all moments of `other`.
     pub fn join(&mut self, other: &Self) {
+        if self.is_empty() {
+            self.clone_from(other);
+            return;
+        }
         for span in other.as_slice() {
             self.insert_span(*span);
         }
+    }
+
+    /// What of the spans lies between two moments, both inside.
+    #[must_use]
+    pub fn within(&self, first: CaptureTime, last: CaptureTime) -> Self {
+        let cut = |span: &Span| {
+            let span = Span { first: span.first.max(first), last: span.last.min(last) };
+            (span.first <= span.last).then_some(span)
+        };
+        let mut parts = self.as_slice().iter().filter_map(cut);
+        // What is cut off at the ends brings no two spans nearer to each other.
+        let kept = match (parts.next(), parts.next()) {
+            (None, _) => Kept::None,
+            (Some(only), None) => Kept::One(only),
+            (Some(one), Some(two)) => Kept::More([one, two].into_iter().chain(parts).collect()),
+        };
+        Self { kept }
     }
 
     /// The spans in rising order.
@@ -179,6 +212,28 @@ mod tests {
     }
 
     proptest! {
+        /// A part of the spans is what their parts make when they are added one by one.
+        #[test]
+        fn parts_are_those_of_each_span(
+            moments in prop::collection::vec(0i64..400, 0..40),
+            first in 0i64..400,
+            last in 0i64..400,
+        ) {
+            let mut spans = Spans::<10>::default();
+            for moment in moments {
+                spans.insert(CaptureTime::from_ns(moment));
+            }
+            let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
+            let mut expect = Spans::<10>::default();
+            for span in spans.as_slice() {
+                let part = Span { first: span.first.max(first), last: span.last.min(last) };
+                if part.first <= part.last {
+                    expect.insert_span(part);
+                }
+            }
+            prop_assert_eq!(spans.within(first, last), expect);
+        }
+
         #[test]
         fn any_order_and_any_split_give_the_definition(
             moments in prop::collection::vec(0i64..400, 0..40),

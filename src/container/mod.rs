@@ -20,7 +20,7 @@ mod zstd;
 
 use crate::base::{Loss, Note};
 
-pub use unpack::{UnpackLimits, Unpacker};
+pub use unpack::{UnpackLimits, Unpacker, Windows};
 
 /// Number of a stream inside a file: 0 for the file itself (also when it is compressed), 1, 2, ... for
 /// members of an archive in the order in which they first appear.

@@ -39,6 +39,10 @@ impl Default for UnpackLimits {
     }
 }
 
+/// Space that decoders write to. Kept from file to file, it is made once.
+#[derive(Debug, Default)]
+pub struct Windows(Vec<Vec<u8>>);
+
 /// Takes one file apart.
 pub struct Unpacker {
     root: Node,
@@ -49,19 +53,29 @@ impl Unpacker {
     /// An unpacker for the bytes of `file`.
     #[must_use]
     pub fn new(file: FileId) -> Self {
-        Self::with_limits(file, UnpackLimits::default())
+        Self::with_windows(file, Windows::default())
+    }
+
+    /// An unpacker that uses the windows of one before it.
+    #[must_use]
+    pub fn with_windows(file: FileId, windows: Windows) -> Self {
+        Self::made_of(file, UnpackLimits::default(), windows)
     }
 
     /// An unpacker with other caps than the usual ones.
     #[must_use]
     pub fn with_limits(file: FileId, limits: UnpackLimits) -> Self {
+        Self::made_of(file, limits, Windows::default())
+    }
+
+    fn made_of(file: FileId, limits: UnpackLimits, windows: Windows) -> Self {
         let shared = Shared {
             file,
             limits,
             next_member: 1,
             expanded_bytes: 0,
             budget: Budget::default(),
-            windows: Vec::new(),
+            windows,
         };
         Self { root: Node::new(Vec::new(), 0), shared }
     }
@@ -72,8 +86,8 @@ impl Unpacker {
         self.root.push(bytes, &mut Walk { sink, shared: &mut self.shared });
     }
 
-    /// The file has ended: closes every open stream.
-    pub fn finish(mut self, sink: &mut impl ContainerSink) {
+    /// The file has ended: closes every open stream. Gives the windows back.
+    pub fn finish(mut self, sink: &mut impl ContainerSink) -> Windows {
         let mut walk = Walk { sink, shared: &mut self.shared };
         if self.root.is_untouched() {
             walk.problem(
@@ -90,6 +104,7 @@ impl Unpacker {
         } else {
             self.root.finish(StreamEnd::Complete, &mut walk);
         }
+        self.shared.windows
     }
 }
 
@@ -101,12 +116,12 @@ pub(super) struct Shared {
     expanded_bytes: u64,
     budget: Budget,
     /// Output windows that are not in use; at most one for each level of nesting exists.
-    windows: Vec<Vec<u8>>,
+    windows: Windows,
 }
 
 impl Shared {
     fn window(&mut self) -> Vec<u8> {
-        self.windows.pop().unwrap_or_else(|| vec![0; DECODER_WINDOW_BYTES])
+        self.windows.0.pop().unwrap_or_else(|| vec![0; DECODER_WINDOW_BYTES])
     }
 }
 
@@ -338,7 +353,7 @@ impl Node {
             Some(bytes) => decoder.push(bytes, &mut output),
             None => end = Some(decoder.finish(&mut output)),
         }
-        walk.shared.windows.push(window);
+        walk.shared.windows.0.push(window);
         if over_limit {
             let limit = walk.shared.limits.expanded_bytes;
             problems.push(Problem {

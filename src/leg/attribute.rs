@@ -11,7 +11,6 @@ use super::lattice::Leg;
 use super::legs::Legs;
 use super::media::{MediaActivity, MediaSpans};
 use super::media_flow::FlowKey;
-use crate::base::spans::Span;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
 use crate::sip::Method;
 use std::collections::BTreeMap;
@@ -53,7 +52,9 @@ pub fn attribute(legs: &Legs, flows: &BTreeMap<FlowKey, MediaActivity>) -> Attri
         refused.push(is_refused(&leg));
     }
     claims.sort_unstable();
-    let names = names(legs);
+    // Only a spool's own captures are named after calls.
+    let has_names = flows.keys().any(|key| !key.entry_name.is_empty());
+    let names = if has_names { names(legs) } else { BTreeMap::new() };
     let finder =
         Finder { claims: &claims, names: &names, last_signals: &last_signals, refused: &refused };
     for (key, activity) in flows {
@@ -147,9 +148,11 @@ impl Finder<'_> {
             }
             return;
         }
-        for span in spans.as_slice() {
-            for (leg, part) in self.split(&claims, *span) {
-                pick(shares.entry(leg).or_default()).insert_span(part);
+        for claim in &claims {
+            let (first, last) = self.bounds(&claims, claim);
+            let part = spans.within(first, last);
+            if !part.is_empty() {
+                pick(shares.entry(claim.leg).or_default()).join(&part);
             }
         }
     }
@@ -184,32 +187,25 @@ impl Finder<'_> {
         found
     }
 
-    /// Splits a span among claims: each leg gets the part from its claim until another leg claims the
-    /// address after this leg's last message. Two legs that are both alive share it: the media of a
+    /// The first and last moment of which a claim gets the media: from the claim until another leg
+    /// claims the address after this leg's last message. Two legs that are both alive share it: the media of a
     /// B2BUA that does not relay belongs to both legs. A leg that was refused has no session that goes
     /// on: behind its last message the address is that of a leg that was not (a ringing call that a
     /// colleague picked up, with the caller's address in both).
-    fn split(&self, claims: &[Claim], span: Span) -> Vec<(u32, Span)> {
-        let mut parts = Vec::new();
-        for claim in claims {
-            let ended = claims
-                .iter()
-                .filter(|other| other.leg != claim.leg && other.since > claim.since)
-                .filter(|other| self.last_signals[claim.leg as usize] < Some(other.since))
-                .map(|other| other.since)
-                .min();
-            let by_refusal = self.last_signals[claim.leg as usize]
-                .filter(|_| self.refused[claim.leg as usize])
-                .filter(|last| self.is_claimed_by_session(claims, claim.leg, *last))
-                .map(|last| last.plus_ns(1));
-            let ended = ended.into_iter().chain(by_refusal).min();
-            let first = span.first.max(claim.since.plus_ns(-EARLY_MEDIA_NS));
-            let last = ended.map_or(span.last, |ended| span.last.min(ended.plus_ns(-1)));
-            if first <= last {
-                parts.push((claim.leg, Span { first, last }));
-            }
-        }
-        parts
+    fn bounds(&self, claims: &[Claim], claim: &Claim) -> (CaptureTime, CaptureTime) {
+        let ended = claims
+            .iter()
+            .filter(|other| other.leg != claim.leg && other.since > claim.since)
+            .filter(|other| self.last_signals[claim.leg as usize] < Some(other.since))
+            .map(|other| other.since)
+            .min();
+        let by_refusal = self.last_signals[claim.leg as usize]
+            .filter(|_| self.refused[claim.leg as usize])
+            .filter(|last| self.is_claimed_by_session(claims, claim.leg, *last))
+            .map(|last| last.plus_ns(1));
+        let ended = ended.into_iter().chain(by_refusal).min();
+        let first = claim.since.plus_ns(-EARLY_MEDIA_NS);
+        (first, ended.map_or(CaptureTime::MAX, |ended| ended.plus_ns(-1)))
     }
 
     /// Whether another leg, one that was not refused, claims the address by a moment.

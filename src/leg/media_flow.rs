@@ -6,6 +6,7 @@ use crate::base::{CaptureTime, Endpoint, SensorId};
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -270,8 +271,14 @@ fn join_within(tables: Vec<FlowTable>, most: usize) -> FlowTable {
     let mut joined = FlowTable { flows: BTreeMap::new(), beyond };
     for table in tables {
         for (key, activity) in table.flows {
-            if joined.beyond.as_ref().is_none_or(|beyond| key < *beyond) {
-                joined.flows.entry(key).or_default().join(&activity);
+            if joined.beyond.as_ref().is_some_and(|beyond| key >= *beyond) {
+                continue;
+            }
+            match joined.flows.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(activity);
+                }
+                Entry::Occupied(mut place) => place.get_mut().join(&activity),
             }
         }
     }

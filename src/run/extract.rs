@@ -45,9 +45,9 @@ impl<'g> Extraction<'g> {
 
     /// Reads the whole file from one slice.
     pub(super) fn whole(mut self, bytes: &[u8]) {
-        let mut unpacker = Unpacker::new(self.file);
+        let mut unpacker = self.unpacker();
         unpacker.push(bytes, &mut self);
-        unpacker.finish(&mut self);
+        self.gathering.windows = unpacker.finish(&mut self);
         self.close_file(bytes.len() as u64);
     }
 
@@ -56,7 +56,7 @@ impl<'g> Extraction<'g> {
         mut self,
         mut next: impl FnMut(&mut Vec<u8>) -> Result<usize, E>,
     ) -> Result<(), E> {
-        let mut unpacker = Unpacker::new(self.file);
+        let mut unpacker = self.unpacker();
         let mut buffer = Vec::new();
         let mut bytes = 0;
         let outcome = loop {
@@ -70,9 +70,13 @@ impl<'g> Extraction<'g> {
             }
         };
         // What was read before an error counts all the same.
-        unpacker.finish(&mut self);
+        self.gathering.windows = unpacker.finish(&mut self);
         self.close_file(bytes);
         outcome
+    }
+
+    fn unpacker(&mut self) -> Unpacker {
+        Unpacker::with_windows(self.file, std::mem::take(&mut self.gathering.windows))
     }
 
     fn close_file(self, bytes: u64) {

@@ -8,6 +8,7 @@ use crate::base::{
     CaptureId, CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef,
     SensorId,
 };
+use crate::container::Windows;
 use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
@@ -142,6 +143,8 @@ pub(super) struct Gathering {
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
     scratch: Scratch,
+    /// What the decoders of one file after the other write to.
+    pub(super) windows: Windows,
     pub(super) registrations: Registrations,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
@@ -165,6 +168,7 @@ impl Gathering {
             notes: Notes::default(),
             losses: Vec::new(),
             scratch: Scratch::default(),
+            windows: Windows::default(),
             registrations: Registrations::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),

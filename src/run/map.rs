@@ -144,8 +144,11 @@ impl OpenFile {
     fn content(file: &File, metadata: &Metadata, rules: &OpenRules) -> io::Result<Content> {
         let len = metadata.len();
         if metadata.is_file() && len < rules.mapped_bytes_min {
-            let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-            file.take(len).read_to_end(&mut bytes)?;
+            // One call, where reading to the end would feel its way with several.
+            let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+            let (filled, outcome) = read_into(&mut { file }, &mut bytes);
+            outcome?;
+            bytes.truncate(filled);
             return Ok(Content::Whole(FileBytes::Owned(bytes)));
         }
         if metadata.is_file()
@@ -193,6 +196,20 @@ fn is_young(metadata: &Metadata, young: Duration) -> bool {
     age.is_none_or(|age| age < young)
 }
 
+/// Reads until `buffer` is full, the source ends, or it fails: how many bytes came.
+fn read_into(source: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match source.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
+}
+
 /// A file that is read piece by piece.
 pub struct Pieces {
     source: Box<dyn Read + Send + Sync>,
@@ -215,16 +232,10 @@ impl Pieces {
     pub fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let most = usize::try_from(self.left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
         buffer.resize(most, 0);
-        let mut filled = 0;
-        while filled < most {
-            match self.source.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What came before the error counts; the next call meets it again.
-                Err(_) if filled > 0 => break,
-                Err(error) => return Err(error),
-            }
+        let (filled, outcome) = read_into(&mut self.source, buffer);
+        // What came before an error counts; the next call meets it again.
+        if filled == 0 {
+            outcome?;
         }
         buffer.truncate(filled);
         self.left -= filled as u64;
