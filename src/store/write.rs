@@ -33,7 +33,9 @@ fn insert_all<T>(
 ) -> rusqlite::Result<()> {
     let row = format!("({})", vec!["?"; columns].join(", "));
     let prepare = |rows: usize| {
-        connection.prepare(&format!("INSERT INTO {table} VALUES {}", vec![&*row; rows].join(", ")))
+        // A failure ends the whole file: nothing needs to be kept for undoing the statement alone.
+        let rows = vec![&*row; rows].join(", ");
+        connection.prepare(&format!("INSERT OR FAIL INTO {table} VALUES {rows}"))
     };
     let mut text = Vec::new();
     let mut together: Vec<T> = Vec::with_capacity(ROWS_A_STATEMENT);
