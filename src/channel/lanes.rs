@@ -39,7 +39,7 @@ const fn lanes_of_cut(cut: Cut) -> u32 {
 
 /// The lanes of a choice on `dedup`.
 const fn lanes_of_dedup(dedup: Dedup) -> u32 {
-    0b1111 * 0x0001_0001 << (dedup as usize * 4)
+    (0b1111 * 0x0001_0001) << (dedup as usize * 4)
 }
 
 /// The lanes in which a unit counts.
@@ -153,7 +153,7 @@ impl Parts {
                     groups[place].0 = first;
                 });
                 groups.sort_unstable();
-                let lanes = 0b11 * both << lane_of(cut, dedup, terminated, Branches::Leg);
+                let lanes = (0b11 * both) << lane_of(cut, dedup, terminated, Branches::Leg);
                 for group in groups.chunk_by(|left, right| left.0 == right.0) {
                     let from = sorted.len();
                     sorted.extend(group.iter().map(|(_, unit)| *unit));

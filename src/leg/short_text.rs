@@ -16,7 +16,6 @@ enum Kept {
     /// The length, then the bytes.
     Inside(u8, [u8; INSIDE_MAX]),
     /// Twice boxed: a pointer with a length would take the room of eight bytes more.
-    #[expect(clippy::redundant_allocation, reason = "a thin pointer")]
     Outside(Box<Box<[u8]>>),
 }
 

@@ -151,7 +151,8 @@ fn judged<T>(
     }
     profile.ended("report", ("notes", report.input.notes.kept().count() as u64), 0);
     if let Some(database) = database {
-        save(database, &Saved { config, found: &found, units: &units, report: &report })?;
+        let saved = Saved { config, found: &found, units: &units, report: &report };
+        pool.install(|| save(database, &saved))?;
         profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
     }
     Ok((report, looked, profile))

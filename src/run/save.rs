@@ -4,10 +4,10 @@ use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
-use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches, merge};
+use crate::base::{CaptureId, CaptureTime, FileId};
+use crate::call::{Branch, CallGroup, Evidence, Grouping, branches};
 use crate::channel::Channels;
-use crate::leg::Legs;
+use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -15,6 +15,7 @@ use crate::store::{
     BranchRow, CallRow, CaptureRow, CdrRow, ChannelDayRow, ChannelHourRow, Database, EvidenceRow,
     LegRow, ReadingVerdictRow, RunRow, VerdictRow,
 };
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -28,12 +29,11 @@ pub(super) struct Saved<'s> {
 }
 
 /// Writes everything and puts the file in its place.
-pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
+pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Error> {
     write_run(&database, saved)?;
     write_captures(&database, saved.found)?;
-    write_legs(&database, saved)?;
+    write_legs(&mut database, saved)?;
     write_cdrs(&database, saved)?;
-    write_branches(&database, &saved.found.legs)?;
     for unit in saved.units {
         write_calls(&database, unit)?;
     }
@@ -41,9 +41,7 @@ pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
         write_history(&database, saved.report, verdict)?;
     }
     write_verdicts(&database, saved.report)?;
-    for verdict in &saved.report.scenarios {
-        write_readings(&database, verdict)?;
-    }
+    write_readings(&database, &saved.report.scenarios)?;
     database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
@@ -95,24 +93,96 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
     found.losses.iter().any(|loss| loss.file == file && loss.kind == crate::base::LossKind::CutTail)
 }
 
-fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
-    let found = saved.found;
-    // The scenario that merges, which is always there, has read them already, in the same order.
-    let outlines = saved.units.iter().flat_map(|unit| &unit.outlines);
-    let rows: Vec<LegRow<'_>> = (0u32..)
-        .zip(found.legs.iter().zip(outlines))
-        .map(|(id, (leg, outline))| LegRow {
-            id,
-            sensor: found.listing.sensor_name(leg.sensor()),
-            outline,
+/// Legs whose rows are made while those before are written.
+const LEGS_A_PIECE: u32 = 4_096;
+
+/// What rows say of a leg beside its outline.
+struct LegFacts {
+    seen: Option<(CaptureTime, CaptureTime)>,
+    messages: u64,
+    has_media: bool,
+    vendor_blind: bool,
+    branches: Vec<Branch>,
+}
+
+impl LegFacts {
+    fn of(leg: &Leg) -> Self {
+        Self {
             seen: leg.first_seen().zip(leg.last_seen()),
             messages: leg.message_count() as u64,
             has_media: leg.media().last().is_some(),
             vendor_blind: leg.is_vendor_blind(),
+            branches: branches(leg),
+        }
+    }
+}
+
+/// Legs and their branches, piece by piece: one piece is written while the next one is read.
+fn write_legs(database: &mut Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let legs = &saved.found.legs;
+    let end = legs.numbers().end;
+    let facts = |first: u32| -> Vec<(u32, LegFacts)> {
+        let piece = first..first.saturating_add(LEGS_A_PIECE).min(end);
+        let of = |leg: u32| Some((leg, LegFacts::of(&legs.get(leg)?)));
+        piece.into_par_iter().filter_map(of).collect()
+    };
+    let mut made = facts(0);
+    for first in legs.numbers().step_by(LEGS_A_PIECE as usize) {
+        let (next, written) = rayon::join(
+            || facts(first.saturating_add(LEGS_A_PIECE)),
+            || write_piece(database, saved, &made),
+        );
+        written?;
+        made = next;
+    }
+    Ok(())
+}
+
+fn write_piece(
+    database: &mut Database,
+    saved: &Saved<'_>,
+    legs: &[(u32, LegFacts)],
+) -> Result<(), Error> {
+    let found = saved.found;
+    // The scenario that merges, which is always there, has read them already.
+    let merged = saved.units.iter().find(|unit| !unit.outlines.is_empty());
+    let outlines = merged.map_or(&[][..], |unit| unit.outlines.as_slice());
+    let rows: Vec<LegRow<'_>> = legs
+        .iter()
+        .filter_map(|(leg, facts)| {
+            Some(LegRow {
+                id: *leg,
+                sensor: found.listing.sensor_name(found.legs.sensor(*leg)),
+                outline: outlines.get(*leg as usize)?,
+                seen: facts.seen,
+                messages: facts.messages,
+                has_media: facts.has_media,
+                vendor_blind: facts.vendor_blind,
+            })
         })
         .collect();
     database.write_legs(&rows)?;
+    let rows: Vec<BranchRow<'_>> =
+        legs.iter().flat_map(|(leg, facts)| branch_rows(*leg, facts)).collect();
+    database.write_branches(&rows)?;
     Ok(())
+}
+
+fn branch_rows(leg: u32, facts: &LegFacts) -> Vec<BranchRow<'_>> {
+    let numbered = (1u32..).zip(&facts.branches);
+    let row = |(number, branch)| {
+        let Branch { to_tag, via_branches, request_uri, started, status, .. }: &Branch = branch;
+        BranchRow {
+            leg,
+            number,
+            to_tag,
+            via_branch: via_branches.first().map_or(b"".as_slice(), |first| first),
+            request_uri: request_uri.as_deref().unwrap_or_default(),
+            first: started.time,
+            final_response: *status,
+        }
+    };
+    numbered.map(row).collect()
 }
 
 /// `id_sensor`: the sensor's name where it is a number, as the vendor names sensor directories; else
@@ -138,32 +208,8 @@ fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_branches(database: &Database, legs: &Legs) -> Result<(), Error> {
-    let found: Vec<(u32, u32, Branch)> = (0u32..)
-        .zip(legs.iter())
-        .flat_map(|(leg, facts)| {
-            (1u32..).zip(branches(&facts)).map(move |(number, branch)| (leg, number, branch))
-        })
-        .collect();
-    let rows: Vec<BranchRow<'_>> = found
-        .iter()
-        .map(|(leg, number, branch)| BranchRow {
-            leg: *leg,
-            number: *number,
-            to_tag: &branch.to_tag,
-            via_branch: branch.via_branches.first().map_or(b"".as_slice(), |first| first),
-            request_uri: branch.request_uri.as_deref().unwrap_or_default(),
-            first: branch.started.time,
-            final_response: branch.status,
-        })
-        .collect();
-    database.write_branches(&rows)?;
-    Ok(())
-}
-
 fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
     let Some(grouping) = &unit.grouping else { return Ok(()) };
-    let calls = merge(&unit.outlines, grouping, &unit.cdrs);
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
         let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);
@@ -173,20 +219,55 @@ fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Erro
         }
         text.push_str(&format!("{} with leg {}", conflict.rule, conflict.right));
     }
-    let rows: Vec<CallRow<'_>> = calls
-        .calls
+    let spans = call_spans(unit, grouping);
+    let rows: Vec<CallRow<'_>> = grouping
+        .groups
         .iter()
-        .map(|call| CallRow {
-            id: call.id,
-            started: call.started,
-            ended: call.ended,
-            legs: &call.legs,
-            answered: call.result.is_answered,
-            conflict: conflicts.get(&call.id).map(String::as_str),
+        .zip(spans)
+        .map(|(group, span)| CallRow {
+            id: group.id,
+            started: span.started,
+            ended: span.ended,
+            legs: &group.legs,
+            answered: span.is_answered,
+            conflict: conflicts.get(&group.id).map(String::as_str),
         })
         .collect();
     database.write_calls(&rows)?;
     write_evidence(database, &grouping.evidence)
+}
+
+/// From the first start to the last end of a call.
+#[derive(Clone, Copy, Default)]
+struct CallSpan {
+    started: CaptureTime,
+    ended: CaptureTime,
+    is_answered: bool,
+}
+
+/// As [`crate::call::merge`] has them, without the rest of what it makes: by the CDRs, and of a call
+/// without any by its legs.
+fn call_spans(unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
+    let mut spans: Vec<Option<CallSpan>> = vec![None; grouping.groups.len()];
+    let joined = |known: Option<CallSpan>, started: CaptureTime, ended: CaptureTime| {
+        let new = CallSpan { started, ended: ended.max(started), is_answered: false };
+        let known = known.unwrap_or(new);
+        let (started, ended) = (known.started.min(new.started), known.ended.max(new.ended));
+        CallSpan { started, ended, ..known }
+    };
+    for cdr in unit.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
+        let group = grouping.group_of.get(cdr.leg as usize);
+        let Some(span) = group.and_then(|group| spans.get_mut(*group as usize)) else { continue };
+        let whole = joined(*span, cdr.started, cdr.ended);
+        let is_answered = whole.is_answered || cdr.connected.is_some();
+        *span = Some(CallSpan { is_answered, ..whole });
+    }
+    let of_legs = |group: &CallGroup| {
+        let legs = group.legs.iter().filter_map(|leg| unit.outlines.get(*leg as usize));
+        legs.fold(None, |span, leg| Some(joined(span, leg.started.time, leg.ended)))
+    };
+    let all = grouping.groups.iter().zip(spans);
+    all.map(|(group, span)| span.or_else(|| of_legs(group)).unwrap_or_default()).collect()
 }
 
 fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Error> {
@@ -304,25 +385,27 @@ fn margin_millichannels(margin: Margin) -> i64 {
     if margin.above { -distance } else { distance }
 }
 
-/// Every reading that was compared, whether it is listed or not.
-fn write_readings(database: &Database, verdict: &ScenarioVerdict) -> Result<(), Error> {
-    let scenario = scenario_name(verdict);
-    let names: Vec<String> =
-        verdict.readings.iter().map(|(reading, _)| reading.to_string()).collect();
-    let rows: Vec<ReadingVerdictRow<'_>> = verdict
-        .readings
-        .iter()
-        .zip(&names)
-        .map(|((_, judged), reading)| ReadingVerdictRow {
-            scenario: &scenario,
-            reading,
-            verdict: judged.outcome.name(),
-            run_days: [judged.run_days, judged.run_days_at_least, judged.run_days_at_most],
-            decisive_millichannels: judged.deciding.map(|day| millichannels(day.figure)),
-            margin_millichannels: judged.deciding.map(|day| margin_millichannels(day.margin)),
-        })
-        .collect();
-    database.write_reading_verdicts(&rows)?;
+/// Every reading that was compared, whether it is listed or not. All scenarios have the same.
+fn write_readings(database: &Database, verdicts: &[ScenarioVerdict]) -> Result<(), Error> {
+    let readings = verdicts.first().map_or(&[][..], |verdict| verdict.readings.as_slice());
+    let names: Vec<String> = readings.iter().map(|(reading, _)| reading.to_string()).collect();
+    for verdict in verdicts {
+        let scenario = scenario_name(verdict);
+        let rows: Vec<ReadingVerdictRow<'_>> = verdict
+            .readings
+            .iter()
+            .zip(&names)
+            .map(|((_, judged), reading)| ReadingVerdictRow {
+                scenario: &scenario,
+                reading,
+                verdict: judged.outcome.name(),
+                run_days: [judged.run_days, judged.run_days_at_least, judged.run_days_at_most],
+                decisive_millichannels: judged.deciding.map(|day| millichannels(day.figure)),
+                margin_millichannels: judged.deciding.map(|day| margin_millichannels(day.margin)),
+            })
+            .collect();
+        database.write_reading_verdicts(&rows)?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Equal rows give an equal file: nothing here reads a clock, and rows are written in sorted order.
 //! The tables and their columns are described in `schema.sql`.
 
+mod cells;
 mod database;
 mod read;
 mod read_legs;

@@ -11,7 +11,7 @@ use std::fmt::Write;
 #[must_use]
 pub fn escaped_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains(['\0', '\\']) => Cow::Borrowed(text),
+        Ok(text) if memchr::memchr2(0, b'\\', bytes).is_none() => Cow::Borrowed(text),
         _ => Cow::Owned(escape(bytes)),
     }
 }

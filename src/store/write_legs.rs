@@ -1,20 +1,20 @@
 //! Legs into tables: what the rules read of them, so that calls can be explained from the database.
 
+use super::cells::{Cells, OrNull, Text, bind};
 use super::database::{Database, StoreError};
 use super::rows::LegRow;
-use super::text::escaped_text;
-use super::write::{integer, ns, record_text, sorted_by_key};
+use super::write::{integer, sorted_by_key};
+use crate::base::{CaptureTime, RecordRef};
 use crate::call::outline::Moment;
 use crate::call::transactions::{Dialog, Refer};
 use crate::leg::{Identifier, Sighting};
-use rusqlite::{Statement, params};
 
-fn moment_ns(moment: Option<Moment>) -> Option<i64> {
-    ns(moment.map(|moment| moment.time))
+fn moment_ns(moment: Option<Moment>) -> OrNull<CaptureTime> {
+    OrNull(moment.map(|moment| moment.time))
 }
 
-fn moment_record(moment: Option<Moment>) -> Option<String> {
-    record_text(moment.map(|moment| moment.record))
+fn moment_record(moment: Option<Moment>) -> OrNull<RecordRef> {
+    OrNull(moment.map(|moment| moment.record))
 }
 
 impl Database {
@@ -31,44 +31,45 @@ impl Database {
             dialogs.sort_by_key(|dialog| &dialog.tags);
             dialogs.into_iter().map(|dialog| (leg.id, dialog))
         });
-        self.insert("dialogs", 4, dialogs, |statement, (leg, dialog)| {
+        self.insert("dialogs", 4, dialogs, |cells, (leg, dialog)| {
             let (low, high) = &dialog.tags;
-            let (low, high) = (escaped_text(low), escaped_text(high));
-            statement.execute(params![leg, low, high, ns(dialog.confirmed)])
+            bind!(cells; leg, Text(low), Text(high), OrNull(dialog.confirmed))
         })?;
         let refers = sorted.iter().flat_map(|leg| {
             (1u32..).zip(&leg.outline.refers).map(|(number, refer)| (leg.id, number, refer))
         });
         self.insert("refers", 18, refers, write_refer)?;
         let identifiers = sorted.iter().flat_map(|leg| {
-            let identifiers = leg.outline.identifiers.iter();
-            identifiers.map(|(identifier, sighting)| (leg.id, identifier, sighting))
+            let mut identifiers: Vec<_> = leg.outline.identifiers.iter().collect();
+            // In the order of the table's key.
+            identifiers.sort_by_key(|(identifier, _)| identifier.kind.name());
+            identifiers.into_iter().map(|(identifier, sighting)| (leg.id, identifier, sighting))
         });
         self.insert("identifiers", 8, identifiers, write_identifier)
     }
 }
 
-fn write_leg(statement: &mut Statement<'_>, leg: &&LegRow<'_>) -> rusqlite::Result<usize> {
+fn write_leg(cells: &mut Cells<'_, '_>, leg: &&LegRow<'_>) -> rusqlite::Result<()> {
     let outline = leg.outline;
     let failed = outline.failed.map(|failure| failure.seen);
     let hung_up = outline.hung_up.map(|hang_up| hang_up.seen);
-    statement.execute(params![
+    bind!(cells;
         leg.id,
         leg.sensor,
-        escaped_text(&outline.call_id),
-        ns(leg.seen.map(|seen| seen.0)),
-        ns(leg.seen.map(|seen| seen.1)),
+        Text(&outline.call_id),
+        OrNull(leg.seen.map(|seen| seen.0)),
+        OrNull(leg.seen.map(|seen| seen.1)),
         integer(leg.messages),
         leg.has_media,
         leg.vendor_blind,
         outline.has_invite,
-        escaped_text(&outline.caller),
-        escaped_text(&outline.called),
-        escaped_text(&outline.request_user),
-        outline.source.to_string(),
-        outline.destination.to_string(),
-        outline.started.time.ns(),
-        record_text(Some(outline.started.record)),
+        Text(&outline.caller),
+        Text(&outline.called),
+        Text(&outline.request_user),
+        outline.source,
+        outline.destination,
+        outline.started.time,
+        outline.started.record,
         moment_ns(outline.answered),
         moment_record(outline.answered),
         moment_ns(outline.cancelled),
@@ -79,51 +80,49 @@ fn write_leg(statement: &mut Statement<'_>, leg: &&LegRow<'_>) -> rusqlite::Resu
         moment_ns(hung_up),
         moment_record(hung_up),
         outline.hung_up.map(|hang_up| hang_up.by_caller),
-    ])
+    )
 }
 
 fn write_refer(
-    statement: &mut Statement<'_>,
+    cells: &mut Cells<'_, '_>,
     (leg, number, refer): (u32, u32, &Refer),
-) -> rusqlite::Result<usize> {
-    let text =
-        |value: &Option<Box<[u8]>>| value.as_deref().map(|value| escaped_text(value).into_owned());
+) -> rusqlite::Result<()> {
     let response = refer.response.map(|(_, moment)| moment);
     let notified = refer.notified.map(|(_, moment)| moment);
-    statement.execute(params![
+    bind!(cells;
         leg,
         number,
         refer.cseq,
-        refer.sent.time.ns(),
-        record_text(Some(refer.sent.record)),
+        refer.sent.time,
+        refer.sent.record,
         refer.by_caller,
-        refer.sender.to_string(),
-        refer.receiver.to_string(),
-        text(&refer.target),
-        text(&refer.replaces),
-        text(&refer.target_dialog),
-        text(&refer.referred_by),
+        refer.sender,
+        refer.receiver,
+        OrNull(refer.target.as_deref().map(Text)),
+        OrNull(refer.replaces.as_deref().map(Text)),
+        OrNull(refer.target_dialog.as_deref().map(Text)),
+        OrNull(refer.referred_by.as_deref().map(Text)),
         refer.response.map(|(status, _)| status),
         moment_ns(response),
         moment_record(response),
         refer.notified.map(|(status, _)| status),
         moment_ns(notified),
         moment_record(notified),
-    ])
+    )
 }
 
 fn write_identifier(
-    statement: &mut Statement<'_>,
+    cells: &mut Cells<'_, '_>,
     (leg, identifier, sighting): (u32, Identifier<'_>, Sighting),
-) -> rusqlite::Result<usize> {
-    statement.execute(params![
+) -> rusqlite::Result<()> {
+    bind!(cells;
         leg,
         identifier.kind.name(),
-        escaped_text(identifier.value),
-        identifier.said_by.to_string(),
+        Text(identifier.value),
+        identifier.said_by,
         identifier.cseq,
-        sighting.first.ns(),
-        sighting.last.ns(),
-        record_text(Some(sighting.record)),
-    ])
+        sighting.first,
+        sighting.last,
+        sighting.record,
+    )
 }

@@ -1,9 +1,9 @@
 //! Rows of the verdicts under all readings.
 
+use super::cells::bind;
 use super::database::{Database, StoreError};
 use super::rows::ReadingVerdictRow;
 use super::write::{integer, sorted_by_key};
-use rusqlite::params;
 
 impl Database {
     /// Writes the verdicts of scenarios under every reading.
@@ -16,9 +16,9 @@ impl Database {
         verdicts: &[ReadingVerdictRow<'_>],
     ) -> Result<(), StoreError> {
         let sorted = sorted_by_key(verdicts, |row| (row.scenario, row.reading));
-        self.insert("reading_verdicts", 8, sorted, |statement, row| {
+        self.insert("reading_verdicts", 8, sorted, |cells, row| {
             let [read, least, most] = row.run_days.map(|days| days as u64).map(integer);
-            statement.execute(params![
+            bind!(cells;
                 row.scenario,
                 row.reading,
                 row.verdict,
@@ -27,7 +27,7 @@ impl Database {
                 most,
                 row.decisive_millichannels.map(integer),
                 row.margin_millichannels,
-            ])
+            )
         })
     }
 }

@@ -1,7 +1,9 @@
 //! A database written, read back as the vendor's columns, and what happens when it cannot be written.
 
 use super::*;
-use crate::base::{CaptureId, Endpoint, FileId, LossKind, Note, NoteKind, SensorId};
+use crate::base::{
+    CaptureId, CaptureTime, Endpoint, FileId, LossKind, Note, NoteKind, RecordRef, SensorId,
+};
 use crate::call::LegOutline;
 use crate::leg::{Bye, Cdr, Ends, Leg, Side, VendorCut};
 use crate::store::LegRow;
