@@ -10,12 +10,11 @@ use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::read_recorded;
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
-use super::side_by_side::pool;
+use super::side_by_side::{look as look_at, pool};
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
 use crate::channel::{Calendar, Units};
-use crate::leg::midway::is_midway;
-use crate::leg::{Cdr, Leg};
+use crate::leg::Cdr;
 use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, ScenarioVerdict, judge,
 };
@@ -27,7 +26,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -111,9 +110,12 @@ fn judged<T>(
         return Err(Error::NoCaptures(lost_lines(&found)));
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
-    let coverage = coverage(&found);
     let pool = pool(config.threads)?;
-    let units = pool.install(|| scenario_units(config, &found, recorded));
+    let secret = config.capture.merge_secret.as_deref();
+    let seen = pool.install(|| look_at(&found.legs, secret));
+    let vendor_blind = seen.vendor_blind;
+    let coverage = coverage(&found, &seen.midway);
+    let units = pool.install(|| scenario_units(config, &found, seen, recorded));
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
@@ -123,6 +125,7 @@ fn judged<T>(
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let looked = look(&units, &verdicts);
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
+    report.legs_vendor_blind = vendor_blind;
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
     for note in groupings.filter_map(left_out_note) {
@@ -195,7 +198,7 @@ fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
 }
 
 /// Hours in which records were captured, what was lost, and what had begun before.
-fn coverage(found: &Reconstruction) -> Coverage {
+fn coverage(found: &Reconstruction, midway: &[(u32, CaptureTime)]) -> Coverage {
     let first = found.spans.values().map(|span| span.first).min().unwrap_or_default();
     let last = found.spans.values().map(|span| span.last).max().unwrap_or_default();
     let spans = found
@@ -206,13 +209,9 @@ fn coverage(found: &Reconstruction) -> Coverage {
             (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
         })
         .collect();
-    let midway = found.legs.numbers().zip(found.legs.iter()).filter(|(_, leg)| is_midway(leg));
-    let midway: BTreeSet<u32> = midway.map(|(number, _)| number).collect();
     // Until the INVITE inside the dialog, from which on they are CDRs.
-    let until_seen = midway.iter().filter_map(|leg| {
-        let leg = found.legs.get(*leg)?;
-        let first = found.spans.get(&leg.sensor())?.first;
-        let seen = leg.first_seen()?;
+    let until_seen = midway.iter().filter_map(|(leg, seen)| {
+        let (first, seen) = (found.spans.get(&found.legs.sensor(*leg))?.first, *seen);
         (seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
@@ -221,7 +220,7 @@ fn coverage(found: &Reconstruction) -> Coverage {
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
-        midway,
+        midway: midway.iter().map(|(leg, _)| *leg).collect(),
     }
 }
 
@@ -287,7 +286,7 @@ fn report(
         coverage,
         sensors: found.listing.sensors.clone(),
         legs: found.ledger.value("leg.with_invite"),
-        legs_vendor_blind: found.legs.iter().filter(Leg::is_vendor_blind).count() as u64,
+        legs_vendor_blind: 0,
         cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
         cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
             as u64,

@@ -4,10 +4,11 @@ use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
+use super::side_by_side::parts;
 use crate::base::{CaptureId, FileId};
-use crate::call::{Branch, Evidence, branches, merge};
+use crate::call::{Branch, Evidence, OutlineParts, RuleTable, Told, branches, merge};
 use crate::channel::Channels;
-use crate::leg::Legs;
+use crate::leg::{Leg, Legs};
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -35,7 +36,7 @@ pub(super) fn save(database: Database, saved: &Saved<'_>) -> Result<(), Error> {
     write_cdrs(&database, saved)?;
     write_branches(&database, &saved.found.legs)?;
     for unit in saved.units {
-        write_calls(&database, unit)?;
+        write_calls(&database, unit, &saved.config.rules)?;
     }
     for verdict in &saved.report.scenarios {
         write_history(&database, saved.report, verdict)?;
@@ -97,21 +98,25 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
 
 fn write_legs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
     let found = saved.found;
-    // The scenario that merges, which is always there, has read them already, in the same order.
-    let outlines = saved.units.iter().flat_map(|unit| &unit.outlines);
-    let rows: Vec<LegRow<'_>> = (0u32..)
-        .zip(found.legs.iter().zip(outlines))
-        .map(|(id, (leg, outline))| LegRow {
-            id,
-            sensor: found.listing.sensor_name(leg.sensor()),
-            outline,
-            seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.message_count() as u64,
-            has_media: leg.media().last().is_some(),
-            vendor_blind: leg.is_vendor_blind(),
-        })
-        .collect();
-    database.write_legs(&rows)?;
+    for part in parts(found.legs.numbers()) {
+        let legs: Vec<(u32, Leg)> = part.filter_map(|id| Some((id, found.legs.get(id)?))).collect();
+        let outlines: Vec<OutlineParts<'_>> =
+            legs.iter().map(|(_, leg)| OutlineParts::of(leg)).collect();
+        let rows: Vec<LegRow<'_>> = legs
+            .iter()
+            .zip(&outlines)
+            .map(|((id, leg), outline)| LegRow {
+                id: *id,
+                sensor: found.listing.sensor_name(leg.sensor()),
+                outline,
+                seen: leg.first_seen().zip(leg.last_seen()),
+                messages: leg.message_count() as u64,
+                has_media: leg.media().last().is_some(),
+                vendor_blind: leg.is_vendor_blind(),
+            })
+            .collect();
+        database.write_legs(&rows)?;
+    }
     Ok(())
 }
 
@@ -160,7 +165,11 @@ fn write_branches(database: &Database, legs: &Legs) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
+fn write_calls(
+    database: &Database,
+    unit: &ScenarioUnits<'_>,
+    rules: &RuleTable,
+) -> Result<(), Error> {
     let Some(grouping) = &unit.grouping else { return Ok(()) };
     let calls = merge(&unit.outlines, grouping, &unit.cdrs);
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
@@ -185,10 +194,16 @@ fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Erro
         })
         .collect();
     database.write_calls(&rows)?;
-    write_evidence(database, &grouping.evidence)
+    let told = |found: &Evidence| grouping.told(&unit.outlines, rules, found);
+    write_evidence(database, &grouping.evidence, told)
 }
 
-fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Error> {
+fn write_evidence(
+    database: &Database,
+    evidence: &[Evidence],
+    told: impl Fn(&Evidence) -> Told,
+) -> Result<(), Error> {
+    let told: Vec<Told> = evidence.iter().map(told).collect();
     let reasons: Vec<String> = evidence
         .iter()
         .map(|found| match &found.joined {
@@ -198,9 +213,9 @@ fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Erro
         .collect();
     let rows: Vec<EvidenceRow<'_>> = evidence
         .iter()
-        .zip(&reasons)
-        .map(|(found, reason)| {
-            let first = found.compared.first();
+        .zip(reasons.iter().zip(&told))
+        .map(|(found, (reason, Told { compared, records }))| {
+            let first = compared.first();
             EvidenceRow {
                 legs: (found.left, found.right),
                 rule: found.rule.name(),
@@ -211,7 +226,7 @@ fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Erro
                     first.map_or(b"".as_slice(), |compared| &compared.left),
                     first.map_or(b"".as_slice(), |compared| &compared.right),
                 ),
-                records: (found.records.first().copied(), found.records.get(1).copied()),
+                records: (records.first().copied(), records.get(1).copied()),
             }
         })
         .collect();

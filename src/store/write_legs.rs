@@ -27,12 +27,12 @@ impl Database {
         let sorted = sorted_by_key(legs, |leg| leg.id);
         self.insert("legs", 26, &sorted, write_leg)?;
         let dialogs = sorted.iter().flat_map(|leg| {
-            let mut dialogs: Vec<&Dialog> = leg.outline.dialogs.iter().collect();
-            dialogs.sort_by_key(|dialog| &dialog.tags);
+            let mut dialogs: Vec<Dialog<'_>> = leg.outline.dialogs.clone();
+            dialogs.sort_by_key(|dialog| dialog.tags);
             dialogs.into_iter().map(|dialog| (leg.id, dialog))
         });
         self.insert("dialogs", 4, dialogs, |statement, (leg, dialog)| {
-            let (low, high) = &dialog.tags;
+            let (low, high) = dialog.tags;
             let (low, high) = (escaped_text(low), escaped_text(high));
             statement.execute(params![leg, low, high, ns(dialog.confirmed)])
         })?;
@@ -49,22 +49,22 @@ impl Database {
 }
 
 fn write_leg(statement: &mut Statement<'_>, leg: &&LegRow<'_>) -> rusqlite::Result<usize> {
-    let outline = leg.outline;
+    let outline = &leg.outline.head;
     let failed = outline.failed.map(|failure| failure.seen);
     let hung_up = outline.hung_up.map(|hang_up| hang_up.seen);
     statement.execute(params![
         leg.id,
         leg.sensor,
-        escaped_text(&outline.call_id),
+        escaped_text(outline.call_id),
         ns(leg.seen.map(|seen| seen.0)),
         ns(leg.seen.map(|seen| seen.1)),
         integer(leg.messages),
         leg.has_media,
         leg.vendor_blind,
         outline.has_invite,
-        escaped_text(&outline.caller),
-        escaped_text(&outline.called),
-        escaped_text(&outline.request_user),
+        escaped_text(outline.caller),
+        escaped_text(outline.called),
+        escaped_text(outline.request_user),
         outline.source.to_string(),
         outline.destination.to_string(),
         outline.started.time.ns(),
@@ -84,10 +84,9 @@ fn write_leg(statement: &mut Statement<'_>, leg: &&LegRow<'_>) -> rusqlite::Resu
 
 fn write_refer(
     statement: &mut Statement<'_>,
-    (leg, number, refer): (u32, u32, &Refer),
+    (leg, number, refer): (u32, u32, &Refer<'_>),
 ) -> rusqlite::Result<usize> {
-    let text =
-        |value: &Option<Box<[u8]>>| value.as_deref().map(|value| escaped_text(value).into_owned());
+    let text = |value: Option<&[u8]>| value.map(|value| escaped_text(value).into_owned());
     let response = refer.response.map(|(_, moment)| moment);
     let notified = refer.notified.map(|(_, moment)| moment);
     statement.execute(params![
@@ -99,10 +98,10 @@ fn write_refer(
         refer.by_caller,
         refer.sender.to_string(),
         refer.receiver.to_string(),
-        text(&refer.target),
-        text(&refer.replaces),
-        text(&refer.target_dialog),
-        text(&refer.referred_by),
+        text(refer.target),
+        text(refer.replaces),
+        text(refer.target_dialog),
+        text(refer.referred_by),
         refer.response.map(|(status, _)| status),
         moment_ns(response),
         moment_record(response),
