@@ -12,8 +12,8 @@
 )]
 
 use respool::call::{
-    Branch, BranchOutcome, Grouping, LegOutline, Refusal, RuleName, RuleTable, branches, explain,
-    group, merge, outline_all,
+    Branch, BranchOutcome, Grouping, LegOutline, Outlines, Refusal, RuleName, RuleTable, branches,
+    explain, group, merge, outline_all,
 };
 use respool::leg::Leg;
 use respool::run::{ReconstructOptions, reconstruct};
@@ -74,7 +74,7 @@ struct Case {
     truth: Truth,
     names: Vec<String>,
     legs: Vec<Leg>,
-    outlines: Vec<LegOutline>,
+    outlines: Outlines,
     grouping: Grouping,
 }
 
@@ -88,7 +88,7 @@ fn run(directory: &Path, truth: Truth) -> Case {
     let legs: Vec<Leg> = found.legs.iter().collect();
     let outlines = outline_all(&legs);
     let grouping = group(&outlines, &RuleTable::default());
-    let name = |leg: &LegOutline| {
+    let name = |leg: LegOutline<'_>| {
         let call_id = String::from_utf8_lossy(&leg.call_id).into_owned();
         match found.listing.sensor_name(leg.sensor) {
             "" => call_id,
@@ -164,7 +164,7 @@ impl Case {
         let refusal = outcome.joined.as_ref().err();
         let is_compared = refusal.is_some_and(|why| !matches!(why, Refusal::Absent(_)));
         assert!(is_compared && !outcome.compared.is_empty(), "{case}: {outcome:?}");
-        let groups = [left, right].map(|leg| self.grouping.group_of[leg as usize]);
+        let groups = [left, right].map(|leg| self.grouping.place_of(leg));
         assert_ne!(groups[0], groups[1], "{case}: {:?}", apart.legs);
     }
 
@@ -384,7 +384,7 @@ fn intervals(input: &Path) -> [Vec<Vec<(i64, i64)>>; 2] {
     let mut answered = vec![false; grouping.groups.len()];
     let mut by_leg = Vec::new();
     for cdr in found.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
-        let call = grouping.group_of[cdr.leg as usize] as usize;
+        let call = grouping.groups.of_legs()[cdr.leg as usize] as usize;
         let span = (cdr.started.ns(), cdr.ended.ns());
         by_call[call].push(span);
         answered[call] |= cdr.last_response != 487;

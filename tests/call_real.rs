@@ -69,7 +69,7 @@ fn read(path: &Path) -> Calls {
     let found = reconstruct(&roots, &ReconstructOptions::default()).expect("the capture is read");
     let outlines = outline_all(&found.legs.iter().collect::<Vec<_>>());
     let grouping = group(&outlines, &RuleTable::default());
-    let names = outlines.iter().map(|leg| String::from_utf8_lossy(&leg.call_id).into_owned());
+    let names = outlines.iter().map(|leg| String::from_utf8_lossy(leg.call_id).into_owned());
     Calls { names: names.collect(), grouping }
 }
 
@@ -77,8 +77,8 @@ impl Calls {
     /// Sorted calls, each as `a+b`.
     fn calls(&self) -> BTreeSet<String> {
         let name = |leg: &u32| self.names[*leg as usize].as_str();
-        let call = |legs: &Vec<u32>| legs.iter().map(name).collect::<Vec<_>>().join("+");
-        self.grouping.groups.iter().map(|group| call(&group.legs)).collect()
+        let call = |legs: &[u32]| legs.iter().map(name).collect::<Vec<_>>().join("+");
+        self.grouping.groups.iter().map(|group| call(group.legs)).collect()
     }
 
     fn rules(&self, joined: bool) -> Vec<RuleName> {

@@ -14,7 +14,7 @@
 )]
 
 use respool::base::{CaptureId, FileId, RecordRef, SensorId};
-use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group};
+use respool::call::{Class, Grouping, Outlines, RuleName, RuleTable, group};
 use respool::leg::{Leg, Scratch, observe};
 use respool::packet::{Datagram, Transport};
 use respool::sip;
@@ -37,7 +37,7 @@ type Name = (SensorId, Vec<u8>);
 
 /// A population read from packets, and what the scripts say about it.
 struct Population {
-    outlines: Vec<LegOutline>,
+    outlines: Outlines,
     /// Number of the scripted call of each leg; of a Call-ID used twice the first.
     call_of: Vec<usize>,
     /// The kind of each scripted call.
@@ -92,7 +92,7 @@ fn populate(legs_wanted: u64, seed: u64) -> Population {
     };
     let sensors = parameters.sensors();
     let generator = Generator::new(parameters);
-    let mut found: Vec<(LegOutline, usize)> = Vec::new();
+    let mut found: Vec<(Leg, usize)> = Vec::new();
     let mut ties: Vec<(Name, Name, String)> = Vec::new();
     let mut calls_before = 0;
     let mut kinds = Vec::new();
@@ -115,19 +115,20 @@ fn populate(legs_wanted: u64, seed: u64) -> Population {
         calls_before += calls.len();
         kinds.extend(calls.iter().map(|call| call.kind.name()));
         let legs = extract(&calls, &sensors);
-        found.extend(legs.into_iter().map(|(name, leg)| (LegOutline::of(&leg), call_of[&name])));
+        found.extend(legs.into_iter().map(|(name, leg)| (leg, call_of[&name])));
     }
     // As the whole of a run numbers them.
     found.sort_by(|left, right| {
-        (left.0.sensor, &left.0.call_id).cmp(&(right.0.sensor, &right.0.call_id))
+        (left.0.sensor(), left.0.call_id()).cmp(&(right.0.sensor(), right.0.call_id()))
     });
     let numbers: BTreeMap<Name, u32> = (0u32..)
         .zip(&found)
-        .map(|(number, (leg, _))| ((leg.sensor, leg.call_id.to_vec()), number))
+        .map(|(number, (leg, _))| ((leg.sensor(), leg.call_id().to_vec()), number))
         .collect();
     let ties = ties.into_iter().map(|(one, two, kind)| (numbers[&one], numbers[&two], kind));
     let ties = ties.collect();
-    let (outlines, call_of) = found.into_iter().unzip();
+    let outlines: Outlines = found.iter().map(|(leg, _)| leg).collect();
+    let call_of = found.into_iter().map(|(_, call)| call).collect();
     Population { outlines, call_of, kinds, ties }
 }
 
@@ -158,7 +159,7 @@ fn rows(population: &Population, grouping: &Grouping) -> BTreeMap<(RuleName, Cla
 
 /// The first few wrong pairs in words, for whoever has to find out why.
 fn show(population: &Population, pairs: impl Iterator<Item = (u32, u32)>) -> String {
-    let name = |leg: u32| String::from_utf8_lossy(&population.outlines[leg as usize].call_id);
+    let name = |leg: u32| String::from_utf8_lossy(population.outlines.at(leg).call_id);
     pairs.take(8).map(|(a, b)| format!("\n  {} and {}", name(a), name(b))).collect()
 }
 
@@ -215,7 +216,7 @@ fn recall(population: &Population, grouping: &Grouping) -> BTreeMap<String, (usi
 }
 
 fn is_together(grouping: &Grouping, left: u32, right: u32) -> bool {
-    grouping.group_of[left as usize] == grouping.group_of[right as usize]
+    grouping.place_of(left) == grouping.place_of(right)
 }
 
 fn compare_with_truth(population: &Population) {

@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use respool::base::{CaptureId, CaptureTime, Endpoint, NS_PER_MS, NS_PER_S, RecordRef, SensorId};
-use respool::call::{HeaderMerge, MergeRules, merge_by_header, merge_headers};
+use respool::call::{MergeLinks, MergeRules, merge_by_header, merge_headers};
 use respool::leg::{
     Cdr, FactKey, Identifier, IdentifierKind, InviteParties, Leg, Legs, MessageKind, NumberRules,
     Sighting, TimingRules, finalise,
@@ -89,11 +89,19 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     leg.add_message(&key, parties, time, record);
 }
 
-fn merge(legs: &Legs) -> HeaderMerge {
+/// All CDRs of the run with the header set, and which leg went into the CDR of which other.
+#[derive(Debug)]
+struct Merged {
+    cdrs: Vec<Cdr>,
+    named: usize,
+    merged: Vec<(u32, u32)>,
+}
+
+fn merge(legs: &Legs) -> Merged {
     merge_hidden(legs, None)
 }
 
-fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> HeaderMerge {
+fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> Merged {
     let (timing, numbers) = (TimingRules::default(), NumberRules::default());
     let horizon = CaptureTime::from_parts(HORIZON_S, 0);
     let cdrs: Vec<Cdr> = (0u32..)
@@ -103,7 +111,8 @@ fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> HeaderMerge {
     let horizons = BTreeMap::from([(SensorId(0), horizon), (SensorId(1), horizon)]);
     let rules = MergeRules { timing: &timing, numbers: &numbers, secret, horizons: &horizons };
     // Header names have no case.
-    merge_by_header(legs, &cdrs, "X-Parent", rules, |_| true)
+    let made = merge_by_header(legs, &MergeLinks::of(legs, secret), "X-Parent", rules, |_| true);
+    Merged { cdrs: made.cdrs(&cdrs), named: made.named, merged: made.merged }
 }
 
 fn line(legs: &Legs, cdr: &Cdr) -> String {

@@ -8,6 +8,7 @@ use super::evidence::{Evidence, Refusal};
 use super::group::{Grouping, group};
 use super::merged::{Call, MergedCalls, length_ns, merge, union};
 use super::outline::LegOutline;
+use super::outlines::Outlines;
 use super::rule::{Class, RuleName};
 use super::rules::header_parts;
 use super::table::RuleTable;
@@ -103,7 +104,7 @@ pub struct AuditFilter {
 impl AuditFilter {
     /// Whether a call is kept.
     #[must_use]
-    pub fn keeps(&self, call: &Call, outlines: &[LegOutline], grouping: &Grouping) -> bool {
+    pub fn keeps(&self, call: &Call, outlines: &Outlines, grouping: &Grouping) -> bool {
         let evidence = || call.evidence.iter().filter_map(|place| grouping.evidence.get(*place));
         self.is_about(call, outlines)
             && self.rule.is_none_or(|rule| evidence().any(|found| found.rule == rule))
@@ -115,14 +116,11 @@ impl AuditFilter {
     pub fn keeps_miss(
         &self,
         found: &Evidence,
-        outlines: &[LegOutline],
+        outlines: &Outlines,
         grouping: &Grouping,
         merged: &MergedCalls,
     ) -> bool {
-        let call_of = |leg: u32| {
-            let group = grouping.group_of.get(leg as usize)?;
-            merged.calls.get(*group as usize)
-        };
+        let call_of = |leg: u32| merged.calls.get(grouping.place_of(leg)?);
         let is_asked = |leg| call_of(leg).is_some_and(|call| self.is_about(call, outlines));
         (is_asked(found.left) || is_asked(found.right))
             && self.rule.is_none_or(|rule| found.rule == rule)
@@ -130,9 +128,9 @@ impl AuditFilter {
     }
 
     /// Time, number and address.
-    fn is_about(&self, call: &Call, outlines: &[LegOutline]) -> bool {
-        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg as usize));
-        let has_address = |leg: &LegOutline, address| {
+    fn is_about(&self, call: &Call, outlines: &Outlines) -> bool {
+        let legs = || call.legs.iter().filter_map(|leg| outlines.get(*leg));
+        let has_address = |leg: LegOutline<'_>, address| {
             [leg.source, leg.destination].iter().any(|end: &Endpoint| end.address == address)
         };
         self.from.is_none_or(|from| call.ended >= from)
@@ -149,7 +147,7 @@ impl Audit {
     pub fn retain(
         &mut self,
         filter: &AuditFilter,
-        outlines: &[LegOutline],
+        outlines: &Outlines,
         grouping: &Grouping,
         merged: &MergedCalls,
     ) {
@@ -167,7 +165,7 @@ impl Audit {
 /// Audits a run. The what-if table groups the run anew for each row.
 #[must_use]
 pub fn audit(
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     grouping: &Grouping,
     merged: &MergedCalls,
     cdrs: &[Cdr],
@@ -243,7 +241,7 @@ fn most_at_once(spans: &[(CaptureTime, CaptureTime)]) -> usize {
 fn near_misses(grouping: &Grouping, merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<NearMiss> {
     let mut best: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     for (place, found) in grouping.evidence.iter().enumerate() {
-        let groups = [found.left, found.right].map(|leg| grouping.group_of[leg as usize]);
+        let groups = [found.left, found.right].map(|leg| grouping.groups.of_legs()[leg as usize]);
         let pair = (groups[0].min(groups[1]), groups[0].max(groups[1]));
         if pair.0 == pair.1 || !is_near(found) {
             continue;
@@ -277,11 +275,11 @@ const fn is_near(found: &Evidence) -> bool {
 
 /// The headers of the captures that name Call-IDs or share values; others tell nothing.
 #[must_use]
-pub fn candidate_headers(outlines: &[LegOutline]) -> Vec<CandidateHeader> {
-    let call_ids: BTreeSet<&[u8]> = outlines.iter().map(|leg| &*leg.call_id).collect();
-    let mut seen: Vec<(&[u8], &[u8], usize)> = Vec::new();
-    for (place, leg) in outlines.iter().enumerate() {
-        for (header, _) in leg.of_kind(IdentifierKind::Header) {
+pub fn candidate_headers(outlines: &Outlines) -> Vec<CandidateHeader> {
+    let call_ids: BTreeSet<&[u8]> = outlines.iter().map(|leg| leg.call_id).collect();
+    let mut seen: Vec<(&[u8], &[u8], u32)> = Vec::new();
+    for (place, leg) in (0u32..).zip(outlines.iter()) {
+        for header in leg.of_kind(IdentifierKind::Header) {
             if let Some((name, value)) = header_parts(header.value).filter(|(_, v)| !v.is_empty()) {
                 seen.push((name, value, place));
             }
@@ -291,11 +289,11 @@ pub fn candidate_headers(outlines: &[LegOutline]) -> Vec<CandidateHeader> {
     seen.dedup();
     let mut found = Vec::new();
     for of_name in seen.chunk_by(|left, right| left.0 == right.0) {
-        let legs: BTreeSet<usize> = of_name.iter().map(|(_, _, leg)| *leg).collect();
-        let names: BTreeSet<usize> = of_name
+        let legs: BTreeSet<u32> = of_name.iter().map(|(_, _, leg)| *leg).collect();
+        let names: BTreeSet<u32> = of_name
             .iter()
             .filter(|(_, value, leg)| {
-                *value != &*outlines[*leg].call_id && call_ids.contains(value)
+                *value != outlines.at(*leg).call_id && call_ids.contains(value)
             })
             .map(|(_, _, leg)| *leg)
             .collect();
@@ -349,7 +347,7 @@ pub fn what_if_tables(table: &RuleTable, headers: &[CandidateHeader]) -> Vec<(St
 }
 
 fn what_if(
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     grouping: &Grouping,
     cdrs: &[Cdr],
     table: &RuleTable,

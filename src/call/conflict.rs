@@ -2,10 +2,13 @@
 //!
 //! In: evidence in a canonical order, strongest first. Out: groups, and the evidence that was refused.
 
+use super::groups::CallGroups;
 use super::outline::LegOutline;
+use super::outlines::Outlines;
 use super::rule::{Class, RuleName};
 use super::table::{FORK_WINDOW_NS, NUMBERS_DIGITS};
 use super::uri::number_key;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Evidence that would have joined two calls that were both answered, by different parties, over
@@ -29,27 +32,28 @@ struct Group {
     answered_by: BTreeSet<Vec<u8>>,
     /// When its legs were answered, in nanoseconds.
     answers: BTreeSet<i64>,
-    /// The values that joined it.
-    tokens: BTreeSet<Vec<u8>>,
+    /// The values that joined it, by number.
+    tokens: BTreeSet<u32>,
     legs: usize,
 }
 
 /// Union-find over legs whose root is the smallest leg.
 #[derive(Clone, Debug)]
 pub(super) struct Unions<'o> {
-    outlines: &'o [LegOutline],
+    outlines: &'o Outlines,
     parents: Vec<u32>,
-    /// By root; a leg that evidence never touched has none.
+    /// By root; a leg that nothing joined has none.
     groups: BTreeMap<u32, Group>,
 }
 
 impl Group {
     /// A leg alone.
-    fn of(leg: &LegOutline) -> Self {
+    fn of(leg: &LegOutline<'_>) -> Self {
         let mut group = Self { legs: 1, ..Self::default() };
         if let Some(answer) = leg.answered {
-            let number = number_key(&leg.called, NUMBERS_DIGITS);
-            group.answered_by.insert(number.unwrap_or_else(|| leg.call_id.to_vec()));
+            let number = number_key(leg.called, NUMBERS_DIGITS);
+            let party = number.map_or_else(|| leg.call_id.to_vec(), Cow::into_owned);
+            group.answered_by.insert(party);
             group.answers.insert(answer.time.ns());
         }
         group
@@ -57,15 +61,14 @@ impl Group {
 }
 
 impl<'o> Unions<'o> {
-    pub(super) fn new(outlines: &'o [LegOutline]) -> Self {
-        let parents = (0..u32::try_from(outlines.len()).unwrap_or(u32::MAX)).collect();
-        Self { outlines, parents, groups: BTreeMap::new() }
+    pub(super) fn new(outlines: &'o Outlines) -> Self {
+        Self { outlines, parents: outlines.numbers().collect(), groups: BTreeMap::new() }
     }
 
-    /// What the group of a root knows.
-    fn group(&mut self, root: u32) -> &mut Group {
-        let outlines = self.outlines;
-        self.groups.entry(root).or_insert_with(|| Group::of(&outlines[root as usize]))
+    /// Takes what the group of a root knows.
+    fn take(&mut self, root: u32) -> Group {
+        let known = self.groups.remove(&root);
+        known.unwrap_or_else(|| Group::of(&self.outlines.at(root)))
     }
 
     /// The smallest leg of the group of `leg`.
@@ -86,24 +89,36 @@ impl<'o> Unions<'o> {
         &mut self,
         left: u32,
         right: u32,
-        tokens: &[Vec<u8>],
+        tokens: &[u32],
         may_conflict: bool,
     ) -> Result<(), ()> {
         let (left, right) = (self.root(left), self.root(right));
         let (low, high) = (left.min(right), left.max(right));
-        if low != high {
-            let taken = std::mem::take(self.group(high));
-            let kept = self.group(low);
-            if may_conflict && are_in_conflict(kept, &taken, tokens) {
-                self.groups.insert(high, taken);
-                return Err(());
+        if low == high {
+            if let Some(group) = self.groups.get_mut(&low) {
+                group.tokens.extend(tokens);
             }
-            absorb(kept, taken);
-            self.groups.remove(&high);
-            self.parents[high as usize] = low;
+            return Ok(());
         }
-        self.group(low).tokens.extend(tokens.iter().cloned());
+        let (mut kept, taken) = (self.take(low), self.take(high));
+        if may_conflict && are_in_conflict(&kept, &taken, tokens) {
+            for (root, group) in [(low, kept), (high, taken)] {
+                if group.legs > 1 {
+                    self.groups.insert(root, group);
+                }
+            }
+            return Err(());
+        }
+        absorb(&mut kept, taken);
+        kept.tokens.extend(tokens);
+        self.parents[high as usize] = low;
+        self.groups.insert(low, kept);
         Ok(())
+    }
+
+    /// The legs by group, each leg in exactly one.
+    pub(super) fn into_groups(mut self) -> CallGroups {
+        CallGroups::of((0u32..).take(self.parents.len()).map(|leg| self.root(leg)).collect())
     }
 }
 
@@ -113,17 +128,17 @@ pub(super) const fn may_conflict(rule: RuleName, class: Class, is_corroborated: 
 }
 
 /// Whether two legs were both answered, by different parties and at different moments.
-pub(super) fn disagree(one: &LegOutline, other: &LegOutline) -> bool {
+pub(super) fn disagree<'o>(one: &LegOutline<'o>, other: &LegOutline<'o>) -> bool {
     let (Some(first), Some(second)) = (one.answered, other.answered) else {
         return false;
     };
-    let key = |leg: &LegOutline| number_key(&leg.called, NUMBERS_DIGITS);
-    let same_party = key(one).is_some() && key(one) == key(other);
+    let number = number_key(one.called, NUMBERS_DIGITS);
+    let same_party = number.is_some() && number == number_key(other.called, NUMBERS_DIGITS);
     !same_party && first.time.since_ns(second.time).saturating_abs() > FORK_WINDOW_NS
 }
 
 /// Two single legs know nothing yet that the evidence could contradict.
-fn are_in_conflict(one: &Group, other: &Group, tokens: &[Vec<u8>]) -> bool {
+fn are_in_conflict(one: &Group, other: &Group, tokens: &[u32]) -> bool {
     let is_established = one.legs > 1 || other.legs > 1;
     let both_answered = !one.answers.is_empty() && !other.answers.is_empty();
     if !is_established || !both_answered {

@@ -2,7 +2,8 @@
 //!
 //! In: the legs that share a value. Out: nothing, or why the value says little.
 
-use super::outline::LegOutline;
+use super::outlines::Outlines;
+use super::rule::RuleName;
 use super::table::{ADJOIN_WINDOW_NS, DISCRIMINATION_WINDOW_NS};
 
 /// Why a value was demoted to weak.
@@ -37,34 +38,47 @@ pub struct Demotion {
     pub legs: usize,
 }
 
+/// A value that was demoted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DemotedValue {
+    /// The rule that reads it.
+    pub rule: RuleName,
+    /// The value.
+    pub value: Vec<u8>,
+    /// Why.
+    pub demotion: Demotion,
+}
+
 /// Judges a value by the legs that share it. `must_adjoin`: whether answered legs apart in time
 /// speak against it (a token is made for one conversation; a media port is reused).
 #[must_use]
 pub fn judge(
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     legs: &[u32],
     shared_legs_max: usize,
     must_adjoin: bool,
 ) -> Option<Demotion> {
     let demoted = |reason| Some(Demotion { reason, legs: legs.len() });
-    let mut starts: Vec<i64> =
-        legs.iter().map(|leg| outlines[*leg as usize].started.time.ns()).collect();
-    starts.sort_unstable();
-    let is_crowded = starts
-        .iter()
-        .zip(starts.iter().skip(shared_legs_max))
-        .any(|(first, last)| last.saturating_sub(*first) < DISCRIMINATION_WINDOW_NS);
-    if is_crowded {
-        return demoted(DemotionReason::SharedByTooMany);
+    if legs.len() > shared_legs_max {
+        let mut starts: Vec<i64> =
+            legs.iter().map(|leg| outlines.span(*leg).started.ns()).collect();
+        starts.sort_unstable();
+        let is_crowded = starts
+            .iter()
+            .zip(starts.iter().skip(shared_legs_max))
+            .any(|(first, last)| last.saturating_sub(*first) < DISCRIMINATION_WINDOW_NS);
+        if is_crowded {
+            return demoted(DemotionReason::SharedByTooMany);
+        }
     }
-    if !must_adjoin {
+    if !must_adjoin || legs.len() < 2 {
         return None;
     }
     let mut answered: Vec<(i64, i64)> = legs
         .iter()
-        .map(|leg| &outlines[*leg as usize])
-        .filter(|leg| leg.answered.is_some())
-        .map(|leg| (leg.started.time.ns(), leg.ended.ns()))
+        .map(|leg| outlines.span(*leg))
+        .filter(|span| span.is_answered)
+        .map(|span| (span.started.ns(), span.ended.ns()))
         .collect();
     answered.sort_unstable();
     let mut reach = i64::MAX;

@@ -1,8 +1,15 @@
 //! Evidence: why two legs belong together, or why they do not.
+//!
+//! Comparisons are made for many pairs and told to a person for few: values stay as they are until
+//! [`Comparison::told`] writes them. What is kept of all evidence is what was decided; the values are
+//! compared again when they are asked for.
 
 use super::discriminate::Demotion;
 use super::rule::{Class, RuleName};
-use crate::base::{CaptureTime, RecordRef};
+use super::said::MediaValue;
+use crate::base::{CaptureTime, Endpoint, RecordRef};
+use std::borrow::Cow;
+use std::net::IpAddr;
 
 /// Two values that a rule compared.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -76,20 +83,109 @@ pub fn moment_text(moment: CaptureTime) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
+/// A value that was compared, not yet written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Value<'o> {
+    /// As on the wire.
+    Text(Cow<'o, [u8]>),
+    /// A moment, as [`moment_text`] writes it.
+    Time(CaptureTime),
+    /// A word, and a moment behind it.
+    Outcome(&'static str, CaptureTime),
+    /// An address and port.
+    End(Endpoint),
+    /// Several of them.
+    Ends(Vec<Endpoint>),
+    /// An address.
+    Host(IpAddr),
+    /// Media addresses or `o=` lines.
+    Media(Vec<MediaValue<'o>>),
+}
+
+impl Value<'_> {
+    fn written(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.into_owned(),
+            Self::Time(time) => moment_text(time).into_bytes(),
+            Self::Outcome(word, time) => format!("{word} {}", moment_text(time)).into_bytes(),
+            Self::End(end) => end.to_string().into_bytes(),
+            Self::Ends(ends) => {
+                ends.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ").into_bytes()
+            }
+            Self::Host(host) => host.to_string().into_bytes(),
+            Self::Media(values) => {
+                values.iter().map(MediaValue::text).collect::<Vec<_>>().join(&b' ')
+            }
+        }
+    }
+}
+
+impl<'o> From<&'o [u8]> for Value<'o> {
+    fn from(text: &'o [u8]) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(text: Vec<u8>) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'o> From<Cow<'o, [u8]>> for Value<'o> {
+    fn from(text: Cow<'o, [u8]>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'o> From<&'o str> for Value<'o> {
+    fn from(text: &'o str) -> Self {
+        Self::Text(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl From<Endpoint> for Value<'_> {
+    fn from(end: Endpoint) -> Self {
+        Self::End(end)
+    }
+}
+
+impl From<IpAddr> for Value<'_> {
+    fn from(host: IpAddr) -> Self {
+        Self::Host(host)
+    }
+}
+
+impl From<CaptureTime> for Value<'_> {
+    fn from(time: CaptureTime) -> Self {
+        Self::Time(time)
+    }
+}
+
+/// Two values that were compared, not yet written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pair<'o> {
+    what: &'static str,
+    left: Value<'o>,
+    right: Value<'o>,
+    /// Whether they were compared with the sides exchanged.
+    is_mirrored: bool,
+}
+
 /// What one rule found about two legs.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Comparison {
+pub struct Comparison<'o> {
     /// The class of the evidence when the rule holds, else why not.
     pub holds: Result<Class, Refusal>,
     /// The values compared; never empty when the rule holds.
-    pub compared: Vec<Compared>,
+    pub compared: Vec<Pair<'o>>,
     /// The records that show the values.
     pub records: Vec<RecordRef>,
     /// The shared values by which evidence is told from other evidence.
-    pub tokens: Vec<Vec<u8>>,
+    pub tokens: Vec<Cow<'o, [u8]>>,
 }
 
-impl Comparison {
+impl<'o> Comparison<'o> {
     /// Nothing to compare.
     #[must_use]
     pub const fn refused(refusal: Refusal) -> Self {
@@ -104,21 +200,15 @@ impl Comparison {
 
     /// Adds two compared values.
     #[must_use]
-    pub fn with(mut self, what: &'static str, left: &[u8], right: &[u8]) -> Self {
-        self.compared.push(Compared { what, left: left.to_vec(), right: right.to_vec() });
+    pub fn with(
+        mut self,
+        what: &'static str,
+        left: impl Into<Value<'o>>,
+        right: impl Into<Value<'o>>,
+    ) -> Self {
+        let (left, right) = (left.into(), right.into());
+        self.compared.push(Pair { what, left, right, is_mirrored: false });
         self
-    }
-
-    /// Adds two compared values that are printed.
-    #[must_use]
-    pub fn with_text(self, what: &'static str, left: impl ToString, right: impl ToString) -> Self {
-        self.with(what, left.to_string().as_bytes(), right.to_string().as_bytes())
-    }
-
-    /// Adds two moments, as [`moment_text`] writes them.
-    #[must_use]
-    pub fn with_times(self, what: &'static str, left: CaptureTime, right: CaptureTime) -> Self {
-        self.with_text(what, moment_text(left), moment_text(right))
     }
 
     /// Adds records.
@@ -130,15 +220,15 @@ impl Comparison {
 
     /// Adds a shared value.
     #[must_use]
-    pub fn token(mut self, token: &[u8]) -> Self {
-        self.tokens.push(token.to_vec());
+    pub fn token(mut self, token: impl Into<Cow<'o, [u8]>>) -> Self {
+        self.tokens.push(token.into());
         self
     }
 
     /// The same, seen from the other leg.
     #[must_use]
     pub fn mirrored(mut self) -> Self {
-        self.compared.iter_mut().for_each(Compared::mirror);
+        self.compared.iter_mut().for_each(|pair| pair.is_mirrored ^= true);
         self
     }
 
@@ -153,9 +243,34 @@ impl Comparison {
     pub fn or_better(self, other: Self) -> Self {
         if other.depth() > self.depth() { other } else { self }
     }
+
+    /// The values, written for a person.
+    #[must_use]
+    pub fn told(self) -> Told {
+        let written = |pair: Pair<'_>| {
+            let (what, is_mirrored) = (pair.what, pair.is_mirrored);
+            let mut compared =
+                Compared { what, left: pair.left.written(), right: pair.right.written() };
+            if is_mirrored {
+                compared.mirror();
+            }
+            compared
+        };
+        Told { compared: self.compared.into_iter().map(written).collect(), records: self.records }
+    }
 }
 
-/// Evidence about two legs: a rule held, and whether it joined them.
+/// The values of evidence, and where they were seen.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Told {
+    /// The values compared.
+    pub compared: Vec<Compared>,
+    /// The records that show them.
+    pub records: Vec<RecordRef>,
+}
+
+/// Evidence about two legs: a rule held, and whether it joined them. Its values are those of
+/// [`super::Grouping::told`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Evidence {
     /// The rule.
@@ -168,12 +283,6 @@ pub struct Evidence {
     pub right: u32,
     /// `Ok` when the two were joined by it, else why not.
     pub joined: Result<(), Refusal>,
-    /// The values compared.
-    pub compared: Vec<Compared>,
-    /// The records that show them.
-    pub records: Vec<RecordRef>,
-    /// The shared values.
-    pub tokens: Vec<Vec<u8>>,
 }
 
 impl Evidence {

@@ -1,8 +1,8 @@
 //! Explanation: for any two legs what every rule compared, and why it joined them or not.
 
-use super::evidence::{Compared, Refusal};
+use super::evidence::{Compared, Refusal, Told};
 use super::group::{Grouping, group};
-use super::outline::LegOutline;
+use super::outlines::Outlines;
 use super::rule::{Class, RuleName};
 use super::rules::{Context, compare};
 use super::table::RuleTable;
@@ -28,7 +28,7 @@ pub struct RuleOutcome {
 /// grouping holds joined evidence of it.
 #[must_use]
 pub fn explain(
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     grouping: &Grouping,
     table: &RuleTable,
     first: u32,
@@ -49,47 +49,36 @@ pub fn explain(
 /// The values stand as for the smaller leg left.
 fn outcome_of(
     rule: RuleName,
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     grouping: &Grouping,
     table: &RuleTable,
     first: u32,
     second: u32,
 ) -> RuleOutcome {
     if let Some(found) = grouping.evidence_of(rule, first, second) {
-        return RuleOutcome {
-            rule,
-            class: found.class,
-            joined: found.joined.clone(),
-            compared: found.compared.clone(),
-            records: found.records.clone(),
-        };
+        let Told { compared, records } = grouping.told(outlines, table, found);
+        let (class, joined) = (found.class, found.joined.clone());
+        return RuleOutcome { rule, class, joined, compared, records };
     }
     let demoted = grouping.demoted_of(rule);
-    let context = Context { outlines, table, demoted: &demoted, explains: true };
+    let context = Context { outlines, table, demoted, explains: true };
     let found = compare(rule, context, first.min(second), first.max(second));
-    let (class, refusal) = match found.holds {
+    let (class, refusal) = match found.holds.clone() {
         _ if !table.is_on(rule) => (rule.class(), Refusal::Off),
         Ok(class) => (class, Refusal::BeyondLimit),
         Err(refusal) => (rule.class(), refusal),
     };
-    RuleOutcome {
-        rule,
-        class,
-        joined: Err(refusal),
-        compared: found.compared,
-        records: found.records,
-    }
+    let Told { compared, records } = found.told();
+    RuleOutcome { rule, class, joined: Err(refusal), compared, records }
 }
 
 /// Explains two legs as if they were alone: for legs outside a run. What needs the others (values
 /// that many share, ring groups) cannot be seen here.
 #[must_use]
 pub fn explain_pair(left: &Leg, right: &Leg, table: &RuleTable) -> Vec<RuleOutcome> {
-    let mut outlines = vec![LegOutline::of(left), LegOutline::of(right)];
     let is_swapped = (left.sensor(), left.call_id()) > (right.sensor(), right.call_id());
-    if is_swapped {
-        outlines.swap(0, 1);
-    }
+    let legs = if is_swapped { [right, left] } else { [left, right] };
+    let outlines: Outlines = legs.into_iter().collect();
     let grouping = group(&outlines, table);
     let (first, second) = if is_swapped { (1, 0) } else { (0, 1) };
     explain(&outlines, &grouping, table, first, second)

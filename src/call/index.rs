@@ -3,16 +3,12 @@
 //! In: the keys that a rule takes from each leg. Out: the pairs worth comparing, and the values that
 //! do not discriminate.
 
-use super::discriminate::{Demotion, judge};
-use super::outline::LegOutline;
+use super::discriminate::{DemotedValue, judge};
+use super::outlines::Outlines;
+use super::rule::RuleName;
 use super::table::RuleTable;
 use crate::base::CaptureTime;
 use crate::base::limits::CANDIDATES_PER_KEY_MAX;
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
-
-/// Bits of memory for each key by which lone keys are told: one in so many stays by accident.
-const LONE_BITS_PER_KEY: usize = 8;
 
 /// What a leg is to a key.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -31,78 +27,90 @@ pub enum Role {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     hash: u64,
-    /// Where the value stands.
-    start: usize,
-    length: u32,
-    /// The leg.
-    leg: u32,
-    /// What the leg is to it.
-    role: Role,
     /// When the role begins.
     at: CaptureTime,
-    /// When the leg ends.
-    until: CaptureTime,
+    /// Where the value stands.
+    start: usize,
+    /// The leg.
+    leg: u32,
+    length: u16,
+    /// What the leg is to it.
+    role: Role,
 }
 
-/// The keys that one rule takes from the legs, their values in one buffer.
+/// The keys that one rule takes from legs, their values in one buffer: those that may stand twice.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
     list: Vec<Entry>,
     values: Vec<u8>,
-    /// Which keys meet is decided by the values: the hash only sorts most of them, in an order that no
-    /// result shows, so its seed may be known.
-    hasher: foldhash::fast::FixedState,
 }
 
 impl Entries {
-    /// Adds the key of a leg that ends at `until`; its role begins at `at`.
-    pub fn add(
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds the key of a leg, with the hash of its value; its role begins at `at`.
+    pub(super) fn add(
         &mut self,
+        hash: u64,
         value: &[u8],
         (role, at): (Role, CaptureTime),
-        (leg, until): (u32, CaptureTime),
+        leg: u32,
     ) {
-        let hash = self.hasher.hash_one(value);
         let start = self.values.len();
-        self.values.extend_from_slice(value);
-        // Values are texts of a leg, far below 32 bits.
-        let length = value.len() as u32;
-        self.list.push(Entry { hash, start, length, leg, role, at, until });
+        // Values are texts of a leg, far below 16 bits.
+        let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+        self.values.extend_from_slice(&value[..usize::from(length)]);
+        self.list.push(Entry { hash, at, start, leg, length, role });
+    }
+
+    /// Adds the keys that were taken elsewhere.
+    pub(super) fn append(&mut self, mut other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        let start = self.values.len();
+        other.list.iter_mut().for_each(|entry| entry.start += start);
+        self.list.append(&mut other.list);
+        self.values.append(&mut other.values);
     }
 
     fn value(&self, entry: &Entry) -> &[u8] {
-        &self.values[entry.start..entry.start + entry.length as usize]
+        &self.values[entry.start..entry.start + usize::from(entry.length)]
     }
 
-    /// Drops keys that stand alone, as nearly all do: only those that may stand twice are sorted.
+    /// Drops keys that stand alone by their hash.
     fn drop_lone(&mut self) {
-        let bits = (self.list.len() * LONE_BITS_PER_KEY).next_power_of_two().max(64);
-        let place = |entry: &Entry| {
-            let bit = entry.hash as usize & (bits - 1);
-            (bit / 64, 1_u64 << (bit % 64))
-        };
-        let (mut once, mut twice) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
-        for entry in &self.list {
-            let (word, bit) = place(entry);
-            twice[word] |= once[word] & bit;
-            once[word] |= bit;
+        self.list.sort_unstable_by_key(|entry| entry.hash);
+        let mut kept = 0;
+        let mut start = 0;
+        while start < self.list.len() {
+            let hash = self.list[start].hash;
+            let length = self.list[start..].iter().take_while(|entry| entry.hash == hash).count();
+            if length > 1 {
+                self.list.copy_within(start..start + length, kept);
+                kept += length;
+            }
+            start += length;
         }
-        self.list.retain(|entry| {
-            let (word, bit) = place(entry);
-            twice[word] & bit != 0
-        });
+        self.list.truncate(kept);
     }
 
     /// Sorts by value, then role, time and leg; equal ones stay once.
     fn sort(&mut self) {
+        self.drop_lone();
         let mut list = std::mem::take(&mut self.list);
-        let rest = |entry: &Entry| (entry.role, entry.at, entry.leg, entry.until);
-        list.sort_unstable_by(|left, right| {
-            left.hash
-                .cmp(&right.hash)
-                .then_with(|| self.value(left).cmp(self.value(right)))
-                .then_with(|| rest(left).cmp(&rest(right)))
-        });
+        let rest = |entry: &Entry| (entry.role, entry.at, entry.leg);
+        for run in list.chunk_by_mut(|left, right| left.hash == right.hash) {
+            run.sort_unstable_by(|left, right| {
+                let by_value = self.value(left).cmp(self.value(right));
+                by_value.then_with(|| rest(left).cmp(&rest(right)))
+            });
+        }
         list.dedup_by(|next, kept| {
             (next.role, next.at, next.leg) == (kept.role, kept.at, kept.leg)
                 && self.is_same_value(next, kept)
@@ -140,40 +148,42 @@ pub struct Pairing {
 pub struct Candidates {
     /// Pairs, the smaller leg first, sorted, each once.
     pub pairs: Vec<(u32, u32)>,
-    /// Values that do not discriminate.
-    pub demoted: BTreeMap<Vec<u8>, Demotion>,
+    /// Values that do not discriminate, by value.
+    pub demoted: Vec<DemotedValue>,
     /// Pairs left out because a leg had too many for one key.
     pub left_out: u64,
 }
 
-/// Finds the candidates among `entries`; `must_adjoin` as in [`judge`].
+/// Finds the candidates of a rule among its `entries`; `must_adjoin` as in [`judge`].
 #[must_use]
-pub fn candidates(
+pub(super) fn candidates(
     mut entries: Entries,
-    pairings: &[Pairing],
-    outlines: &[LegOutline],
+    (rule, pairings): (RuleName, &[Pairing]),
+    outlines: &Outlines,
     table: &RuleTable,
     must_adjoin: bool,
 ) -> Candidates {
-    entries.drop_lone();
     entries.sort();
     let mut found = Candidates::default();
+    let mut shared: Vec<u32> = Vec::new();
     for run in entries.list.chunk_by(|left, right| entries.is_same_value(left, right)) {
         if run.len() < 2 {
             continue;
         }
-        let mut shared: Vec<u32> =
-            run.iter().filter(|entry| entry.role == Role::Shared).map(|entry| entry.leg).collect();
+        shared.clear();
+        shared.extend(with_role(run, Role::Shared).iter().map(|entry| entry.leg));
         shared.sort_unstable();
         shared.dedup();
         let demotion = judge(outlines, &shared, table.shared_legs_max, must_adjoin);
         if let Some(demotion) = demotion {
-            found.demoted.insert(entries.value(&run[0]).to_vec(), demotion);
+            let value = entries.value(&run[0]).to_vec();
+            found.demoted.push(DemotedValue { rule, value, demotion });
         }
         for pairing in pairings {
-            pair_up(run, *pairing, demotion.is_some(), &mut found);
+            pair_up(run, *pairing, demotion.is_some(), outlines, &mut found);
         }
     }
+    found.demoted.sort_unstable_by(|left, right| left.value.cmp(&right.value));
     found.pairs.sort_unstable();
     found.pairs.dedup();
     found
@@ -186,15 +196,24 @@ fn with_role(run: &[Entry], role: Role) -> &[Entry] {
 }
 
 /// A demoted value pairs each leg with the next one only: enough for a near miss.
-fn pair_up(run: &[Entry], pairing: Pairing, is_demoted: bool, found: &mut Candidates) {
+fn pair_up(
+    run: &[Entry],
+    pairing: Pairing,
+    is_demoted: bool,
+    outlines: &Outlines,
+    found: &mut Candidates,
+) {
     let firsts = with_role(run, pairing.first);
     let seconds = with_role(run, pairing.second);
+    if seconds.is_empty() {
+        return;
+    }
     let is_demoted = is_demoted && pairing.first == Role::Shared;
     let cap = if is_demoted { 1 } else { CANDIDATES_PER_KEY_MAX };
     for (place, first) in firsts.iter().enumerate() {
         let (low, high) = match pairing.window {
             Window::After(low, high) => (first.at.plus_ns(low), first.at.plus_ns(high)),
-            Window::Near(slack) => (first.at, first.until.plus_ns(slack)),
+            Window::Near(slack) => (first.at, outlines.span(first.leg).ended.plus_ns(slack)),
         };
         let (start, end) = if pairing.first == pairing.second {
             (place + 1, seconds.partition_point(|entry| entry.at <= high))

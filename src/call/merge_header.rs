@@ -4,6 +4,7 @@
 //! The sniffer joins by sensor and by exact value (facts A.7): no suffix, no shared token, no other
 //! sensor's leg. Legs that name none and are named by none keep their CDRs.
 
+use super::filter::Filter;
 use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
@@ -12,10 +13,14 @@ use crate::leg::{
     Cdr, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules, finalise_family,
 };
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
 /// The name under which the values of In-Reply-To (RFC 3261 section 20.21) are candidates.
 const IN_REPLY_TO: &str = "in-reply-to";
+
+/// Room for each Call-ID in the first look: one value in nine is looked for in vain.
+const SLOTS_PER_CALL_ID: usize = 8;
 
 /// A header with which the sniffer could merge.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -26,15 +31,35 @@ pub struct MergeHeader {
     pub legs: usize,
 }
 
-/// The run with a merge header set.
+/// The run with a merge header set: the CDRs without it, but for some legs.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct HeaderMerge {
-    /// The CDRs, by leg, then start; `leg` as in the CDRs given.
-    pub cdrs: Vec<Cdr>,
+    /// Legs whose CDRs are others now, rising.
+    pub changed: Vec<u32>,
+    /// What the changed legs have in place of theirs, by leg, then start.
+    pub added: Vec<Cdr>,
     /// Legs that the header names as a child, and whether they went into another leg's CDR.
     pub named: usize,
     /// Which leg went into the CDR of which other.
     pub merged: Vec<(u32, u32)>,
+}
+
+impl HeaderMerge {
+    /// All CDRs, by leg, then start; `cdrs` as they were merged, by leg.
+    #[must_use]
+    pub fn cdrs(&self, cdrs: &[Cdr]) -> Vec<Cdr> {
+        let is_left = |cdr: &&Cdr| self.changed.binary_search(&cdr.leg).is_err();
+        let mut left = cdrs.iter().filter(is_left).peekable();
+        let mut all = Vec::with_capacity(cdrs.len());
+        for added in &self.added {
+            while let Some(cdr) = left.next_if(|cdr| cdr.leg <= added.leg) {
+                all.push(cdr.clone());
+            }
+            all.push(added.clone());
+        }
+        all.extend(left.cloned());
+        all
+    }
 }
 
 /// What the machine needs beside the legs.
@@ -50,28 +75,128 @@ pub struct MergeRules<'r> {
     pub horizons: &'r BTreeMap<SensorId, CaptureTime>,
 }
 
+/// The Call-IDs of all legs, for a first look: nearly all values of headers are none.
+#[derive(Debug)]
+pub struct CallIds<'l> {
+    legs: &'l Legs,
+    filter: Filter,
+    /// The hash only spares a search; its seed may be known.
+    hasher: foldhash::fast::FixedState,
+}
+
+impl<'l> CallIds<'l> {
+    /// Those of `legs`.
+    #[must_use]
+    pub fn of(legs: &'l Legs) -> Self {
+        let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
+        let made = Self { legs, filter, hasher: foldhash::fast::FixedState::default() };
+        legs.numbers().for_each(|leg| made.filter.mark(made.hasher.hash_one(legs.call_id(leg))));
+        made
+    }
+
+    /// The leg with this Call-ID on this sensor. A value that the sniffer does not read (1024 bytes and
+    /// more) finds none.
+    fn find(&self, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
+        let may_be = call_id.len() <= CALL_ID_BYTES_MAX
+            && self.filter.was_there(self.hasher.hash_one(call_id));
+        if may_be { self.legs.find(sensor, call_id) } else { None }
+    }
+}
+
+/// A leg in which a header names another leg of its sensor.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Link {
+    /// The place of the header's name.
+    header: u32,
+    child: u32,
+    parent: u32,
+}
+
+/// Which headers of the captures name which legs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MergeLinks {
+    /// Names of headers, in lower case.
+    headers: Vec<String>,
+    links: Vec<Link>,
+}
+
+impl MergeLinks {
+    /// What the headers of all legs name; with `secret` what they name hidden by that.
+    #[must_use]
+    pub fn of(legs: &Legs, secret: Option<&[u8]>) -> Self {
+        let (call_ids, mut links) = (CallIds::of(legs), Self::default());
+        for (number, leg) in legs.numbers().zip(legs.iter()) {
+            links.add(&call_ids, number, &leg, secret);
+        }
+        links
+    }
+
+    /// Adds what the headers of a leg name.
+    pub fn add(&mut self, known: &CallIds<'_>, number: u32, leg: &Leg, secret: Option<&[u8]>) {
+        for (name, value, _) in candidates(leg) {
+            let parent = revealed(value, secret)
+                .filter(|value| **value != *leg.call_id())
+                .and_then(|value| known.find(leg.sensor(), &value));
+            if let Some(parent) = parent {
+                let header = self.place_of(&name.to_ascii_lowercase());
+                self.links.push(Link { header, child: number, parent });
+            }
+        }
+    }
+
+    /// Adds what was found in other legs.
+    pub fn append(&mut self, other: Self) {
+        let places: Vec<u32> = other.headers.iter().map(|name| self.place_of(name)).collect();
+        let moved = |link: Link| Link { header: places[link.header as usize], ..link };
+        self.links.extend(other.links.into_iter().map(moved));
+    }
+
+    fn place_of(&mut self, name: &str) -> u32 {
+        let known = self.headers.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            self.headers.push(name.to_owned());
+            self.headers.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    /// The headers of the captures that name another leg of their sensor, most legs first.
+    #[must_use]
+    pub fn headers(&self) -> Vec<MergeHeader> {
+        let mut children: Vec<(u32, u32)> =
+            self.links.iter().map(|link| (link.header, link.child)).collect();
+        children.sort_unstable();
+        children.dedup();
+        let by_header = children.chunk_by(|left, right| left.0 == right.0);
+        let mut headers: Vec<MergeHeader> = by_header
+            .map(|legs| MergeHeader {
+                name: self.headers[legs[0].0 as usize].clone(),
+                legs: legs.len(),
+            })
+            .collect();
+        headers.sort_by(|left, right| (right.legs, &left.name).cmp(&(left.legs, &right.name)));
+        headers
+    }
+
+    /// Child and parent by one header, rising.
+    fn by_header(&self, header: &str) -> Vec<(u32, u32)> {
+        let named = |link: &&Link| {
+            let name = self.headers.get(link.header as usize);
+            name.is_some_and(|name| name.eq_ignore_ascii_case(header))
+        };
+        let mut links: Vec<(u32, u32)> =
+            self.links.iter().filter(named).map(|link| (link.child, link.parent)).collect();
+        links.sort_unstable();
+        links.dedup();
+        links
+    }
+}
+
 /// The headers of the captures that name another leg of their sensor, most legs first; with `secret`
 /// those that name it hidden by that.
 #[must_use]
 pub fn merge_headers(legs: &Legs, secret: Option<&[u8]>) -> Vec<MergeHeader> {
-    let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for (number, leg) in legs.numbers().zip(legs.iter()) {
-        let mut of_leg: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-        for (name, value, _) in candidates(&leg) {
-            if let Some(value) = revealed(value, secret)
-                && names_another(legs, number, &value)
-            {
-                of_leg.insert(name);
-            }
-        }
-        for name in of_leg {
-            *found.entry(name.to_ascii_lowercase()).or_default() += 1;
-        }
-    }
-    let mut headers: Vec<MergeHeader> =
-        found.into_iter().map(|(name, legs)| MergeHeader { name, legs }).collect();
-    headers.sort_by(|left, right| (right.legs, &left.name).cmp(&(left.legs, &right.name)));
-    headers
+    MergeLinks::of(legs, secret).headers()
 }
 
 /// What may carry a Call-ID: the header's name in lower case, its value, and when it was first seen.
@@ -98,59 +223,44 @@ fn revealed<'v>(value: &'v [u8], secret: Option<&[u8]>) -> Option<Cow<'v, [u8]>>
     }
 }
 
-fn names_another(legs: &Legs, leg: u32, value: &[u8]) -> bool {
-    value != legs.call_id(leg) && place_of(legs, legs.sensor(leg), value).is_some()
-}
-
-/// The leg with this Call-ID on this sensor. A value that the sniffer does not read (1024 bytes and more)
-/// finds none.
-fn place_of(legs: &Legs, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
-    if call_id.len() > CALL_ID_BYTES_MAX {
-        return None;
-    }
-    legs.find(sensor, call_id)
-}
-
-/// The CDRs of the run with `callidmerge_header` set to `header`. `cdrs` stand by leg; `is_written` is whether the configuration lets a CDR be written at all.
+/// The CDRs of the run with `callidmerge_header` set to `header`. `links` are those of the legs, with the
+/// secret of `rules`; `is_written` is whether the configuration lets a CDR be written at all.
 #[must_use]
 pub fn merge_by_header(
     legs: &Legs,
-    cdrs: &[Cdr],
+    links: &MergeLinks,
     header: &str,
     rules: MergeRules<'_>,
     is_written: impl Fn(&Cdr) -> bool,
 ) -> HeaderMerge {
-    let names: Vec<Vec<Name>> =
-        legs.iter().map(|leg| names_of(&leg, header, rules.secret)).collect();
-    let families = families(legs, &names);
+    let links = links.by_header(header);
     let mut made = HeaderMerge {
-        named: legs
-            .numbers()
-            .zip(&names)
-            .filter(|(leg, names)| names.iter().any(|(_, name)| names_another(legs, *leg, name)))
-            .count(),
+        named: links.chunk_by(|left, right| left.0 == right.0).count(),
         ..HeaderMerge::default()
     };
-    let in_family: BTreeSet<u32> = families.iter().flatten().copied().collect();
-    made.cdrs.extend(cdrs.iter().filter(|cdr| !in_family.contains(&cdr.leg)).cloned());
-    for family in families {
+    for family in families(&links) {
+        made.changed.extend(&family);
         let own: Vec<(u32, Leg)> =
             family.iter().filter_map(|leg| Some((*leg, legs.get(*leg)?))).collect();
+        let names: Vec<Vec<Name>> =
+            own.iter().map(|(_, leg)| names_of(leg, header, rules.secret)).collect();
         let members: Vec<FamilyLeg<'_>> = own
             .iter()
-            .map(|(index, leg)| FamilyLeg {
+            .zip(&names)
+            .map(|((index, leg), names)| FamilyLeg {
                 leg,
                 index: *index,
-                names: names[*index as usize].iter().map(|(time, name)| (*time, &**name)).collect(),
+                names: names.iter().map(|(time, name)| (*time, &**name)).collect(),
             })
             .collect();
         let sensor = members.first().map(|member| member.leg.sensor()).unwrap_or_default();
         let horizon = rules.horizons.get(&sensor).copied().unwrap_or(CaptureTime::MAX);
         let played = finalise_family(&members, rules.timing, rules.numbers, horizon);
-        made.cdrs.extend(played.cdrs.into_iter().filter(&is_written));
+        made.added.extend(played.cdrs.into_iter().filter(&is_written));
         made.merged.extend(played.merged);
     }
-    made.cdrs.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
+    made.changed.sort_unstable();
+    made.added.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
     made.merged.sort_unstable();
     made
 }
@@ -168,33 +278,31 @@ fn names_of(leg: &Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name> {
     names
 }
 
-/// Legs that name each other, directly or by way of others; families of more than one, rising.
-fn families(legs: &Legs, names: &[Vec<Name>]) -> Vec<Vec<u32>> {
-    let mut roots: Vec<u32> = legs.numbers().collect();
-    for (child, names) in legs.numbers().zip(names) {
-        for (_, name) in names {
-            if let Some(parent) = place_of(legs, legs.sensor(child), name) {
-                let (one, other) = (root(&mut roots, child), root(&mut roots, parent));
-                roots[one.max(other) as usize] = one.min(other);
-            }
-        }
+/// Legs that name each other, directly or by way of others: families of more than one, rising, the legs
+/// of each rising.
+fn families(links: &[(u32, u32)]) -> Vec<Vec<u32>> {
+    let mut legs: Vec<u32> = links.iter().flat_map(|(child, parent)| [*child, *parent]).collect();
+    legs.sort_unstable();
+    legs.dedup();
+    // All of them are there: they were just put.
+    let place = |leg: u32| legs.binary_search(&leg).unwrap_or_default();
+    let mut roots: Vec<usize> = (0..legs.len()).collect();
+    for (child, parent) in links {
+        let (one, other) = (root(&mut roots, place(*child)), root(&mut roots, place(*parent)));
+        roots[one.max(other)] = one.min(other);
     }
-    let mut families: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for leg in legs.numbers() {
-        let root = root(&mut roots, leg);
-        // A root is the smallest leg of its family, so it stands first.
-        if root != leg {
-            families.entry(root).or_insert_with(|| vec![root]).push(leg);
-        }
+    let mut families: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for (at, leg) in legs.iter().enumerate() {
+        families.entry(root(&mut roots, at)).or_default().push(*leg);
     }
     families.into_values().collect()
 }
 
 /// The smallest leg of a family, halving the path to it.
-fn root(roots: &mut [u32], mut leg: u32) -> u32 {
-    while roots[leg as usize] != leg {
-        roots[leg as usize] = roots[roots[leg as usize] as usize];
-        leg = roots[leg as usize];
+fn root(roots: &mut [usize], mut leg: usize) -> usize {
+    while roots[leg] != leg {
+        roots[leg] = roots[roots[leg]];
+        leg = roots[leg];
     }
     leg
 }

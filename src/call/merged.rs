@@ -2,7 +2,8 @@
 
 use super::evidence::Evidence;
 use super::group::Grouping;
-use super::outline::LegOutline;
+use super::groups::CallGroup;
+use super::outlines::Outlines;
 use super::story::{StoryEvent, story};
 use super::uri::plain_user;
 use crate::base::CaptureTime;
@@ -76,9 +77,9 @@ pub struct MergedCalls {
 pub fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
     for (place, cdr) in cdrs.iter().enumerate() {
-        let group = grouping.group_of.get(cdr.leg as usize);
+        let group = grouping.place_of(cdr.leg);
         assert!(group.is_some(), "a CDR names a leg of its run");
-        groups[grouping.group_of[cdr.leg as usize] as usize].push(place);
+        groups[group.unwrap_or_default()].push(place);
     }
     groups
 }
@@ -88,11 +89,11 @@ pub fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
 /// # Panics
 /// When a CDR names a leg that is not there: the caller mixed two runs.
 #[must_use]
-pub fn merge(outlines: &[LegOutline], grouping: &Grouping, cdrs: &[Cdr]) -> MergedCalls {
+pub fn merge(outlines: &Outlines, grouping: &Grouping, cdrs: &[Cdr]) -> MergedCalls {
     let cdr_groups = cdr_groups(grouping, cdrs);
     let mut evidence_groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
     for (place, found) in grouping.evidence.iter().enumerate().filter(|(_, f)| f.is_joined()) {
-        evidence_groups[grouping.group_of[found.left as usize] as usize].push(place);
+        evidence_groups[grouping.place_of(found.left).unwrap_or_default()].push(place);
     }
     let calls = grouping
         .groups
@@ -100,20 +101,20 @@ pub fn merge(outlines: &[LegOutline], grouping: &Grouping, cdrs: &[Cdr]) -> Merg
         .zip(cdr_groups.iter().zip(evidence_groups))
         .map(|(group, (own, evidence))| {
             let own: Vec<&Cdr> = own.iter().map(|place| &cdrs[*place]).collect();
-            merge_one(outlines, grouping, group.id, &group.legs, &own, evidence)
+            merge_one(outlines, grouping, group, &own, evidence)
         })
         .collect();
     MergedCalls { calls, cdr_groups }
 }
 
 fn merge_one(
-    outlines: &[LegOutline],
+    outlines: &Outlines,
     grouping: &Grouping,
-    id: u32,
-    legs: &[u32],
+    group: CallGroup<'_>,
     cdrs: &[&Cdr],
     evidence: Vec<usize>,
 ) -> Call {
+    let CallGroup { id, legs } = group;
     // Parts that exist only by the vendor's cut repeat what the uncut CDR holds.
     let whole: Vec<&Cdr> = cdrs.iter().copied().filter(|cdr| !cdr.only_when_cut).collect();
     let occupied = union(whole.iter().map(|cdr| (cdr.started, cdr.ended)).collect());
@@ -124,10 +125,7 @@ fn merge_one(
             .collect(),
     );
     let of_legs = union(
-        legs.iter()
-            .map(|leg| &outlines[*leg as usize])
-            .map(|leg| (leg.started.time, leg.ended))
-            .collect(),
+        legs.iter().map(|leg| outlines.span(*leg)).map(|leg| (leg.started, leg.ended)).collect(),
     );
     let spans = if occupied.is_empty() { &of_legs } else { &occupied };
     let joined: Vec<&Evidence> = evidence.iter().map(|place| &grouping.evidence[*place]).collect();
@@ -182,16 +180,16 @@ fn result(cdrs: &[&Cdr]) -> CallResult {
 
 /// Callers from their INVITE, callees from their answer, both to the end of the leg; one party in
 /// several legs at a time is there once.
-fn parties(outlines: &[LegOutline], legs: &[u32]) -> Vec<PartySpan> {
+fn parties(outlines: &Outlines, legs: &[u32]) -> Vec<PartySpan> {
     let mut spans: Vec<(Vec<u8>, CaptureTime, CaptureTime)> = Vec::new();
-    for leg in legs.iter().map(|leg| &outlines[*leg as usize]).filter(|leg| leg.has_invite) {
+    for leg in legs.iter().map(|leg| outlines.at(*leg)).filter(|leg| leg.has_invite) {
         let name = |user: &[u8], address: String| {
             let user = plain_user(user).into_owned();
             if user.is_empty() { address.into_bytes() } else { user }
         };
-        spans.push((name(&leg.caller, leg.source.to_string()), leg.started.time, leg.ended));
+        spans.push((name(leg.caller, leg.source.to_string()), leg.started.time, leg.ended));
         if let Some(answer) = leg.answered {
-            spans.push((name(&leg.called, leg.destination.to_string()), answer.time, leg.ended));
+            spans.push((name(leg.called, leg.destination.to_string()), answer.time, leg.ended));
         }
     }
     spans.sort_unstable();

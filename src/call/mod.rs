@@ -10,17 +10,24 @@ pub mod conflict;
 pub mod discriminate;
 pub mod evidence;
 pub mod explain;
+mod filter;
 pub mod group;
+pub mod groups;
 pub mod index;
 pub mod merge_header;
 pub mod merge_secret;
 pub mod merged;
 pub mod outline;
+pub mod outlines;
+mod packed;
 pub mod rule;
 pub mod rules;
+pub mod said;
+mod search;
 pub mod story;
 pub mod table;
 pub mod table_file;
+mod tokens;
 pub mod transactions;
 pub mod uri;
 
@@ -28,13 +35,18 @@ pub use audit::{Audit, AuditFilter, AuditedCall, CandidateHeader, NearMiss, What
 pub use branches::{Branch, BranchOutcome, branches};
 pub use conflict::Conflict;
 pub use discriminate::{Demotion, DemotionReason};
-pub use evidence::{Compared, Evidence, Refusal};
+pub use evidence::{Compared, Evidence, Refusal, Told};
 pub use explain::{RuleOutcome, explain, explain_pair};
-pub use group::{CallGroup, Grouping, RuleEvidence, group, group_by, group_legs, rule_evidence};
-pub use merge_header::{HeaderMerge, MergeHeader, MergeRules, merge_by_header, merge_headers};
+pub use group::{Grouping, group, group_by, group_legs};
+pub use groups::{CallGroup, CallGroups};
+pub use merge_header::{
+    CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
+};
 pub use merged::{Call, CallResult, MergedCalls, PartySpan, cdr_groups, merge};
-pub use outline::{LegOutline, outline_all};
+pub use outline::{LegOutline, OutlineParts};
+pub use outlines::{LEGS_PER_CHUNK, Outlines, outline_all};
 pub use rule::{Class, RuleName};
+pub use search::{KeptKeys, RuleEvidence, Search};
 pub use story::{StoryEvent, StoryKind, Transfer, TransferKind, TransferOutcome};
 pub use table::RuleTable;
 pub use table_file::RuleFileError;

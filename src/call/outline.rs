@@ -1,12 +1,10 @@
-//! What the rules read of a leg. In: a [`Leg`]. Out: a [`LegOutline`], small, owned and without order.
+//! What the rules read of a leg. In: a [`Leg`]. Out: [`OutlineParts`], which `outlines` keeps packed and
+//! gives back as a [`LegOutline`].
 
 use super::transactions::{Dialog, Refer, dialogs, refers};
-use crate::base::{CaptureTime, Endpoint, RecordRef, SensorId};
-use crate::leg::{
-    FactKey, FactTimes, Identifier, IdentifierKind, IdentifierSet, Leg, MessageKind, Sighting,
-};
+use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
+use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, MessageKind};
 use crate::sip::Method;
-use std::sync::Arc;
 
 /// A message: its key and when it was seen.
 pub type Message<'a> = (FactKey<'a>, &'a FactTimes);
@@ -47,13 +45,13 @@ pub struct HangUp {
     pub by_caller: bool,
 }
 
-/// What the rules read of a leg.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LegOutline {
+/// What the rules read of a leg, as [`super::outlines::Outlines`] keeps it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LegOutline<'o> {
     /// The sensor.
     pub sensor: SensorId,
     /// The Call-ID as on the wire.
-    pub call_id: Box<[u8]>,
+    pub call_id: &'o [u8],
     /// First INVITE; where there is none, the first message.
     pub started: Moment,
     /// Last message or media packet.
@@ -74,25 +72,41 @@ pub struct LegOutline {
     /// Receiver of the last hop of the first INVITE.
     pub destination: Endpoint,
     /// User of From of the first INVITE.
-    pub caller: Box<[u8]>,
+    pub caller: &'o [u8],
     /// User of To of the first INVITE, else of its Request-URI.
-    pub called: Box<[u8]>,
+    pub called: &'o [u8],
     /// User of the Request-URI of the first INVITE.
-    pub request_user: Box<[u8]>,
-    /// Dialogs by their two tags.
-    pub dialogs: Vec<Dialog>,
-    /// REFER transactions by time.
-    pub refers: Vec<Refer>,
-    /// What the leg says about others: its own list, shared.
-    pub identifiers: Arc<IdentifierSet>,
+    pub request_user: &'o [u8],
+    /// Dialogs, REFER transactions and identifiers, packed.
+    pub lists: Lists<'o>,
 }
 
-impl LegOutline {
+/// What [`LegOutline::dialogs`], [`LegOutline::refers`] and the functions beside them read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lists<'o>(pub(super) &'o [u8]);
+
+/// A leg on its way into [`super::outlines::Outlines`].
+#[derive(Clone, Debug)]
+pub struct OutlineParts<'l> {
+    /// All but the lists.
+    pub head: LegOutline<'l>,
+    /// Dialogs by their two tags.
+    pub dialogs: Vec<Dialog<'l>>,
+    /// REFER transactions by time.
+    pub refers: Vec<Refer<'l>>,
+    /// What the leg says about others.
+    pub identifiers: &'l IdentifierSet,
+}
+
+impl<'l> OutlineParts<'l> {
     /// Reads a leg.
     #[must_use]
-    pub fn of(leg: &Leg) -> Self {
-        let mut messages: Vec<Message<'_>> = leg.messages().collect();
-        messages.sort_by_key(|(key, times)| (times.first(), *key));
+    pub fn of(leg: &'l Leg) -> Self {
+        let by_key: Vec<Message<'l>> = leg.messages().collect();
+        let mut order: Vec<(CaptureTime, usize)> =
+            by_key.iter().enumerate().map(|(at, (_, times))| (times.first(), at)).collect();
+        order.sort_unstable();
+        let messages: Vec<Message<'l>> = order.into_iter().map(|(_, at)| by_key[at]).collect();
         let opening = |key: &FactKey<'_>| {
             key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
         };
@@ -115,9 +129,9 @@ impl LegOutline {
         let by_caller =
             |key: &FactKey<'_>| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
         let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
-        Self {
+        let head = LegOutline {
             sensor: leg.sensor(),
-            call_id: leg.call_id().into(),
+            call_id: leg.call_id(),
             started: first.map_or(unknown, |(_, times)| Moment::of(times)),
             ended: leg.last_seen().unwrap_or_default(),
             has_invite: invite.is_some(),
@@ -135,22 +149,45 @@ impl LegOutline {
                 .next_back()
                 .or(first)
                 .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
-            caller: parties.from_user.into(),
-            called: called.into(),
-            request_user: parties.request_user.into(),
+            caller: parties.from_user,
+            called,
+            request_user: parties.request_user,
+            lists: Lists::default(),
+        };
+        Self {
+            head,
             dialogs: dialogs(&messages),
             refers: refers(&messages, leg, by_caller),
-            identifiers: Arc::clone(leg.identifiers()),
+            identifiers: leg.identifiers(),
         }
     }
+}
 
-    /// The identifiers of one kind.
-    pub fn of_kind(
-        &self,
-        kind: IdentifierKind,
-    ) -> impl Iterator<Item = (Identifier<'_>, Sighting)> {
-        self.identifiers.of_kind(kind)
-    }
+impl LegOutline<'_> {
+    /// A leg of which nothing is known.
+    pub const EMPTY: Self = {
+        let unknown = CaptureId { file: FileId(0), member: 0 };
+        Self {
+            sensor: SensorId(0),
+            call_id: &[],
+            started: Moment {
+                time: CaptureTime::from_ns(0),
+                record: RecordRef { capture: unknown, index: 0 },
+            },
+            ended: CaptureTime::from_ns(0),
+            has_invite: false,
+            answered: None,
+            cancelled: None,
+            failed: None,
+            hung_up: None,
+            source: Endpoint::UNKNOWN,
+            destination: Endpoint::UNKNOWN,
+            caller: &[],
+            called: &[],
+            request_user: &[],
+            lists: Lists(&[]),
+        }
+    };
 
     /// When the packets say that it is over: last BYE, else final failure. Absent when they do not.
     #[must_use]
@@ -170,7 +207,7 @@ impl LegOutline {
 
     /// Nanoseconds of silence between two legs; 0 or less when they overlap.
     #[must_use]
-    pub fn gap_ns(&self, other: &Self) -> i64 {
+    pub fn gap_ns(&self, other: &LegOutline<'_>) -> i64 {
         let latest_start = self.started.time.max(other.started.time);
         latest_start.since_ns(self.ended.min(other.ended))
     }
@@ -181,15 +218,6 @@ impl LegOutline {
 #[must_use]
 pub fn takes_part(leg: &Leg) -> bool {
     leg.has_invite() || leg.messages().any(|(key, _)| is_request(&key, Method::Refer))
-}
-
-/// All legs as outlines, in the order that numbers them: sensor, Call-ID.
-#[must_use]
-pub fn outline_all(legs: &[Leg]) -> Vec<LegOutline> {
-    let mut outlines: Vec<LegOutline> = legs.iter().map(LegOutline::of).collect();
-    outlines
-        .sort_by(|left, right| (left.sensor, &left.call_id).cmp(&(right.sensor, &right.call_id)));
-    outlines
 }
 
 /// Whether the message is a request with this method.

@@ -4,6 +4,7 @@
 
 use super::evidence::Evidence;
 use super::outline::{LegOutline, Moment};
+use super::outlines::Outlines;
 use super::rule::RuleName;
 use super::rules::{is_by_caller, transfer_parties, transferee};
 use super::table::{CAUSE_WINDOW_NS, FORK_WINDOW_NS};
@@ -105,7 +106,7 @@ pub struct StoryEvent {
 
 /// Tells the story of the legs of one call; `evidence` is what joined them.
 #[must_use]
-pub fn story(outlines: &[LegOutline], legs: &[u32], evidence: &[&Evidence]) -> Vec<StoryEvent> {
+pub fn story(outlines: &Outlines, legs: &[u32], evidence: &[&Evidence]) -> Vec<StoryEvent> {
     let scene = Scene { outlines, legs, evidence };
     let mut events: Vec<StoryEvent> = Vec::new();
     for leg in legs {
@@ -121,14 +122,14 @@ pub fn story(outlines: &[LegOutline], legs: &[u32], evidence: &[&Evidence]) -> V
 }
 
 struct Scene<'a> {
-    outlines: &'a [LegOutline],
+    outlines: &'a Outlines,
     legs: &'a [u32],
     evidence: &'a [&'a Evidence],
 }
 
-impl Scene<'_> {
-    fn leg(&self, leg: u32) -> &LegOutline {
-        &self.outlines[leg as usize]
+impl<'a> Scene<'a> {
+    fn leg(&self, leg: u32) -> LegOutline<'a> {
+        self.outlines.at(leg)
     }
 
     fn plain_events(&self, number: u32, events: &mut Vec<StoryEvent>) {
@@ -146,38 +147,38 @@ impl Scene<'_> {
             tell(cancel, StoryKind::Cancelled);
         }
         if let Some(hang_up) = leg.hung_up {
-            tell(hang_up.seen, StoryKind::HungUp(transferee(!hang_up.by_caller, leg)));
+            tell(hang_up.seen, StoryKind::HungUp(transferee(!hang_up.by_caller, &leg).to_vec()));
         }
     }
 
     fn transfers(&self, number: u32, events: &mut Vec<StoryEvent>) {
         let leg = self.leg(number);
-        for refer in &leg.refers {
+        for refer in &leg.refers().collect::<Vec<_>>() {
             let new_leg = self.caused_by(number, refer);
-            let (transferor, transferee) = transfer_parties(self.outlines, refer, leg);
+            let (transferor, transferee) = transfer_parties(self.outlines, refer, &leg);
             let transfer = Transfer {
                 kind: self.kind_of(number, refer),
                 transferor,
                 transferee,
-                target: refer.target.as_deref().map(user_of).unwrap_or_default().to_vec(),
+                target: refer.target.map(user_of).unwrap_or_default().to_vec(),
                 outcome: self.outcome_of(refer, new_leg),
                 new_leg,
             };
             let kind = StoryKind::Transferred(transfer);
             events.push(StoryEvent { moment: refer.sent, leg: number, kind });
         }
-        for (also, sighting) in leg.of_kind(IdentifierKind::Also) {
-            let by_caller = is_by_caller(also.said_by, leg);
-            let new_leg = self.later_partners(RuleName::Refer, number, sighting.first).next();
+        for also in leg.of_kind(IdentifierKind::Also) {
+            let by_caller = is_by_caller(also.said_by, &leg);
+            let new_leg = self.later_partners(RuleName::Refer, number, also.first).next();
             let transfer = Transfer {
                 kind: TransferKind::Also,
-                transferor: transferee(!by_caller, leg),
-                transferee: transferee(by_caller, leg),
+                transferor: transferee(!by_caller, &leg).to_vec(),
+                transferee: transferee(by_caller, &leg).to_vec(),
                 target: user_of(also.value).to_vec(),
                 outcome: self.by_answer(new_leg),
                 new_leg,
             };
-            let moment = Moment { time: sighting.first, record: sighting.record };
+            let moment = Moment { time: also.first, record: also.record };
             let kind = StoryKind::Transferred(transfer);
             events.push(StoryEvent { moment, leg: number, kind });
         }
@@ -203,33 +204,30 @@ impl Scene<'_> {
     }
 
     /// By the evidence of this REFER, or the INVITE that replaces the dialog that it names.
-    fn caused_by(&self, number: u32, refer: &Refer) -> Option<u32> {
-        let of_refer = refer.target.as_deref().and_then(|target| {
+    fn caused_by(&self, number: u32, refer: &Refer<'_>) -> Option<u32> {
+        let of_refer = refer.target.and_then(|target| {
             let key = super::uri::target_key(target);
             self.later_partners(RuleName::Refer, number, refer.sent.time).find(|other| {
                 let leg = self.leg(*other);
-                leg.has_invite
-                    && super::rules::targets_of(leg)
-                        .iter()
-                        .any(|asked| super::uri::target_key(asked) == key)
+                leg.has_invite && super::rules::targets_of(&leg).any(|asked| asked.key() == key)
             })
         });
         of_refer.or_else(|| {
-            let dialog = refer.replaces.as_deref()?;
+            let dialog = refer.replaces?;
             self.legs.iter().copied().find(|leg| {
                 self.leg(*leg).started.time >= refer.sent.time
                     && self
                         .leg(*leg)
                         .of_kind(IdentifierKind::Replaces)
-                        .any(|(named, _)| call_id_of(named.value) == call_id_of(dialog))
+                        .any(|named| call_id_of(named.value) == call_id_of(dialog))
             })
         })
     }
 
     /// A consultation that was answered before the REFER is attended; one that was given up for it is
     /// semi-attended too.
-    fn kind_of(&self, number: u32, refer: &Refer) -> TransferKind {
-        let Some(dialog) = refer.replaces.as_deref() else {
+    fn kind_of(&self, number: u32, refer: &Refer<'_>) -> TransferKind {
+        let Some(dialog) = refer.replaces else {
             let was_given_up = self.partners(RuleName::Refer, number).any(|other| {
                 let leg = self.leg(other);
                 leg.cancelled.is_some()
@@ -239,7 +237,7 @@ impl Scene<'_> {
             return if was_given_up { TransferKind::SemiAttended } else { TransferKind::Blind };
         };
         let consultation =
-            self.legs.iter().find(|leg| *self.leg(**leg).call_id == *call_id_of(dialog));
+            self.legs.iter().find(|leg| self.leg(**leg).call_id == call_id_of(dialog));
         let was_answered = consultation
             .and_then(|leg| self.leg(*leg).answered)
             .is_some_and(|answer| answer.time <= refer.sent.time);
@@ -249,7 +247,7 @@ impl Scene<'_> {
         }
     }
 
-    fn outcome_of(&self, refer: &Refer, new_leg: Option<u32>) -> TransferOutcome {
+    fn outcome_of(&self, refer: &Refer<'_>, new_leg: Option<u32>) -> TransferOutcome {
         match (refer.response, refer.notified) {
             (Some((status @ 300.., _)), _) => TransferOutcome::Refused(status),
             (_, Some((status @ 300.., _))) => TransferOutcome::Failed(status),
@@ -264,15 +262,13 @@ impl Scene<'_> {
     }
 
     fn redirections(&self, number: u32, events: &mut Vec<StoryEvent>) {
-        for (contact, sighting) in self.leg(number).of_kind(IdentifierKind::RedirectContact) {
+        for contact in self.leg(number).of_kind(IdentifierKind::RedirectContact) {
             let key = super::uri::target_key(contact.value);
             let follower =
-                self.later_partners(RuleName::Redirect, number, sighting.first).find(|other| {
-                    super::rules::targets_of(self.leg(*other))
-                        .iter()
-                        .any(|asked| super::uri::target_key(asked) == key)
+                self.later_partners(RuleName::Redirect, number, contact.first).find(|other| {
+                    super::rules::targets_of(&self.leg(*other)).any(|asked| asked.key() == key)
                 });
-            let moment = Moment { time: sighting.first, record: sighting.record };
+            let moment = Moment { time: contact.first, record: contact.record };
             let kind = StoryKind::Redirected(user_of(contact.value).to_vec(), follower);
             events.push(StoryEvent { moment, leg: number, kind });
         }
@@ -280,20 +276,19 @@ impl Scene<'_> {
 
     /// Replaces that no REFER of the call asked for.
     fn pickups(&self, number: u32, events: &mut Vec<StoryEvent>) {
-        for (named, sighting) in self.leg(number).of_kind(IdentifierKind::Replaces) {
+        for named in self.leg(number).of_kind(IdentifierKind::Replaces) {
             let call_id = call_id_of(named.value);
             let was_asked_for = self.legs.iter().any(|leg| {
                 self.leg(*leg)
-                    .refers
-                    .iter()
-                    .filter_map(|refer| refer.replaces.as_deref())
+                    .refers()
+                    .filter_map(|refer| refer.replaces)
                     .any(|dialog| call_id_of(dialog) == call_id)
             });
             let replaced = self
                 .partners(RuleName::Replaces, number)
-                .find(|other| *self.leg(*other).call_id == *call_id);
+                .find(|other| self.leg(*other).call_id == call_id);
             if let (false, Some(replaced)) = (was_asked_for, replaced) {
-                let moment = Moment { time: sighting.first, record: sighting.record };
+                let moment = Moment { time: named.first, record: named.record };
                 let kind = StoryKind::PickedUp(self.leg(number).caller.to_vec(), replaced);
                 events.push(StoryEvent { moment, leg: number, kind });
             }
@@ -328,10 +323,10 @@ impl Scene<'_> {
                             && end < stays.ended
                     })
             });
-            let transferor = leaves.map_or(&stays.called, |leg| &leg.called).to_vec();
+            let transferor = leaves.map_or(stays.called, |leg| leg.called).to_vec();
             let transfer = Transfer {
                 kind: TransferKind::ReInvite,
-                transferee: other_than(&transferor, stays),
+                transferee: other_than(&transferor, &stays),
                 transferor,
                 target: comes.called.to_vec(),
                 outcome: TransferOutcome::Completed,
@@ -348,6 +343,6 @@ fn call_id_of(dialog: &[u8]) -> &[u8] {
 }
 
 /// The other party of a leg.
-fn other_than(party: &[u8], leg: &LegOutline) -> Vec<u8> {
-    if *party == *leg.caller { leg.called.to_vec() } else { leg.caller.to_vec() }
+fn other_than(party: &[u8], leg: &LegOutline<'_>) -> Vec<u8> {
+    if party == leg.caller { leg.called.to_vec() } else { leg.caller.to_vec() }
 }

@@ -7,17 +7,17 @@ use crate::sip::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A dialog: two tags, whichever side they belong to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Dialog {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Dialog<'o> {
     /// The tags, the smaller one first.
-    pub tags: (Box<[u8]>, Box<[u8]>),
+    pub tags: (&'o [u8], &'o [u8]),
     /// First 2xx to an INVITE in it: from here on it is no early dialog.
     pub confirmed: Option<CaptureTime>,
 }
 
 /// A REFER and what became of it (RFC 3515).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refer {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refer<'o> {
     /// CSeq number of the REFER.
     pub cseq: u32,
     /// First sight of the REFER.
@@ -29,20 +29,20 @@ pub struct Refer {
     /// Who got it: the transferee's address, behind the last hop.
     pub receiver: Endpoint,
     /// Refer-To as `user@host`; absent when it could not be read.
-    pub target: Option<Box<[u8]>>,
+    pub target: Option<&'o [u8]>,
     /// The dialog that Refer-To says to replace: `call-id;to-tag;from-tag`.
-    pub replaces: Option<Box<[u8]>>,
+    pub replaces: Option<&'o [u8]>,
     /// Dialog or Call-ID that it names by Target-Dialog or a Call-ID URI header.
-    pub target_dialog: Option<Box<[u8]>>,
+    pub target_dialog: Option<&'o [u8]>,
     /// Referred-By as `user@host`.
-    pub referred_by: Option<Box<[u8]>>,
+    pub referred_by: Option<&'o [u8]>,
     /// First final response, with its moment.
     pub response: Option<(u16, Moment)>,
     /// Last final status that a NOTIFY told about it (200 or more).
     pub notified: Option<(u16, Moment)>,
 }
 
-impl Refer {
+impl Refer<'_> {
     /// The status by which the transfer failed; absent when it did not.
     #[must_use]
     pub fn failed_with(&self) -> Option<u16> {
@@ -68,35 +68,50 @@ impl Refer {
     }
 }
 
-pub(super) fn dialogs(messages: &[Message<'_>]) -> Vec<Dialog> {
-    let mut found: BTreeMap<(&[u8], &[u8]), Option<CaptureTime>> = BTreeMap::new();
+/// By the tags. A leg has one as a rule, so that a list is searched; forks and floods are sorted.
+pub(super) fn dialogs<'l>(messages: &[Message<'l>]) -> Vec<Dialog<'l>> {
+    let mut found: Vec<Dialog<'l>> = Vec::new();
     for (key, times) in messages {
         if key.from_tag.is_empty() || key.to_tag.is_empty() {
             continue;
         }
-        let (from, to) = (key.from_tag, key.to_tag);
-        let confirmed = found.entry((from.min(to), from.max(to))).or_default();
-        if status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status)) {
-            let time = times.first();
-            *confirmed = Some(confirmed.map_or(time, |known| known.min(time)));
+        let tags = (key.from_tag.min(key.to_tag), key.from_tag.max(key.to_tag));
+        let is_confirmed =
+            status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status));
+        let confirmed = is_confirmed.then(|| times.first());
+        match found.last_mut().filter(|last| last.tags == tags) {
+            Some(last) => last.confirmed = earlier(last.confirmed, confirmed),
+            None => found.push(Dialog { tags, confirmed }),
         }
     }
+    found.sort_by_key(|dialog| dialog.tags);
+    found.dedup_by(|next, kept| {
+        let is_same = next.tags == kept.tags;
+        if is_same {
+            kept.confirmed = earlier(kept.confirmed, next.confirmed);
+        }
+        is_same
+    });
     found
-        .into_iter()
-        .map(|((low, high), confirmed)| Dialog { tags: (low.into(), high.into()), confirmed })
-        .collect()
+}
+
+fn earlier(one: Option<CaptureTime>, other: Option<CaptureTime>) -> Option<CaptureTime> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// A REFER and all its senders: the transferor, and proxies on the way.
-type Sent = (Refer, BTreeSet<Endpoint>);
+type Sent<'l> = (Refer<'l>, BTreeSet<Endpoint>);
 
-pub(super) fn refers(
-    messages: &[Message<'_>],
-    leg: &Leg,
+pub(super) fn refers<'l>(
+    messages: &[Message<'l>],
+    leg: &'l Leg,
     by_caller: impl Fn(&FactKey<'_>) -> bool,
-) -> Vec<Refer> {
+) -> Vec<Refer<'l>> {
     // By CSeq number and From tag: both sides count their own requests.
-    let mut found: BTreeMap<(u32, &[u8]), Sent> = BTreeMap::new();
+    let mut found: BTreeMap<(u32, &[u8]), Sent<'l>> = BTreeMap::new();
     for (key, times) in messages {
         if is_request(key, Method::Refer) {
             let (refer, senders) =
@@ -123,7 +138,7 @@ pub(super) fn refers(
     for (identifier, _) in leg.identifiers().iter() {
         for (refer, senders) in found.values_mut() {
             if refer.cseq == identifier.cseq && senders.contains(&identifier.said_by) {
-                let value = Some(identifier.value.into());
+                let value = Some(identifier.value);
                 match identifier.kind {
                     IdentifierKind::ReferTo => refer.target = value,
                     IdentifierKind::ReferToReplaces => refer.replaces = value,
@@ -134,14 +149,14 @@ pub(super) fn refers(
             }
         }
     }
-    let mut refers: Vec<Refer> = found.into_values().map(|(refer, _)| refer).collect();
+    let mut refers: Vec<Refer<'l>> = found.into_values().map(|(refer, _)| refer).collect();
     // Stable: the tags of equal ones order them, as they stand in the map.
     refers.sort_by_key(|refer| (refer.sent.time, refer.cseq));
     apply_notifications(&mut refers, leg);
     refers
 }
 
-fn opened(cseq: u32, sent: Moment, sender: Endpoint) -> Refer {
+fn opened<'l>(cseq: u32, sent: Moment, sender: Endpoint) -> Refer<'l> {
     Refer {
         cseq,
         by_caller: false,
@@ -159,7 +174,7 @@ fn opened(cseq: u32, sent: Moment, sender: Endpoint) -> Refer {
 
 /// A NOTIFY belongs to the latest REFER before it that was not refused: the `id` of its Event
 /// header is not kept, and a transferor waits for the outcome before it tries again.
-fn apply_notifications(refers: &mut [Refer], leg: &Leg) {
+fn apply_notifications(refers: &mut [Refer<'_>], leg: &Leg) {
     let mut told: Vec<(Moment, u16)> = leg
         .identifiers()
         .of_kind(IdentifierKind::SipfragStatus)

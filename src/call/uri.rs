@@ -28,9 +28,12 @@ pub fn target_key(value: &[u8]) -> Cow<'_, [u8]> {
 pub fn plain_user(user: &[u8]) -> Cow<'_, [u8]> {
     let user = user.split(|byte| *byte == b';').next().unwrap_or_default();
     let is_separator = |byte: &u8| matches!(byte, b'-' | b'.' | b'(' | b')' | b' ');
+    if !user.iter().any(is_separator) {
+        return Cow::Borrowed(user);
+    }
     let is_number = user.iter().any(u8::is_ascii_digit)
         && user.iter().all(|byte| byte.is_ascii_digit() || *byte == b'+' || is_separator(byte));
-    if is_number && user.iter().any(is_separator) {
+    if is_number {
         Cow::Owned(user.iter().copied().filter(|byte| !is_separator(byte)).collect())
     } else {
         Cow::Borrowed(user)
@@ -40,8 +43,12 @@ pub fn plain_user(user: &[u8]) -> Cow<'_, [u8]> {
 /// The last `digits` digits of a user; a user without digits compares as text (design.md section 6).
 /// Absent for empty and anonymous users, which are never alike.
 #[must_use]
-pub fn number_key(user: &[u8], digits: usize) -> Option<Vec<u8>> {
+pub fn number_key(user: &[u8], digits: usize) -> Option<Cow<'_, [u8]>> {
     let user = user.split(|byte| *byte == b';').next().unwrap_or_default();
+    let last = &user[user.len().saturating_sub(digits)..];
+    if !last.is_empty() && last.iter().all(u8::is_ascii_digit) {
+        return Some(Cow::Borrowed(last));
+    }
     let found: Vec<u8> = user.iter().copied().filter(u8::is_ascii_digit).collect();
     if found.is_empty() {
         let text = user.to_ascii_lowercase();
@@ -49,9 +56,9 @@ pub fn number_key(user: &[u8], digits: usize) -> Option<Vec<u8>> {
             text.as_slice(),
             b"" | b"anonymous" | b"unknown" | b"unavailable" | b"restricted" | b"private"
         );
-        return (!is_nobody).then_some(text);
+        return (!is_nobody).then_some(Cow::Owned(text));
     }
-    Some(found[found.len().saturating_sub(digits)..].to_vec())
+    Some(Cow::Owned(found[found.len().saturating_sub(digits)..].to_vec()))
 }
 
 /// Whether an address is not routed in public, so that different hosts may own the same one
@@ -81,8 +88,9 @@ mod tests {
 
     #[test]
     fn last_digits_follow_the_design() {
-        let key =
-            |user: &str| number_key(user.as_bytes(), 6).map(|k| String::from_utf8(k).unwrap());
+        let key = |user: &str| {
+            number_key(user.as_bytes(), 6).map(|k| String::from_utf8(k.into_owned()).unwrap())
+        };
         assert_eq!(key("+49 (30) 123-4567"), Some("234567".into()));
         assert_eq!(key("101"), Some("101".into()));
         assert_eq!(key("alice7x12"), Some("712".into()));

@@ -35,8 +35,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<(), CliError> {
     let legs = [left, right].map(|leg| leg_text(view, leg));
     let explained = Explained {
         legs: [&legs[0], &legs[1]],
-        is_one_call: calls.grouping.group_of[left as usize]
-            == calls.grouping.group_of[right as usize],
+        is_one_call: calls.grouping.place_of(left) == calls.grouping.place_of(right),
         outcomes: &outcomes,
         place_of: &place_of,
         name_of: &|leg| view.leg_name(leg),
@@ -60,7 +59,7 @@ fn pair(calls: &CallRun, first: &str, second: &str) -> Result<(u32, u32), CliErr
             let (typed, legs) = if left.len() > 1 { (first, left) } else { (second, right) };
             let sensors = legs
                 .iter()
-                .map(|leg| calls.sensor_name(calls.outlines[*leg as usize].sensor).to_owned())
+                .map(|leg| calls.sensor_name(calls.outlines.at(*leg).sensor).to_owned())
                 .collect::<Vec<_>>();
             Err(CliError::LegOfSensors { typed: typed.to_owned(), sensors: sensors.join(", ") })
         }

@@ -42,10 +42,8 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<(), CliError> {
     let mut numbers: Vec<usize> = Vec::new();
     for leg in calls.find(&arguments.call_id)? {
         // One Call-ID at two sensors can be two calls.
-        let number = calls.grouping.group_of[leg as usize] as usize;
-        if !numbers.contains(&number) {
-            numbers.push(number);
-        }
+        let number = calls.grouping.place_of(leg);
+        numbers.extend(number.filter(|number| !numbers.contains(number)));
     }
     let shown: Vec<_> = numbers.into_iter().map(|number| &calls.merged.calls[number]).collect();
     if arguments.read.input.json {

@@ -3,7 +3,7 @@
 use super::audit::{Audited, figure};
 use super::call::{CallsView, event_text};
 use super::explain::{compared_json, printable, refusal_with_names, time_json};
-use crate::call::{Call, Evidence};
+use crate::call::{Call, Evidence, Told};
 use crate::channel::Channels;
 use serde_json::{Value, json};
 
@@ -152,6 +152,7 @@ pub fn call_json(view: CallsView<'_>, call: &Call) -> Value {
 
 fn evidence_json(view: CallsView<'_>, found: &Evidence) -> Value {
     let name_of = |leg| view.leg_name(leg);
+    let Told { compared, records } = view.told(found);
     json!({
         "rule": found.rule.name(),
         "class": found.class.name(),
@@ -159,7 +160,7 @@ fn evidence_json(view: CallsView<'_>, found: &Evidence) -> Value {
         "right": view.leg_name(found.right),
         "joined": found.is_joined(),
         "why": found.joined.as_ref().err().map(|why| refusal_with_names(why, &name_of)),
-        "compared": found.compared.iter().map(compared_json).collect::<Vec<_>>(),
-        "records": found.records.iter().map(|record| (view.place_of)(*record)).collect::<Vec<_>>(),
+        "compared": compared.iter().map(compared_json).collect::<Vec<_>>(),
+        "records": records.iter().map(|record| (view.place_of)(*record)).collect::<Vec<_>>(),
     })
 }

@@ -5,8 +5,8 @@ use super::explain::{PlaceOf, printable, refusal_with_names, seconds};
 use super::format::local_s;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
-    Call, Compared, Evidence, Grouping, LegOutline, MergedCalls, StoryEvent, StoryKind, Transfer,
-    TransferOutcome,
+    Call, Compared, Evidence, Grouping, LegOutline, MergedCalls, Outlines, RuleTable, StoryEvent,
+    StoryKind, Told, Transfer, TransferOutcome,
 };
 use jiff::tz::TimeZone;
 use std::fmt::Write;
@@ -18,9 +18,11 @@ const LINE_MAX: usize = 100;
 #[derive(Clone, Copy)]
 pub struct CallsView<'a> {
     /// The legs by number.
-    pub outlines: &'a [LegOutline],
+    pub outlines: &'a Outlines,
     /// How they were joined.
     pub grouping: &'a Grouping,
+    /// The rules that joined them.
+    pub rules: &'a RuleTable,
     /// The calls.
     pub merged: &'a MergedCalls,
     /// Names of the sensors by number; the unnamed one is empty.
@@ -31,18 +33,24 @@ pub struct CallsView<'a> {
     pub place_of: PlaceOf<'a>,
 }
 
-impl CallsView<'_> {
+impl<'a> CallsView<'a> {
     /// A leg by its number.
     #[must_use]
-    pub fn leg(&self, leg: u32) -> Option<&LegOutline> {
-        self.outlines.get(leg as usize)
+    pub fn leg(&self, leg: u32) -> Option<LegOutline<'a>> {
+        self.outlines.get(leg)
+    }
+
+    /// The values that evidence compared.
+    #[must_use]
+    pub fn told(&self, found: &Evidence) -> Told {
+        self.grouping.told(self.outlines, self.rules, found)
     }
 
     /// The Call-ID of a leg, escaped, with its sensor where that has a name.
     #[must_use]
     pub fn leg_name(&self, leg: u32) -> String {
         self.leg(leg).map_or_else(String::new, |outline| {
-            let call_id = printable(&outline.call_id);
+            let call_id = printable(outline.call_id);
             match self.sensor(outline.sensor) {
                 "" => call_id,
                 sensor => format!("{call_id} (sensor {})", printable(sensor.as_bytes())),
@@ -98,7 +106,7 @@ pub fn party(number: &[u8]) -> String {
 pub fn call_heading(view: CallsView<'_>, call: &Call) -> String {
     let order = view.by_start(call);
     let first = order.first().and_then(|leg| view.leg(*leg));
-    let (caller, called) = first.map_or((&[][..], &[][..]), |leg| (&leg.caller, &leg.called));
+    let (caller, called) = first.map_or((&[][..], &[][..]), |leg| (leg.caller, leg.called));
     let lasted = seconds(call.ended.since_ns(call.started));
     format!(
         "{} to {}, {}, {lasted}",
@@ -116,7 +124,7 @@ pub fn legs_text(view: CallsView<'_>, call: &Call) -> String {
         let Some(outline) = view.leg(leg) else { continue };
         let after = seconds(outline.started.time.since_ns(call.started));
         line(&mut text, &format!("  leg {number}  {}", view.leg_name(leg)));
-        let (ends, outcome) = (ends_text(outline), outcome_text(outline, call.started));
+        let (ends, outcome) = (ends_text(&outline), outcome_text(&outline, call.started));
         line(&mut text, &format!("         at {after}: {ends}"));
         line(&mut text, &format!("         {outcome}"));
     }
@@ -124,19 +132,19 @@ pub fn legs_text(view: CallsView<'_>, call: &Call) -> String {
 }
 
 /// Who called whom. A leg without INVITE says what it is.
-fn ends_text(leg: &LegOutline) -> String {
+fn ends_text(leg: &LegOutline<'_>) -> String {
     let LegOutline { source, destination, .. } = leg;
     if leg.has_invite {
         return format!(
             "{} at {source} to {} at {destination}",
-            party(&leg.caller),
-            party(&leg.called)
+            party(leg.caller),
+            party(leg.called)
         );
     }
     format!("REFER under a Call-ID of its own, from {source} to {destination}")
 }
 
-fn outcome_text(leg: &LegOutline, started: CaptureTime) -> String {
+fn outcome_text(leg: &LegOutline<'_>, started: CaptureTime) -> String {
     if !leg.has_invite {
         return "no INVITE: neither CDR nor channel, evidence only".to_owned();
     }
@@ -156,8 +164,8 @@ fn outcome_text(leg: &LegOutline, started: CaptureTime) -> String {
 pub fn leg_text(view: CallsView<'_>, leg: u32) -> [String; 3] {
     view.leg(leg).map_or_else(Default::default, |outline| {
         let started = local_s(outline.started.time, view.zone);
-        let outcome = outcome_text(outline, outline.started.time);
-        [view.leg_name(leg), ends_text(outline), format!("{started}, {outcome}")]
+        let outcome = outcome_text(&outline, outline.started.time);
+        [view.leg_name(leg), ends_text(&outline), format!("{started}, {outcome}")]
     })
 }
 
@@ -180,7 +188,7 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
     let mut text = String::new();
     for found in view.evidence_of(call) {
         let (mut left, mut right) = (numbers.name(found.left), numbers.name(found.right));
-        let mut compared = found.compared.clone();
+        let Told { mut compared, records } = view.told(found);
         if numbers.place(found.left) > numbers.place(found.right) {
             std::mem::swap(&mut left, &mut right);
             compared.iter_mut().for_each(Compared::mirror);
@@ -197,7 +205,7 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
                 line(&mut text, &format!("      {values}"));
             }
         }
-        for record in &found.records {
+        for record in &records {
             line(
                 &mut text,
                 &format!("      at {}", printable((view.place_of)(*record).as_bytes())),

@@ -11,8 +11,8 @@ use super::reconstruct::{ReconstructOptions, reconstruct};
 use super::side_by_side;
 use crate::base::{CaptureId, CaptureTime, FileId, Note, NoteKind, RecordRef, SensorId};
 use crate::call::{
-    Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, RuleOutcome, RuleTable, audit,
-    explain, merge,
+    Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, Outlines, RuleOutcome, RuleTable,
+    audit, explain, merge,
 };
 use crate::channel::{Calendar, Channels, Groups, Reading, Units, busiest_hour, merging_saves};
 use crate::leg::{Cdr, Leg, Legs};
@@ -45,7 +45,7 @@ pub struct CallRun {
     /// The legs as they were read; absent for a database, which holds no messages.
     pub legs: Option<Legs>,
     /// The legs as the rules read them.
-    pub outlines: Vec<LegOutline>,
+    pub outlines: Outlines,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
     /// Names of the sensors by number; the unnamed one is empty.
@@ -68,7 +68,7 @@ pub struct CallRun {
 /// What is grouped, whatever it was read from.
 struct Read {
     legs: Option<Legs>,
-    outlines: Vec<LegOutline>,
+    outlines: Outlines,
     cdrs: Vec<Cdr>,
     sensors: Vec<String>,
     places: Places,
@@ -221,6 +221,7 @@ impl CallRun {
         CallsView {
             outlines: &self.outlines,
             grouping: &self.grouping,
+            rules: &self.rules,
             merged: &self.merged,
             sensors: &self.sensors,
             zone: &self.time_zone,
@@ -234,12 +235,12 @@ impl CallRun {
     /// # Errors
     /// When there is none; with Call-IDs that hold the text.
     pub fn find(&self, typed: &str) -> Result<Vec<u32>, Error> {
-        let with = |wanted: &dyn Fn(&LegOutline) -> bool| -> Vec<u32> {
-            let legs = (0u32..).zip(&self.outlines);
+        let with = |wanted: &dyn Fn(&LegOutline<'_>) -> bool| -> Vec<u32> {
+            let legs = (0u32..).zip(self.outlines.iter());
             legs.filter(|(_, leg)| wanted(leg)).map(|(number, _)| number).collect()
         };
-        let is = |leg: &LegOutline, name: &str| {
-            *leg.call_id == *name.as_bytes() || printable(&leg.call_id) == name
+        let is = |leg: &LegOutline<'_>, name: &str| {
+            *leg.call_id == *name.as_bytes() || printable(leg.call_id) == name
         };
         let exact = with(&|leg| is(leg, typed));
         if !exact.is_empty() {
@@ -251,17 +252,17 @@ impl CallRun {
                 return Ok(of_sensor);
             }
         }
-        let beginning = with(&|leg| printable(&leg.call_id).starts_with(typed));
-        let first = beginning.first().map(|leg| &self.outlines[*leg as usize].call_id);
-        let is_one_call_id =
-            beginning.iter().all(|leg| Some(&self.outlines[*leg as usize].call_id) == first);
+        let beginning = with(&|leg| printable(leg.call_id).starts_with(typed));
+        let call_id = |leg: &u32| self.outlines.at(*leg).call_id;
+        let first = beginning.first().map(call_id);
+        let is_one_call_id = beginning.iter().all(|leg| Some(call_id(leg)) == first);
         if !beginning.is_empty() && is_one_call_id {
             return Ok(beginning);
         }
         let mut near: Vec<String> = self
             .outlines
             .iter()
-            .map(|leg| printable(&leg.call_id))
+            .map(|leg| printable(leg.call_id))
             .filter(|call_id| call_id.contains(typed))
             .take(PROPOSALS_MAX)
             .collect();
@@ -278,7 +279,7 @@ impl CallRun {
     /// The call of a leg; absent when there is no such leg.
     #[must_use]
     pub fn call_of(&self, leg: u32) -> Option<&Call> {
-        self.merged.calls.get(*self.grouping.group_of.get(leg as usize)? as usize)
+        self.merged.calls.get(self.grouping.place_of(leg)?)
     }
 
     /// The legs of a call, as they were read; absent for a database, which holds no messages.

@@ -5,7 +5,8 @@
 //! parties on the same media.
 
 use super::scenarios::ScenarioUnits;
-use crate::call::{Evidence, Grouping, LegOutline, Refusal, RuleName};
+use crate::call::said::MediaValue;
+use crate::call::{Evidence, Grouping, Outlines, Refusal, RuleName};
 use crate::channel::evident::{Distinct, SameHop};
 use crate::leg::{Cdr, IdentifierKind};
 use crate::license::Scenario;
@@ -14,23 +15,15 @@ use std::collections::BTreeSet;
 /// What is known about pairs of legs, from the scenario that merges.
 pub(super) struct LinkedLegs<'u> {
     grouping: Option<&'u Grouping>,
-    outlines: &'u [LegOutline],
-    pairs: BTreeSet<(u32, u32)>,
+    outlines: Option<&'u Outlines>,
 }
 
 impl<'u> LinkedLegs<'u> {
     pub(super) fn new(units: &'u [ScenarioUnits<'_>]) -> Self {
         let merged = units.iter().find(|unit| unit.grouping.is_some());
-        let grouping = merged.and_then(|unit| unit.grouping.as_ref());
-        let evidence = grouping.map_or(&[][..], |grouping| grouping.evidence.as_slice());
         Self {
-            grouping,
-            outlines: merged.map_or(&[], |unit| unit.outlines.as_slice()),
-            pairs: evidence
-                .iter()
-                .filter(|found| links(found))
-                .map(|found| (found.left, found.right))
-                .collect(),
+            grouping: merged.and_then(|unit| unit.grouping.as_ref()),
+            outlines: merged.map(|unit| &unit.outlines),
         }
     }
 
@@ -44,12 +37,12 @@ impl<'u> LinkedLegs<'u> {
     }
 
     fn nothing_ties(&self, first: &Cdr, other: &Cdr) -> bool {
-        let group = |cdr: &Cdr| {
-            self.grouping.and_then(|grouping| grouping.group_of.get(cdr.leg as usize).copied())
-        };
-        let pair = (first.leg.min(other.leg), first.leg.max(other.leg));
-        if (group(first).is_some() && group(first) == group(other)) || self.pairs.contains(&pair) {
-            return false;
+        if let Some(grouping) = self.grouping {
+            let group = |cdr: &Cdr| grouping.place_of(cdr.leg);
+            let is_one_call = group(first).is_some() && group(first) == group(other);
+            if is_one_call || grouping.evidence_about(first.leg, other.leg).iter().any(links) {
+                return false;
+            }
         }
         let other_parties = first.caller != other.caller || first.called != other.called;
         other_parties || !self.share_media(first.leg, other.leg)
@@ -58,11 +51,11 @@ impl<'u> LinkedLegs<'u> {
     /// Whether two legs name a media address in common; not where one names none.
     fn share_media(&self, first: u32, other: u32) -> bool {
         let media = |leg: u32| {
-            let outline = self.outlines.get(leg as usize);
-            outline.into_iter().flat_map(|outline| outline.of_kind(IdentifierKind::MediaAddress))
+            let outline = self.outlines.and_then(|outlines| outlines.get(leg));
+            outline.into_iter().flat_map(|outline| outline.streams(IdentifierKind::MediaAddress))
         };
-        let of_first: BTreeSet<&[u8]> = media(first).map(|(found, _)| found.value).collect();
-        media(other).any(|(found, _)| of_first.contains(found.value))
+        let of_first: BTreeSet<MediaValue<'_>> = media(first).map(|stream| stream.value).collect();
+        media(other).any(|stream| of_first.contains(&stream.value))
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, CaptureTime, FileId};
-use crate::call::{Branch, CallGroup, Evidence, Grouping, branches};
+use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, RuleTable, Told, branches};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
@@ -35,7 +35,7 @@ pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Erro
     write_legs(&mut database, saved)?;
     write_cdrs(&database, saved)?;
     for unit in saved.units {
-        write_calls(&database, unit)?;
+        write_calls(&database, unit, &saved.config.rules)?;
     }
     for verdict in &saved.report.scenarios {
         write_history(&database, saved.report, verdict)?;
@@ -96,24 +96,15 @@ fn is_cut(found: &Reconstruction, file: FileId) -> bool {
 /// Legs whose rows are made while those before are written.
 const LEGS_A_PIECE: u32 = 4_096;
 
-/// What rows say of a leg beside its outline.
-struct LegFacts {
-    seen: Option<(CaptureTime, CaptureTime)>,
-    messages: u64,
-    has_media: bool,
-    vendor_blind: bool,
+/// A leg that rows are made of.
+struct ReadLeg {
+    leg: Leg,
     branches: Vec<Branch>,
 }
 
-impl LegFacts {
-    fn of(leg: &Leg) -> Self {
-        Self {
-            seen: leg.first_seen().zip(leg.last_seen()),
-            messages: leg.message_count() as u64,
-            has_media: leg.media().last().is_some(),
-            vendor_blind: leg.is_vendor_blind(),
-            branches: branches(leg),
-        }
+impl ReadLeg {
+    fn of(leg: Leg) -> Self {
+        Self { branches: branches(&leg), leg }
     }
 }
 
@@ -121,15 +112,15 @@ impl LegFacts {
 fn write_legs(database: &mut Database, saved: &Saved<'_>) -> Result<(), Error> {
     let legs = &saved.found.legs;
     let end = legs.numbers().end;
-    let facts = |first: u32| -> Vec<(u32, LegFacts)> {
+    let read = |first: u32| -> Vec<(u32, ReadLeg)> {
         let piece = first..first.saturating_add(LEGS_A_PIECE).min(end);
-        let of = |leg: u32| Some((leg, LegFacts::of(&legs.get(leg)?)));
+        let of = |leg: u32| Some((leg, ReadLeg::of(legs.get(leg)?)));
         piece.into_par_iter().filter_map(of).collect()
     };
-    let mut made = facts(0);
+    let mut made = read(0);
     for first in legs.numbers().step_by(LEGS_A_PIECE as usize) {
         let (next, written) = rayon::join(
-            || facts(first.saturating_add(LEGS_A_PIECE)),
+            || read(first.saturating_add(LEGS_A_PIECE)),
             || write_piece(database, saved, &made),
         );
         written?;
@@ -141,35 +132,33 @@ fn write_legs(database: &mut Database, saved: &Saved<'_>) -> Result<(), Error> {
 fn write_piece(
     database: &mut Database,
     saved: &Saved<'_>,
-    legs: &[(u32, LegFacts)],
+    legs: &[(u32, ReadLeg)],
 ) -> Result<(), Error> {
     let found = saved.found;
-    // The scenario that merges, which is always there, has read them already.
-    let merged = saved.units.iter().find(|unit| !unit.outlines.is_empty());
-    let outlines = merged.map_or(&[][..], |unit| unit.outlines.as_slice());
+    let outlines: Vec<OutlineParts<'_>> =
+        legs.par_iter().map(|(_, read)| OutlineParts::of(&read.leg)).collect();
     let rows: Vec<LegRow<'_>> = legs
         .iter()
-        .filter_map(|(leg, facts)| {
-            Some(LegRow {
-                id: *leg,
-                sensor: found.listing.sensor_name(found.legs.sensor(*leg)),
-                outline: outlines.get(*leg as usize)?,
-                seen: facts.seen,
-                messages: facts.messages,
-                has_media: facts.has_media,
-                vendor_blind: facts.vendor_blind,
-            })
+        .zip(&outlines)
+        .map(|((id, ReadLeg { leg, .. }), outline)| LegRow {
+            id: *id,
+            sensor: found.listing.sensor_name(leg.sensor()),
+            outline,
+            seen: leg.first_seen().zip(leg.last_seen()),
+            messages: leg.message_count() as u64,
+            has_media: leg.media().last().is_some(),
+            vendor_blind: leg.is_vendor_blind(),
         })
         .collect();
     database.write_legs(&rows)?;
     let rows: Vec<BranchRow<'_>> =
-        legs.iter().flat_map(|(leg, facts)| branch_rows(*leg, facts)).collect();
+        legs.iter().flat_map(|(leg, read)| branch_rows(*leg, read)).collect();
     database.write_branches(&rows)?;
     Ok(())
 }
 
-fn branch_rows(leg: u32, facts: &LegFacts) -> Vec<BranchRow<'_>> {
-    let numbered = (1u32..).zip(&facts.branches);
+fn branch_rows(leg: u32, read: &ReadLeg) -> Vec<BranchRow<'_>> {
+    let numbered = (1u32..).zip(&read.branches);
     let row = |(number, branch)| {
         let Branch { to_tag, via_branches, request_uri, started, status, .. }: &Branch = branch;
         BranchRow {
@@ -208,7 +197,11 @@ fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Error> {
+fn write_calls(
+    database: &Database,
+    unit: &ScenarioUnits<'_>,
+    rules: &RuleTable,
+) -> Result<(), Error> {
     let Some(grouping) = &unit.grouping else { return Ok(()) };
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
@@ -228,13 +221,14 @@ fn write_calls(database: &Database, unit: &ScenarioUnits<'_>) -> Result<(), Erro
             id: group.id,
             started: span.started,
             ended: span.ended,
-            legs: &group.legs,
+            legs: group.legs,
             answered: span.is_answered,
             conflict: conflicts.get(&group.id).map(String::as_str),
         })
         .collect();
     database.write_calls(&rows)?;
-    write_evidence(database, &grouping.evidence)
+    let told = |found: &Evidence| grouping.told(&unit.outlines, rules, found);
+    write_evidence(database, &grouping.evidence, told)
 }
 
 /// From the first start to the last end of a call.
@@ -256,21 +250,26 @@ fn call_spans(unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
         CallSpan { started, ended, ..known }
     };
     for cdr in unit.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
-        let group = grouping.group_of.get(cdr.leg as usize);
+        let group = grouping.groups.of_legs().get(cdr.leg as usize);
         let Some(span) = group.and_then(|group| spans.get_mut(*group as usize)) else { continue };
         let whole = joined(*span, cdr.started, cdr.ended);
         let is_answered = whole.is_answered || cdr.connected.is_some();
         *span = Some(CallSpan { is_answered, ..whole });
     }
-    let of_legs = |group: &CallGroup| {
-        let legs = group.legs.iter().filter_map(|leg| unit.outlines.get(*leg as usize));
+    let of_legs = |group: CallGroup<'_>| {
+        let legs = group.legs.iter().filter_map(|leg| unit.outlines.get(*leg));
         legs.fold(None, |span, leg| Some(joined(span, leg.started.time, leg.ended)))
     };
     let all = grouping.groups.iter().zip(spans);
     all.map(|(group, span)| span.or_else(|| of_legs(group)).unwrap_or_default()).collect()
 }
 
-fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Error> {
+fn write_evidence(
+    database: &Database,
+    evidence: &[Evidence],
+    told: impl Fn(&Evidence) -> Told,
+) -> Result<(), Error> {
+    let told: Vec<Told> = evidence.iter().map(told).collect();
     let reasons: Vec<String> = evidence
         .iter()
         .map(|found| match &found.joined {
@@ -280,9 +279,9 @@ fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Erro
         .collect();
     let rows: Vec<EvidenceRow<'_>> = evidence
         .iter()
-        .zip(&reasons)
-        .map(|(found, reason)| {
-            let first = found.compared.first();
+        .zip(reasons.iter().zip(&told))
+        .map(|(found, (reason, Told { compared, records }))| {
+            let first = compared.first();
             EvidenceRow {
                 legs: (found.left, found.right),
                 rule: found.rule.name(),
@@ -293,7 +292,7 @@ fn write_evidence(database: &Database, evidence: &[Evidence]) -> Result<(), Erro
                     first.map_or(b"".as_slice(), |compared| &compared.left),
                     first.map_or(b"".as_slice(), |compared| &compared.right),
                 ),
-                records: (found.records.first().copied(), found.records.get(1).copied()),
+                records: (records.first().copied(), records.get(1).copied()),
             }
         })
         .collect();

@@ -2,11 +2,11 @@
 
 use super::config::CheckConfig;
 use super::reconstruct::{Reconstruction, is_written};
-use super::side_by_side;
+use super::side_by_side::{self, LegsSeen};
 use crate::base::limits::MERGE_HEADERS_MAX;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
-    Grouping, LegOutline, MergeRules, RuleTable, cdr_groups, merge_by_header, merge_headers,
+    Grouping, MergeLinks, MergeRules, Outlines, RuleTable, cdr_groups, merge_by_header,
 };
 use crate::channel::{Groups, Joining};
 use crate::leg::Cdr;
@@ -31,7 +31,7 @@ pub(super) struct ScenarioUnits<'f> {
     /// Why legs were joined or not, where the scenario merges.
     pub(super) grouping: Option<Grouping>,
     /// What the rules read of the legs; with `grouping`.
-    pub(super) outlines: Vec<LegOutline>,
+    pub(super) outlines: Outlines,
 }
 
 impl<'f> ScenarioUnits<'f> {
@@ -43,27 +43,30 @@ impl<'f> ScenarioUnits<'f> {
             joining: Joining::Alone,
             coverage: None,
             grouping: None,
-            outlines: Vec::new(),
+            outlines: Outlines::default(),
         }
     }
 }
 
-/// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given.
+/// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given. `seen` is what
+/// its legs tell, with the secret of the configuration.
 pub(super) fn scenario_units<'f>(
     config: &CheckConfig,
     found: &'f Reconstruction,
+    seen: LegsSeen,
     recorded: Option<Vec<Cdr>>,
 ) -> Vec<ScenarioUnits<'f>> {
+    let LegsSeen { outlines, links, .. } = seen;
     let header = |header: String| {
-        let cdrs = with_header(config, found, &header);
+        let cdrs = with_header(config, found, &links, &header);
         let single = ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs));
         ScenarioUnits { joining: Joining::ByEvidence, ..single }
     };
     let (of_headers, merged) = rayon::join(
-        || headers(config, found).into_par_iter().map(header).collect::<Vec<_>>(),
-        || merged(found, &config.rules),
+        || headers(config, &links).into_par_iter().map(header).collect::<Vec<_>>(),
+        || merged(found, outlines, &config.rules),
     );
-    let mut units = vec![as_is(config, found)];
+    let mut units = vec![as_is(config, found, &links)];
     units.extend(of_headers);
     units.push(merged);
     units.extend(recorded.map(as_recorded));
@@ -71,10 +74,14 @@ pub(super) fn scenario_units<'f>(
 }
 
 /// What the sniffer writes with its present configuration, `callidmerge_header` included.
-fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'f> {
+fn as_is<'f>(
+    config: &CheckConfig,
+    found: &'f Reconstruction,
+    links: &MergeLinks,
+) -> ScenarioUnits<'f> {
     let cdrs = config.capture.merge_header.as_deref().map_or_else(
         || Cow::Borrowed(found.cdrs.as_slice()),
-        |header| Cow::Owned(with_header(config, found, header)),
+        |header| Cow::Owned(with_header(config, found, links, header)),
     );
     let joining = match config.capture.merge_header {
         Some(_) => Joining::ByEvidence,
@@ -85,12 +92,11 @@ fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'
 
 /// The headers to try: the one that the user names, then those of the captures that name most legs.
 /// The one that is configured already is no remedy.
-fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
+fn headers(config: &CheckConfig, links: &MergeLinks) -> Vec<String> {
     let configured = config.capture.merge_header.as_deref().unwrap_or_default();
-    let secret = config.capture.merge_secret.as_deref();
     let mut headers: Vec<String> =
         config.scenario.header().map(str::to_owned).into_iter().collect();
-    for candidate in merge_headers(&found.legs, secret).into_iter().take(MERGE_HEADERS_MAX) {
+    for candidate in links.headers().into_iter().take(MERGE_HEADERS_MAX) {
         let is_known = |known: &str| known.eq_ignore_ascii_case(&candidate.name);
         if !is_known(configured) && !headers.iter().any(|header| is_known(header)) {
             headers.push(candidate.name);
@@ -99,7 +105,12 @@ fn headers(config: &CheckConfig, found: &Reconstruction) -> Vec<String> {
     headers
 }
 
-fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Vec<Cdr> {
+fn with_header(
+    config: &CheckConfig,
+    found: &Reconstruction,
+    links: &MergeLinks,
+    header: &str,
+) -> Vec<Cdr> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
         found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
     let rules = MergeRules {
@@ -109,11 +120,14 @@ fn with_header(config: &CheckConfig, found: &Reconstruction, header: &str) -> Ve
         horizons: &horizons,
     };
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
-    merge_by_header(&found.legs, &found.cdrs, header, rules, keep).cdrs
+    merge_by_header(&found.legs, links, header, rules, keep).cdrs(&found.cdrs)
 }
 
-fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
-    let outlines = side_by_side::outlines(&found.legs);
+fn merged<'f>(
+    found: &'f Reconstruction,
+    outlines: Outlines,
+    table: &RuleTable,
+) -> ScenarioUnits<'f> {
     let grouping = side_by_side::group(&outlines, table);
     let cdr_groups = cdr_groups(&grouping, &found.cdrs);
     ScenarioUnits {

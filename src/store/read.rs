@@ -6,7 +6,7 @@
 use super::database::{APPLICATION_ID, SCHEMA_VERSION};
 use super::text::unescaped_bytes;
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
-use crate::call::LegOutline;
+use crate::call::Outlines;
 use crate::call::outline::Moment;
 use crate::leg::{Bye, Cdr, Ends, Side, VendorCut};
 use rusqlite::types::Type;
@@ -63,7 +63,7 @@ pub struct StoredRun {
     /// Names of the sensors that saw legs, by number.
     pub sensors: Vec<String>,
     /// What the rules read of the legs, by number.
-    pub outlines: Vec<LegOutline>,
+    pub outlines: Outlines,
     /// The CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
     /// Parts of what was read that are lost.

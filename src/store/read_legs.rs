@@ -2,17 +2,16 @@
 
 use super::read::{bytes, endpoint, moment, record, rows, seen, wrong};
 use crate::base::{CaptureTime, Endpoint, SensorId};
-use crate::call::LegOutline;
 use crate::call::outline::{Failure, HangUp, Moment};
 use crate::call::transactions::{Dialog, Refer};
-use crate::leg::{Identifier, IdentifierKind, Sighting};
+use crate::call::{LegOutline, OutlineParts, Outlines};
+use crate::leg::{Identifier, IdentifierKind, IdentifierSet, Sighting};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Names of the sensors by number, and the legs by number. Legs stand by sensor, so that sensors get
 /// the order that they had, without those that saw no leg.
-pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Vec<LegOutline>)> {
+pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Outlines)> {
     let mut sensors: Vec<String> = Vec::new();
     let mut number_of: BTreeMap<String, u16> = BTreeMap::new();
     let sql = "SELECT sensor, call_id, last_ns, has_invite, caller, called, request_user, source, \
@@ -32,8 +31,6 @@ pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Ve
     for (place, dialog) in rows(connection, sql, dialog)? {
         of(&mut legs, place)?.dialogs.push(dialog);
     }
-    // By bytes, as they were: a column of text sorts escaped ones elsewhere.
-    legs.iter_mut().for_each(|leg| leg.dialogs.sort_by(|a, b| a.tags.cmp(&b.tags)));
     let sql = "SELECT leg, cseq, sent_ns, sent_record, by_caller, sender, receiver, target, replaces, \
         target_dialog, referred_by, status, status_ns, status_record, notified_status, notified_ns, \
         notified_record FROM refers ORDER BY leg, number";
@@ -44,16 +41,67 @@ pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Ve
     for said in rows(connection, sql, said)? {
         let Said { kind, ref value, said_by, cseq, sighting, .. } = said;
         let identifier = Identifier { kind, value, said_by, cseq };
-        Arc::make_mut(&mut of(&mut legs, said.leg)?.identifiers).add(identifier, sighting);
+        of(&mut legs, said.leg)?.identifiers.add(identifier, sighting);
     }
-    Ok((sensors, legs))
+    let mut outlines = Outlines::default();
+    legs.iter().for_each(|leg| outlines.push(&leg.parts()));
+    outlines.shrink();
+    Ok((sensors, outlines))
 }
 
-fn of(legs: &mut [LegOutline], place: u32) -> rusqlite::Result<&mut LegOutline> {
+/// A dialog with its tags.
+struct StoredDialog {
+    tags: (Vec<u8>, Vec<u8>),
+    confirmed: Option<CaptureTime>,
+}
+
+impl StoredDialog {
+    fn view(&self) -> Dialog<'_> {
+        Dialog { tags: (&self.tags.0, &self.tags.1), confirmed: self.confirmed }
+    }
+}
+
+/// A REFER request; without its strings, which are target, Replaces, Target-Dialog and Referred-By.
+struct StoredRefer {
+    refer: Refer<'static>,
+    texts: [Option<Vec<u8>>; 4],
+}
+
+impl StoredRefer {
+    fn view(&self) -> Refer<'_> {
+        let [target, replaces, target_dialog, referred_by] =
+            self.texts.each_ref().map(Option::as_deref);
+        Refer { target, replaces, target_dialog, referred_by, ..self.refer }
+    }
+}
+
+/// A leg as it is read: its outline without strings, and the strings, which are Call-ID, calling and
+/// called number and user of the Request-URI.
+struct StoredLeg {
+    head: LegOutline<'static>,
+    texts: [Vec<u8>; 4],
+    dialogs: Vec<StoredDialog>,
+    refers: Vec<StoredRefer>,
+    identifiers: IdentifierSet,
+}
+
+impl StoredLeg {
+    fn parts(&self) -> OutlineParts<'_> {
+        let [call_id, caller, called, request_user] = &self.texts;
+        let head = LegOutline { call_id, caller, called, request_user, ..self.head };
+        let mut dialogs: Vec<Dialog<'_>> = self.dialogs.iter().map(StoredDialog::view).collect();
+        // By bytes, as they were: a column of text sorts escaped ones elsewhere.
+        dialogs.sort_by_key(|dialog| dialog.tags);
+        let refers = self.refers.iter().map(StoredRefer::view).collect();
+        OutlineParts { head, dialogs, refers, identifiers: &self.identifiers }
+    }
+}
+
+fn of(legs: &mut [StoredLeg], place: u32) -> rusqlite::Result<&mut StoredLeg> {
     legs.get_mut(place as usize).ok_or_else(|| wrong(0, "no such leg"))
 }
 
-fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<LegOutline> {
+fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<StoredLeg> {
     let failed = match seen(row, 16)? {
         Some(seen) => Some(Failure { status: row.get(15)?, seen }),
         None => None,
@@ -62,9 +110,8 @@ fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<LegOutline> {
         Some(seen) => Some(HangUp { seen, by_caller: row.get(20)? }),
         None => None,
     };
-    Ok(LegOutline {
+    let head = LegOutline {
         sensor,
-        call_id: bytes(row, 1)?.into(),
         started: required(row, 9)?,
         ended: moment(row, 2)?.unwrap_or_default(),
         has_invite: row.get(3)?,
@@ -74,12 +121,14 @@ fn leg(row: &Row<'_>, sensor: SensorId) -> rusqlite::Result<LegOutline> {
         hung_up,
         source: endpoint(row, 7)?,
         destination: endpoint(row, 8)?,
-        caller: bytes(row, 4)?.into(),
-        called: bytes(row, 5)?.into(),
-        request_user: bytes(row, 6)?.into(),
+        ..LegOutline::EMPTY
+    };
+    Ok(StoredLeg {
+        head,
+        texts: [bytes(row, 1)?, bytes(row, 4)?, bytes(row, 5)?, bytes(row, 6)?],
         dialogs: Vec::new(),
         refers: Vec::new(),
-        identifiers: Arc::default(),
+        identifiers: IdentifierSet::default(),
     })
 }
 
@@ -87,15 +136,15 @@ fn required(row: &Row<'_>, at: usize) -> rusqlite::Result<Moment> {
     seen(row, at)?.ok_or_else(|| wrong(at, "a moment is missing"))
 }
 
-fn dialog(row: &Row<'_>) -> rusqlite::Result<(u32, Dialog)> {
-    let tags = (bytes(row, 1)?.into(), bytes(row, 2)?.into());
-    Ok((row.get(0)?, Dialog { tags, confirmed: moment(row, 3)? }))
+fn dialog(row: &Row<'_>) -> rusqlite::Result<(u32, StoredDialog)> {
+    let tags = (bytes(row, 1)?, bytes(row, 2)?);
+    Ok((row.get(0)?, StoredDialog { tags, confirmed: moment(row, 3)? }))
 }
 
-fn refer(row: &Row<'_>) -> rusqlite::Result<(u32, Refer)> {
-    let text = |at: usize| -> rusqlite::Result<Option<Box<[u8]>>> {
+fn refer(row: &Row<'_>) -> rusqlite::Result<(u32, StoredRefer)> {
+    let text = |at: usize| -> rusqlite::Result<Option<Vec<u8>>> {
         let is_null = row.get_ref(at)?.as_str_or_null()?.is_none();
-        if is_null { Ok(None) } else { Ok(Some(bytes(row, at)?.into())) }
+        if is_null { Ok(None) } else { Ok(Some(bytes(row, at)?)) }
     };
     let told = |at: usize| -> rusqlite::Result<Option<(u16, Moment)>> {
         let Some(seen) = seen(row, at + 1)? else { return Ok(None) };
@@ -107,14 +156,15 @@ fn refer(row: &Row<'_>) -> rusqlite::Result<(u32, Refer)> {
         by_caller: row.get(4)?,
         sender: endpoint(row, 5)?,
         receiver: endpoint(row, 6)?,
-        target: text(7)?,
-        replaces: text(8)?,
-        target_dialog: text(9)?,
-        referred_by: text(10)?,
+        target: None,
+        replaces: None,
+        target_dialog: None,
+        referred_by: None,
         response: told(11)?,
         notified: told(14)?,
     };
-    Ok((row.get(0)?, refer))
+    let texts = [text(7)?, text(8)?, text(9)?, text(10)?];
+    Ok((row.get(0)?, StoredRefer { refer, texts }))
 }
 
 /// An identifier of a leg.

@@ -1,7 +1,7 @@
 //! What the tables take, borrowed from whoever has it. Columns and NULLs are described in `schema.sql`.
 
 use crate::base::{CaptureId, CaptureTime, RecordRef};
-use crate::call::LegOutline;
+use crate::call::OutlineParts;
 use crate::leg::Cdr;
 
 /// The run itself.
@@ -50,7 +50,7 @@ pub struct LegRow<'a> {
     /// Name of the sensor.
     pub sensor: &'a str,
     /// What the rules read of it: Call-ID, parties, moments, dialogs, REFER requests, identifiers.
-    pub outline: &'a LegOutline,
+    pub outline: &'a OutlineParts<'a>,
     /// First message; last message or media packet.
     pub seen: Option<(CaptureTime, CaptureTime)>,
     /// Distinct messages.

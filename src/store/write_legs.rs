@@ -27,12 +27,12 @@ impl Database {
         let sorted = sorted_by_key(legs, |leg| leg.id);
         self.insert("legs", 26, &sorted, write_leg)?;
         let dialogs = sorted.iter().flat_map(|leg| {
-            let mut dialogs: Vec<&Dialog> = leg.outline.dialogs.iter().collect();
-            dialogs.sort_by_key(|dialog| &dialog.tags);
+            let mut dialogs: Vec<Dialog<'_>> = leg.outline.dialogs.clone();
+            dialogs.sort_by_key(|dialog| dialog.tags);
             dialogs.into_iter().map(|dialog| (leg.id, dialog))
         });
         self.insert("dialogs", 4, dialogs, |cells, (leg, dialog)| {
-            let (low, high) = &dialog.tags;
+            let (low, high) = dialog.tags;
             bind!(cells; leg, Text(low), Text(high), OrNull(dialog.confirmed))
         })?;
         let refers = sorted.iter().flat_map(|leg| {
@@ -50,22 +50,22 @@ impl Database {
 }
 
 fn write_leg(cells: &mut Cells<'_, '_>, leg: &&LegRow<'_>) -> rusqlite::Result<()> {
-    let outline = leg.outline;
+    let outline = &leg.outline.head;
     let failed = outline.failed.map(|failure| failure.seen);
     let hung_up = outline.hung_up.map(|hang_up| hang_up.seen);
     bind!(cells;
         leg.id,
         leg.sensor,
-        Text(&outline.call_id),
+        Text(outline.call_id),
         OrNull(leg.seen.map(|seen| seen.0)),
         OrNull(leg.seen.map(|seen| seen.1)),
         integer(leg.messages),
         leg.has_media,
         leg.vendor_blind,
         outline.has_invite,
-        Text(&outline.caller),
-        Text(&outline.called),
-        Text(&outline.request_user),
+        Text(outline.caller),
+        Text(outline.called),
+        Text(outline.request_user),
         outline.source,
         outline.destination,
         outline.started.time,
@@ -85,7 +85,7 @@ fn write_leg(cells: &mut Cells<'_, '_>, leg: &&LegRow<'_>) -> rusqlite::Result<(
 
 fn write_refer(
     cells: &mut Cells<'_, '_>,
-    (leg, number, refer): (u32, u32, &Refer),
+    (leg, number, refer): (u32, u32, &Refer<'_>),
 ) -> rusqlite::Result<()> {
     let response = refer.response.map(|(_, moment)| moment);
     let notified = refer.notified.map(|(_, moment)| moment);
@@ -98,10 +98,10 @@ fn write_refer(
         refer.by_caller,
         refer.sender,
         refer.receiver,
-        OrNull(refer.target.as_deref().map(Text)),
-        OrNull(refer.replaces.as_deref().map(Text)),
-        OrNull(refer.target_dialog.as_deref().map(Text)),
-        OrNull(refer.referred_by.as_deref().map(Text)),
+        OrNull(refer.target.map(Text)),
+        OrNull(refer.replaces.map(Text)),
+        OrNull(refer.target_dialog.map(Text)),
+        OrNull(refer.referred_by.map(Text)),
         refer.response.map(|(status, _)| status),
         moment_ns(response),
         moment_record(response),

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::{
     CaptureId, CaptureTime, Endpoint, FileId, LossKind, Note, NoteKind, RecordRef, SensorId,
 };
-use crate::call::LegOutline;
+use crate::call::OutlineParts;
 use crate::leg::{Bye, Cdr, Ends, Leg, Side, VendorCut};
 use crate::store::LegRow;
 use rusqlite::Connection;
@@ -45,11 +45,11 @@ fn cdr(started_ns: i64, ended_ns: i64) -> Cdr {
     }
 }
 
-fn outline() -> LegOutline {
-    LegOutline::of(&Leg::new(SensorId(0), b"call@10.0.0.1"))
+fn leg() -> Leg {
+    Leg::new(SensorId(0), b"call@10.0.0.1")
 }
 
-fn leg_row(id: u32, outline: &LegOutline) -> LegRow<'_> {
+fn leg_row<'l>(id: u32, outline: &'l OutlineParts<'l>) -> LegRow<'l> {
     let seen = Some((moment(1), moment(2)));
     LegRow { id, sensor: "", outline, seen, messages: 5, has_media: false, vendor_blind: false }
 }
@@ -61,7 +61,8 @@ fn query(cdrs: &[CdrRow<'_>], sql: &str) -> Vec<String> {
     let database = Database::create(&path).unwrap();
     let legs: Vec<u32> = cdrs.iter().map(|row| row.cdr.leg).collect();
     let legs: std::collections::BTreeSet<u32> = legs.into_iter().collect();
-    let outline = outline();
+    let leg = leg();
+    let outline = OutlineParts::of(&leg);
     let rows: Vec<LegRow<'_>> = legs.into_iter().map(|leg| leg_row(leg, &outline)).collect();
     database.write_legs(&rows).unwrap();
     database.write_cdrs(cdrs).unwrap();
@@ -156,7 +157,8 @@ fn written(dir: &Path, name: &str, reversed: bool) -> Vec<u8> {
     let path = dir.join(name);
     let database = Database::create(&path).unwrap();
     let mut cdrs: Vec<Cdr> = (0..50).map(|leg| Cdr { leg, ..cdr(i64::from(leg), 1_000) }).collect();
-    let outline = outline();
+    let leg = leg();
+    let outline = OutlineParts::of(&leg);
     let mut legs: Vec<_> = (0..50).map(|id| leg_row(id, &outline)).collect();
     let mut losses = vec![
         Loss { when: None, kind: LossKind::Gap, file: FileId(0), bytes: 1, detail: "a".into() },
@@ -217,7 +219,8 @@ fn write_input(database: &Database) -> Result<(), StoreError> {
 }
 
 fn write_calls(database: &Database) -> Result<(), StoreError> {
-    let outline = outline();
+    let leg = leg();
+    let outline = OutlineParts::of(&leg);
     database.write_legs(&[leg_row(0, &outline), leg_row(1, &outline)])?;
     database.write_branches(&[BranchRow {
         leg: 1,

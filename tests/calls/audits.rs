@@ -11,13 +11,13 @@ use respool::report::call::CallsView;
 /// One CDR per leg, from its outline.
 fn cdrs(run: &Run) -> Vec<Cdr> {
     (0u32..)
-        .zip(&run.outlines)
+        .zip(run.outlines.iter())
         .map(|(leg, outline)| Cdr {
             leg,
             sequence: 0,
             sensor: SensorId(0),
-            caller: (*outline.caller).into(),
-            called: (*outline.called).into(),
+            caller: outline.caller.into(),
+            called: outline.called.into(),
             started: outline.started.time,
             ended: outline.ended,
             connected: outline.answered.map(|answer| answer.time),
@@ -158,11 +158,12 @@ fn a_filter_keeps_calls_and_near_misses() {
 #[test]
 fn text_and_json_say_the_same_and_escape() {
     let (run, _, merged, found) = world();
-    let zone = jiff::tz::TimeZone::UTC;
+    let (zone, rules) = (jiff::tz::TimeZone::UTC, RuleTable::default());
     let place_of = |record: respool::base::RecordRef| format!("x.pcap, record {}", record.index);
     let view = CallsView {
         outlines: &run.outlines,
         grouping: &run.grouping,
+        rules: &rules,
         merged: &merged,
         sensors: &[String::new()],
         zone: &zone,

@@ -4,7 +4,7 @@ use super::support::*;
 use proptest::prelude::*;
 use respool::base::{CaptureTime, SensorId};
 use respool::call::{
-    Grouping, LegOutline, Refusal, RuleName, RuleTable, explain, explain_pair, group, group_legs,
+    Grouping, Outlines, Refusal, RuleName, RuleTable, explain, explain_pair, group, group_legs,
     merge, outline_all,
 };
 use respool::leg::{Bye, Cdr, Ends, IdentifierKind::*, Leg, ShortText};
@@ -107,7 +107,7 @@ fn permutations(legs: &[Leg]) -> Vec<Vec<Leg>> {
     all
 }
 
-fn all_explanations(outlines: &[LegOutline], grouping: &Grouping, table: &RuleTable) -> String {
+fn all_explanations(outlines: &Outlines, grouping: &Grouping, table: &RuleTable) -> String {
     let count = outlines.len() as u32;
     let pairs = (0..count).flat_map(|left| (0..count).map(move |right| (left, right)));
     let told: Vec<_> = pairs
@@ -163,7 +163,7 @@ proptest! {
     fn groups_are_the_components_of_joined_evidence(legs in world(), table in tables()) {
         let outlines = outline_all(&legs);
         let grouping = group(&outlines, &table);
-        let mut seen: Vec<u32> = grouping.groups.iter().flat_map(|g| g.legs.clone()).collect();
+        let mut seen: Vec<u32> = grouping.groups.iter().flat_map(|g| g.legs.to_vec()).collect();
         seen.sort_unstable();
         prop_assert_eq!(seen, (0..outlines.len() as u32).collect::<Vec<_>>());
         let mut name: Vec<u32> = (0..outlines.len() as u32).collect();
@@ -174,7 +174,7 @@ proptest! {
                 name[found.right as usize] = low;
             }
         }
-        for group in &grouping.groups {
+        for group in grouping.groups.iter() {
             for leg in &group.legs {
                 prop_assert_eq!(name[*leg as usize], group.id);
             }

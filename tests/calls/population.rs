@@ -2,7 +2,9 @@
 
 use super::support::*;
 use respool::base::limits::CANDIDATES_PER_KEY_MAX;
-use respool::call::{Class, Grouping, LegOutline, RuleName, RuleTable, group, outline_all};
+use respool::call::{
+    Class, Grouping, LegOutline, Outlines, RuleName, RuleTable, group, outline_all,
+};
 use respool::leg::{IdentifierKind::*, Leg};
 use std::collections::BTreeMap;
 
@@ -307,8 +309,9 @@ fn world(seed: u64, legs: usize) -> World {
     world
 }
 
-fn truth_of(world: &World, outlines: &[LegOutline]) -> Vec<usize> {
-    let name = |leg: &LegOutline| (leg.sensor.0, String::from_utf8(leg.call_id.to_vec()).unwrap());
+fn truth_of(world: &World, outlines: &Outlines) -> Vec<usize> {
+    let name =
+        |leg: LegOutline<'_>| (leg.sensor.0, String::from_utf8(leg.call_id.to_vec()).unwrap());
     outlines.iter().map(|leg| world.truth[&name(leg)]).collect()
 }
 
@@ -328,7 +331,9 @@ fn recall(
             for right in &legs[place + 1..] {
                 let found = by_kind.entry(world.kinds[call]).or_default();
                 found.1 += 1;
-                found.0 += u64::from(grouping.group_of[*left] == grouping.group_of[*right]);
+                found.0 += u64::from(
+                    grouping.groups.of_legs()[*left] == grouping.groups.of_legs()[*right],
+                );
             }
         }
     }

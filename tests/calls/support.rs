@@ -1,7 +1,7 @@
 //! Legs written as scenarios: who sends what to whom, when. The truth stands beside each in its test.
 
 use respool::base::{CaptureId, CaptureTime, Endpoint, RecordRef, SensorId};
-use respool::call::{Evidence, Grouping, LegOutline, RuleTable, group, outline_all};
+use respool::call::{Evidence, Grouping, Outlines, RuleTable, group, outline_all};
 use respool::leg::{
     FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting,
 };
@@ -225,7 +225,7 @@ pub(crate) fn legs(scenarios: &[Scenario]) -> Vec<Leg> {
 
 /// What a run knows.
 pub(crate) struct Run {
-    pub(crate) outlines: Vec<LegOutline>,
+    pub(crate) outlines: Outlines,
     pub(crate) grouping: Grouping,
 }
 
@@ -242,8 +242,7 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Run {
 impl Run {
     /// Calls as sorted lists of Call-IDs.
     pub(crate) fn calls(&self) -> Vec<Vec<String>> {
-        let name =
-            |leg: &u32| String::from_utf8(self.outlines[*leg as usize].call_id.to_vec()).unwrap();
+        let name = |leg: &u32| String::from_utf8(self.outlines.at(*leg).call_id.to_vec()).unwrap();
         self.grouping.groups.iter().map(|group| group.legs.iter().map(name).collect()).collect()
     }
 

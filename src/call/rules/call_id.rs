@@ -1,23 +1,20 @@
 //! `call-id`: one dialog seen by two sensors (RFC 3261 section 12: Call-ID and both tags).
 
-use super::Keys;
 use crate::call::evidence::{Comparison, Refusal};
-use crate::call::index::Role;
 use crate::call::outline::LegOutline;
 use crate::call::rule::Class;
 use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
 use crate::call::uri::number_key;
 
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    let leg = keys.outline;
-    keys.add(Role::Other, &leg.call_id);
-}
-
 /// Proof by both tags. A B2BUA that keeps the Call-ID changes the tags: then the numbers and the
 /// start must agree, and it is strong.
-pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let show = |comparison: Comparison| {
-        comparison.with("Call-ID", &a.call_id, &b.call_id).at(&[a.started.record, b.started.record])
+pub(super) fn compare<'o>(
+    table: &RuleTable,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
+    let show = |comparison: Comparison<'o>| {
+        comparison.with("Call-ID", a.call_id, b.call_id).at(&[a.started.record, b.started.record])
     };
     if a.call_id != b.call_id {
         return show(Comparison::refused(Refusal::Differs("Call-ID")));
@@ -25,20 +22,22 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
     if a.gap_ns(b) > ADJOIN_WINDOW_NS {
         return show(Comparison::refused(Refusal::OutsideWindow("the two sensors", a.gap_ns(b))));
     }
-    let shared = a.dialogs.iter().find(|dialog| b.dialogs.iter().any(|d| d.tags == dialog.tags));
+    let shared = a.dialogs().find(|dialog| b.dialogs().any(|other| other.tags == dialog.tags));
     if let Some(dialog) = shared {
-        let tags = [&*dialog.tags.0, &dialog.tags.1].join(&b' ');
-        return show(Comparison::held(Class::Proof)).with("tags", &tags, &tags).token(&a.call_id);
+        let tags = [dialog.tags.0, dialog.tags.1].join(&b' ');
+        return show(Comparison::held(Class::Proof))
+            .with("tags", tags.clone(), tags)
+            .token(a.call_id);
     }
-    let key = |user: &[u8]| number_key(user, table.numbers_digits);
-    let is_alike = key(&a.caller).is_some()
-        && key(&a.caller) == key(&b.caller)
-        && key(&a.called) == key(&b.called)
+    let key = |user: &'o [u8]| number_key(user, table.numbers_digits);
+    let is_alike = key(a.caller).is_some()
+        && key(a.caller) == key(b.caller)
+        && key(a.called) == key(b.called)
         && a.started.time.since_ns(b.started.time).saturating_abs() <= table.fork_window_ns;
     let outcome = if is_alike {
-        Comparison::held(Class::Strong).token(&a.call_id)
+        Comparison::held(Class::Strong).token(a.call_id)
     } else {
         Comparison::refused(Refusal::Differs("tags"))
     };
-    show(outcome).with("caller", &a.caller, &b.caller).with("called", &a.called, &b.called)
+    show(outcome).with("caller", a.caller, b.caller).with("called", a.called, b.called)
 }

@@ -5,13 +5,14 @@
 
 use super::Keys;
 use crate::base::CaptureTime;
-use crate::call::evidence::{Comparison, Evidence, Refusal, moment_text};
+use crate::call::evidence::{Comparison, Evidence, Refusal, Value};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
+use crate::call::outlines::Outlines;
 use crate::call::rule::Class;
 use crate::call::table::{NUMBERS_DIGITS, RuleTable};
+use crate::call::tokens::Tokens;
 use crate::call::uri::number_key;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 const SIBLING: &[u8] = b"fork";
@@ -19,54 +20,58 @@ const INBOUND: &[u8] = b"fork inbound";
 
 /// The caller and the element that forks. Role `Names` is an answered outbound leg, `Is` a cancelled
 /// one, `Other` an inbound leg; each leg may be outbound and inbound.
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    let leg = keys.outline;
-    let Some(caller) = number_key(&leg.caller, NUMBERS_DIGITS).filter(|_| leg.has_invite) else {
+pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    if !leg.has_invite || settled(leg).is_none() {
         return;
+    }
+    let Some(caller) = number_key(leg.caller, NUMBERS_DIGITS) else { return };
+    let mut add = |role, element: IpAddr| match element {
+        IpAddr::V4(address) => {
+            keys.add_joined(role, &[b"4", &address.octets(), &caller], leg.started.time);
+        }
+        IpAddr::V6(address) => {
+            keys.add_joined(role, &[b"6", &address.octets(), &caller], leg.started.time);
+        }
     };
-    let key = |element: IpAddr| [element.to_string().as_bytes(), b" ", &caller].concat();
-    if leg.answered.is_some() {
-        keys.add(Role::Names, key(leg.source.address));
-    } else if leg.cancelled.is_some() {
-        keys.add(Role::Is, key(leg.source.address));
-    }
-    if settled(leg).is_some() {
-        keys.add(Role::Other, key(leg.destination.address));
-    }
+    add(if leg.answered.is_some() { Role::Names } else { Role::Is }, leg.source.address);
+    add(Role::Other, leg.destination.address);
 }
 
 /// The moment that ends the ringing: answer, else CANCEL.
-fn settled(leg: &LegOutline) -> Option<CaptureTime> {
+fn settled(leg: &LegOutline<'_>) -> Option<CaptureTime> {
     leg.answered.or(leg.cancelled).map(|moment| moment.time)
 }
 
-pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    table: &RuleTable,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     if !a.has_invite || !b.has_invite {
-        let seen = |leg: &LegOutline| if leg.has_invite { "seen" } else { "none" };
+        let seen = |leg: &LegOutline<'_>| if leg.has_invite { "seen" } else { "none" };
         let refused = Comparison::refused(Refusal::Absent("a leg has no INVITE"));
-        return refused.with_text("INVITE", seen(a), seen(b));
+        return refused.with("INVITE", seen(a), seen(b));
     }
     if a.source.address == b.source.address { siblings(table, a, b) } else { inbound(table, a, b) }
 }
 
-fn show(comparison: Comparison, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let settled_text = |leg: &LegOutline| {
+fn show<'o>(comparison: Comparison<'o>, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
+    let outcome = |leg: &LegOutline<'_>| {
         let word = if leg.answered.is_some() { "answered" } else { "cancelled" };
-        settled(leg)
-            .map_or_else(|| "neither".to_owned(), |time| format!("{word} {}", moment_text(time)))
+        settled(leg).map_or_else(|| Value::from("neither"), |time| Value::Outcome(word, time))
     };
     comparison
-        .with("caller", &a.caller, &b.caller)
-        .with_times("start", a.started.time, b.started.time)
-        .with_text("outcome", settled_text(a), settled_text(b))
+        .with("caller", a.caller, b.caller)
+        .with("start", a.started.time, b.started.time)
+        .with("outcome", outcome(a), outcome(b))
         .at(&[a.started.record, b.started.record])
 }
 
 /// What both shapes ask for; absent when it is met.
-fn common_refusal(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Option<Refusal> {
-    let key = |leg: &LegOutline| number_key(&leg.caller, NUMBERS_DIGITS);
+fn common_refusal(table: &RuleTable, a: &LegOutline<'_>, b: &LegOutline<'_>) -> Option<Refusal> {
+    let caller = number_key(a.caller, NUMBERS_DIGITS);
     let apart_ns = a.started.time.since_ns(b.started.time).saturating_abs();
-    if key(a).is_none() || key(a) != key(b) {
+    if caller.is_none() || caller != number_key(b.caller, NUMBERS_DIGITS) {
         Some(Refusal::Differs("caller"))
     } else if apart_ns > table.fork_window_ns {
         Some(Refusal::OutsideWindow("the starts", apart_ns))
@@ -76,7 +81,7 @@ fn common_refusal(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Option<R
 }
 
 /// `a` was answered, `b` was cancelled for it.
-fn siblings(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+fn siblings<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let outcome = common_refusal(table, a, b).map_or_else(
         || {
             let (Some(answer), None, Some(cancel)) = (a.answered, b.answered, b.cancelled) else {
@@ -93,11 +98,11 @@ fn siblings(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
         },
         Comparison::refused,
     );
-    show(outcome, a, b).with_text("element", a.source.address, b.source.address)
+    show(outcome, a, b).with("element", a.source.address, b.source.address)
 }
 
 /// `a` comes into the element, `b` goes out of it.
-fn inbound(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+fn inbound<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let outcome = if a.destination.address != b.source.address {
         Comparison::refused(Refusal::Differs("element"))
     } else if let Some(refusal) = common_refusal(table, a, b) {
@@ -120,68 +125,81 @@ fn inbound(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
             _ => Comparison::refused(Refusal::Absent("a leg has neither answer nor CANCEL")),
         }
     };
-    show(outcome, a, b).with_text("element", a.destination.address, b.source.address)
+    show(outcome, a, b).with("element", a.destination.address, b.source.address)
 }
+
+/// Evidence of one shape: a leg, its partner, the place of the evidence.
+type Found = (u32, u32, usize);
 
 /// A cancelled leg has one answered sibling, an outbound leg one inbound, an inbound leg at least two
 /// outbound and at most one of them answered: else it is no fork, or it is not clear which.
-pub(super) fn resolve(outlines: &[LegOutline], evidence: &mut [Evidence]) {
-    let leg = |number: u32| &outlines[number as usize];
-    let sibling = |found: &Evidence| {
-        // The cancelled one first.
-        if leg(found.left).answered.is_some() {
+pub(super) fn resolve(outlines: &Outlines, evidence: &mut [Evidence], tokens: &Tokens) {
+    let mut cancelled_first = of_shape(evidence, tokens, SIBLING, |found| {
+        if outlines.span(found.left).is_answered {
             (found.right, found.left)
         } else {
             (found.left, found.right)
         }
-    };
-    refuse_second(evidence, SIBLING, sibling);
-    let outbound = |found: &Evidence| {
-        if leg(found.left).destination.address == leg(found.right).source.address
-            && leg(found.left).started.time <= leg(found.right).started.time
+    });
+    refuse_second(evidence, &mut cancelled_first);
+    let mut outbound_first = of_shape(evidence, tokens, INBOUND, |found| {
+        let (left, right) = (outlines.at(found.left), outlines.at(found.right));
+        if left.destination.address == right.source.address
+            && left.started.time <= right.started.time
         {
             (found.right, found.left)
         } else {
             (found.left, found.right)
         }
-    };
-    refuse_second(evidence, INBOUND, outbound);
-    let mut fans: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-    for found in joined(evidence, INBOUND) {
-        let (out, into) = outbound(found);
-        fans.entry(into).or_default().insert(out);
-    }
-    for found in evidence.iter_mut().filter(|found| found.is_joined() && is_shape(found, INBOUND)) {
-        let fan = &fans[&outbound(found).1];
-        let answered = fan.iter().filter(|out| leg(**out).answered.is_some()).count();
-        if fan.len() < 2 {
-            found.joined = Err(Refusal::Differs("number of legs: one outbound leg is no fork"));
+    });
+    refuse_second(evidence, &mut outbound_first);
+    let swapped = |(out, into, place): Found| (into, out, place);
+    let mut fans: Vec<Found> = outbound_first.into_iter().map(swapped).collect();
+    fans.retain(|(_, _, place)| evidence[*place].is_joined());
+    fans.sort_unstable();
+    for fan in fans.chunk_by(|left, right| left.0 == right.0) {
+        let legs = || fan.chunk_by(|left, right| left.1 == right.1).map(|same| same[0].1);
+        let answered = legs().filter(|out| outlines.span(*out).is_answered).count();
+        let refusal = if legs().count() < 2 {
+            Refusal::Differs("number of legs: one outbound leg is no fork")
         } else if answered > 1 {
-            found.joined = Err(Refusal::Differs("outcome: several outbound legs were answered"));
+            Refusal::Differs("outcome: several outbound legs were answered")
+        } else {
+            continue;
+        };
+        for (_, _, place) in fan {
+            evidence[*place].joined = Err(refusal.clone());
         }
     }
 }
 
-fn is_shape(found: &Evidence, shape: &[u8]) -> bool {
-    found.tokens.first().is_some_and(|token| token == shape)
+/// The joined evidence of one shape, as `sides` turns it.
+fn of_shape(
+    evidence: &[Evidence],
+    tokens: &Tokens,
+    shape: &[u8],
+    sides: impl Fn(&Evidence) -> (u32, u32),
+) -> Vec<Found> {
+    let of_shape = evidence.iter().enumerate().filter(|(place, found)| {
+        found.is_joined() && tokens.first(*place).is_some_and(|token| token == shape)
+    });
+    of_shape
+        .map(|(place, found)| {
+            let (leg, partner) = sides(found);
+            (leg, partner, place)
+        })
+        .collect()
 }
 
-fn joined<'a>(evidence: &'a [Evidence], shape: &'a [u8]) -> impl Iterator<Item = &'a Evidence> {
-    evidence.iter().filter(move |found| found.is_joined() && is_shape(found, shape))
-}
-
-/// Refuses all evidence of a leg that has more than one partner.
-fn refuse_second(evidence: &mut [Evidence], shape: &[u8], sides: impl Fn(&Evidence) -> (u32, u32)) {
-    let mut partners: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-    for found in joined(evidence, shape) {
-        let (leg, partner) = sides(found);
-        partners.entry(leg).or_default().insert(partner);
-    }
-    for found in evidence.iter_mut().filter(|found| found.is_joined() && is_shape(found, shape)) {
-        let (leg, partner) = sides(found);
-        let other = partners[&leg].iter().find(|other| **other != partner);
-        if let Some(other) = other {
-            found.joined = Err(Refusal::Ambiguous(*other));
+/// Refuses all evidence of a leg that has more than one partner, each for the first of the others.
+fn refuse_second(evidence: &mut [Evidence], found: &mut [Found]) {
+    found.sort_unstable();
+    for of_leg in found.chunk_by(|left, right| left.0 == right.0) {
+        for (_, partner, place) in of_leg {
+            let other = of_leg.iter().find(|(_, other, _)| other != partner);
+            if let Some((_, other, _)) = other {
+                evidence[*place].joined = Err(Refusal::Ambiguous(*other));
+            }
         }
     }
 }

@@ -44,26 +44,27 @@ fn without_suffix<'a>(value: &'a [u8], pattern: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The Call-IDs that a leg names: what named them, value, record.
-pub(super) fn named<'a>(
-    leg: &'a LegOutline,
-    table: &'a RuleTable,
-) -> impl Iterator<Item = (&'static str, &'a [u8], RecordRef)> {
+pub(super) fn named<'o, 't>(
+    leg: &LegOutline<'o>,
+    table: &'t RuleTable,
+) -> impl Iterator<Item = (&'static str, &'o [u8], RecordRef)> + use<'o, 't> {
+    let own = leg.call_id;
     let is_listed = |name: &[u8]| table.call_id_headers.iter().any(|n| n.as_bytes() == name);
-    let headers = leg.of_kind(IdentifierKind::Header).filter_map(move |(header, sighting)| {
+    let headers = leg.of_kind(IdentifierKind::Header).filter_map(move |header| {
         let (name, value) = header_parts(header.value)?;
-        is_listed(name).then_some(("header with a Call-ID", value, sighting.record))
+        is_listed(name).then_some(("header with a Call-ID", value, header.record))
     });
     let replies = leg
         .of_kind(IdentifierKind::InReplyTo)
         .filter(move |_| is_listed(b"in-reply-to"))
-        .map(|(reply, sighting)| ("In-Reply-To", reply.value, sighting.record));
+        .map(|reply| ("In-Reply-To", reply.value, reply.record));
     headers
         .chain(replies)
         .flat_map(move |(what, value, record)| {
             let base = derived_base(value, &table.call_id_suffixes);
             [Some(value), base].into_iter().flatten().map(move |id| (what, id, record))
         })
-        .filter(|(_, id, _)| !id.is_empty() && *id != &*leg.call_id)
+        .filter(move |(_, id, _)| !id.is_empty() && *id != own)
 }
 
 fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
@@ -72,34 +73,36 @@ fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
     })
 }
 
-pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
-    let leg = keys.outline;
-    keys.add(Role::Is, &leg.call_id);
+pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
     for (_, call_id, _) in named(leg, table) {
         keys.add(Role::Names, call_id);
     }
-    if let Some(base) = derived_base(&leg.call_id, &table.call_id_suffixes) {
+    if let Some(base) = derived_base(leg.call_id, &table.call_id_suffixes) {
         keys.add(Role::Names, base);
         keys.add(Role::Other, base);
     }
-    for (header, _) in leg.of_kind(IdentifierKind::Header) {
+    for header in leg.of_kind(IdentifierKind::Header) {
         if is_token_header(table, header.value) {
             keys.add(Role::Shared, header.value);
         }
     }
 }
 
-pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    context: Context<'_>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let table = context.table;
     let tokens = icid::shared(context, a, b, "token header", |leg| {
         leg.of_kind(IdentifierKind::Header)
-            .filter(|(header, _)| is_token_header(table, header.value))
-            .map(|(header, sighting)| (header.value, sighting.record))
+            .filter(|header| is_token_header(table, header.value))
+            .map(|header| (header.value, header.record))
             .collect()
     });
     let direct = super::either(RuleName::Header, context, a, b, |from, to| names(table, from, to));
     // What is only stated explains less than what was compared.
-    let is_silent = |found: &Comparison| matches!(found.holds, Err(Refusal::Absent(_)));
+    let is_silent = |found: &Comparison<'_>| matches!(found.holds, Err(Refusal::Absent(_)));
     let others = derived(table, a, b).or_better(tokens);
     match (is_silent(&direct), is_silent(&others)) {
         (true, true) if !table.token_headers.is_empty() => {
@@ -113,7 +116,7 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
     }
 }
 
-fn in_time(a: &LegOutline, b: &LegOutline, token: &[u8]) -> Comparison {
+fn in_time<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>, token: &'o [u8]) -> Comparison<'o> {
     let gap_ns = a.gap_ns(b);
     if gap_ns > ADJOIN_WINDOW_NS {
         Comparison::refused(Refusal::OutsideWindow("the two legs", gap_ns))
@@ -122,37 +125,36 @@ fn in_time(a: &LegOutline, b: &LegOutline, token: &[u8]) -> Comparison {
     }
 }
 
-fn names(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+fn names<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
     for (what, call_id, record) in named(a, table) {
-        let outcome = if call_id == &*b.call_id {
+        let outcome = if call_id == b.call_id {
             in_time(a, b, call_id)
-                .with_times("start", a.started.time, b.started.time)
-                .with_times("end", a.ended, b.ended)
+                .with("start", a.started.time, b.started.time)
+                .with("end", a.ended, b.ended)
         } else {
             Comparison::refused(Refusal::Differs("Call-ID"))
         };
         best =
-            best.or_better(outcome.with(what, call_id, &b.call_id).at(&[record, b.started.record]));
+            best.or_better(outcome.with(what, call_id, b.call_id).at(&[record, b.started.record]));
     }
     best
 }
 
 /// One Call-ID derives from the other, or both from a third.
-fn derived(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
-    let base =
-        |leg: &LegOutline| derived_base(&leg.call_id, &table.call_id_suffixes).map(<[u8]>::to_vec);
+fn derived<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
+    let base = |leg: &LegOutline<'o>| derived_base(leg.call_id, &table.call_id_suffixes);
     let (left, right) = (base(a), base(b));
     if left.is_none() && right.is_none() {
         return Comparison::refused(Refusal::Absent("no Call-ID has a known suffix"));
     }
-    let left_root = left.unwrap_or_else(|| a.call_id.to_vec());
-    let right_root = right.unwrap_or_else(|| b.call_id.to_vec());
-    let is_derived = left_root == right_root || left_root == *b.call_id || right_root == *a.call_id;
+    let left_root = left.unwrap_or(a.call_id);
+    let right_root = right.unwrap_or(b.call_id);
+    let is_derived = left_root == right_root || left_root == b.call_id || right_root == a.call_id;
     let outcome = if is_derived {
-        in_time(a, b, &left_root).with("Call-ID without suffix", &left_root, &right_root)
+        in_time(a, b, left_root).with("Call-ID without suffix", left_root, right_root)
     } else {
         Comparison::refused(Refusal::Differs("Call-ID without suffix"))
     };
-    outcome.with("Call-ID", &a.call_id, &b.call_id).at(&[a.started.record, b.started.record])
+    outcome.with("Call-ID", a.call_id, b.call_id).at(&[a.started.record, b.started.record])
 }

@@ -9,19 +9,23 @@ use crate::call::rule::Class;
 use crate::call::table::ADJOIN_WINDOW_NS;
 use crate::leg::IdentifierKind;
 
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    for (icid, _) in keys.outline.of_kind(IdentifierKind::Icid) {
+pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    for icid in leg.of_kind(IdentifierKind::Icid) {
         if !icid.value.is_empty() {
             keys.add(Role::Shared, icid.value);
         }
     }
 }
 
-pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    context: Context<'_>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     shared(context, a, b, "icid-value", |leg| {
         leg.of_kind(IdentifierKind::Icid)
-            .filter(|(icid, _)| !icid.value.is_empty())
-            .map(|(icid, sighting)| (icid.value, sighting.record))
+            .filter(|icid| !icid.value.is_empty())
+            .map(|icid| (icid.value, icid.record))
             .collect()
     })
 }
@@ -32,24 +36,24 @@ pub(super) const ONE_SIDE: &str = "only one leg carries it";
 pub(super) const NEITHER_SIDE: &str = "neither leg carries it";
 
 /// Compares two legs by tokens that are made for one conversation.
-pub(super) fn shared<'a>(
+pub(super) fn shared<'o>(
     context: Context<'_>,
-    a: &'a LegOutline,
-    b: &'a LegOutline,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
     what: &'static str,
-    tokens: impl Fn(&'a LegOutline) -> Vec<(&'a [u8], RecordRef)>,
-) -> Comparison {
+    tokens: impl Fn(&LegOutline<'o>) -> Vec<(&'o [u8], RecordRef)>,
+) -> Comparison<'o> {
     let (left, right) = (tokens(a), tokens(b));
     let (Some(one), Some(other)) = (left.first(), right.first()) else {
-        let first = |tokens: &[(&[u8], RecordRef)]| {
-            tokens.first().map(|(value, _)| value.to_vec()).unwrap_or_default()
+        let first = |tokens: &[(&'o [u8], RecordRef)]| {
+            tokens.first().map(|(value, _)| *value).unwrap_or_default()
         };
         let is_said = !left.is_empty() || !right.is_empty();
         let why = if is_said { ONE_SIDE } else { NEITHER_SIDE };
         let records: Vec<RecordRef> =
             left.first().or(right.first()).map(|(_, record)| *record).into_iter().collect();
         let absent = Comparison::refused(Refusal::Absent(why));
-        return absent.with(what, &first(&left), &first(&right)).at(&records);
+        return absent.with(what, first(&left), first(&right)).at(&records);
     };
     let mut refusal = Refusal::Differs(what);
     let mut seen = (one, other);
@@ -59,8 +63,8 @@ pub(super) fn shared<'a>(
         }
         seen = pair;
         let gap_ns = a.gap_ns(b);
-        if let Some(demotion) = context.demoted.get(pair.0.0) {
-            refusal = Refusal::Demoted(*demotion);
+        if let Some(demotion) = context.demotion(pair.0.0) {
+            refusal = Refusal::Demoted(demotion);
         } else if gap_ns > ADJOIN_WINDOW_NS {
             refusal = Refusal::OutsideWindow("the two legs", gap_ns);
         } else {

@@ -17,14 +17,17 @@ mod replaces;
 mod session_id;
 mod stated;
 
-use super::discriminate::Demotion;
+use super::discriminate::{DemotedValue, Demotion};
 use super::evidence::{Comparison, Evidence};
-use super::index::{Entries, Pairing, Role, Window};
+use super::index::{Pairing, Role, Window};
 use super::outline::LegOutline;
+use super::outlines::Outlines;
 use super::rule::RuleName;
+use super::said::MediaValue;
 use super::table::{ADJOIN_WINDOW_NS, RuleTable};
+use super::tokens::Tokens;
 use crate::base::CaptureTime;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 pub use header::{derived_base, header_parts};
 pub(super) use refer::{is_by_caller, targets_of, transfer_parties, transferee};
@@ -34,47 +37,150 @@ pub(super) use stated::STATED;
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// All legs, by number.
-    pub outlines: &'a [LegOutline],
+    pub outlines: &'a Outlines,
     /// The rules' parameters.
     pub table: &'a RuleTable,
-    /// Values of this rule that do not discriminate.
-    pub demoted: &'a BTreeMap<Vec<u8>, Demotion>,
+    /// Values of this rule that do not discriminate, by value.
+    pub demoted: &'a [DemotedValue],
     /// Whether a person reads it: a refusal then states what both legs say. Decides nothing.
     pub explains: bool,
 }
 
-/// Collects the keys of one leg.
-pub struct Keys<'a> {
-    pub(super) leg: u32,
-    pub(super) outline: &'a LegOutline,
-    pub(super) entries: &'a mut Entries,
-}
-
-impl Keys<'_> {
-    fn add(&mut self, role: Role, key: impl AsRef<[u8]>) {
-        self.add_at(role, key, self.outline.started.time);
+impl Context<'_> {
+    fn demotion(&self, value: &[u8]) -> Option<Demotion> {
+        let place = self.demoted.binary_search_by(|known| (*known.value).cmp(value)).ok()?;
+        Some(self.demoted[place].demotion)
     }
 
-    fn add_at(&mut self, role: Role, key: impl AsRef<[u8]>, at: CaptureTime) {
-        self.entries.add(key.as_ref(), (role, at), (self.leg, self.outline.ended));
+    fn demotion_of(&self, value: MediaValue<'_>) -> Option<Demotion> {
+        if self.demoted.is_empty() { None } else { self.demotion(&value.text()) }
     }
 }
 
-/// Takes the keys of a leg.
-pub fn keys(rule: RuleName, table: &RuleTable, keys: &mut Keys<'_>) {
+/// A key of a leg.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'k> {
+    pub(super) role: Role,
+    /// When the role begins.
+    pub(super) at: CaptureTime,
+    pub(super) value: KeyValue<'k>,
+}
+
+/// The value of a key: bytes that are equal when the values are, or media, whose text is made for keys
+/// that are kept.
+#[derive(Clone, Copy)]
+pub(super) enum KeyValue<'k> {
+    Bytes(&'k [u8]),
+    Media(MediaValue<'k>),
+}
+
+impl<'k> KeyValue<'k> {
+    /// As evidence and demotions name it.
+    pub(super) fn text(self) -> Cow<'k, [u8]> {
+        match self {
+            Self::Bytes(bytes) => Cow::Borrowed(bytes),
+            Self::Media(value) => value.text(),
+        }
+    }
+}
+
+/// Takes the keys of one leg.
+pub(super) struct Keys<'a> {
+    started: CaptureTime,
+    scratch: Vec<u8>,
+    sink: &'a mut dyn FnMut(Key<'_>),
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(leg: &LegOutline<'_>, sink: &'a mut dyn FnMut(Key<'_>)) -> Self {
+        Self { started: leg.started.time, scratch: Vec::new(), sink }
+    }
+
+    fn add(&mut self, role: Role, key: &[u8]) {
+        self.add_at(role, key, self.started);
+    }
+
+    fn add_at(&mut self, role: Role, key: &[u8], at: CaptureTime) {
+        (self.sink)(Key { role, at, value: KeyValue::Bytes(key) });
+    }
+
+    /// A key of several parts.
+    fn add_joined(&mut self, role: Role, parts: &[&[u8]], at: CaptureTime) {
+        self.scratch.clear();
+        parts.iter().for_each(|part| self.scratch.extend_from_slice(part));
+        (self.sink)(Key { role, at, value: KeyValue::Bytes(&self.scratch) });
+    }
+
+    fn add_media(&mut self, value: MediaValue<'_>) {
+        let key = Key { role: Role::Shared, at: self.started, value: KeyValue::Media(value) };
+        (self.sink)(key);
+    }
+}
+
+/// Keys of a leg by which it asks for others: few legs have any, so all of them are kept.
+pub(super) fn asks(rule: RuleName, table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
     match rule {
-        RuleName::CallId => call_id::keys(keys),
-        RuleName::Replaces => replaces::keys(keys),
-        RuleName::Refer => refer::keys(keys),
-        RuleName::Redirect => redirect::keys(keys),
-        RuleName::SessionId => session_id::keys(keys),
-        RuleName::Header => header::keys(table, keys),
-        RuleName::Icid => icid::keys(keys),
-        RuleName::Media => media::keys(keys),
-        RuleName::Fork => fork::keys(keys),
-        RuleName::Recording => recording::keys(keys),
-        RuleName::History => history::keys(table, keys),
-        RuleName::Numbers => numbers::keys(table, keys),
+        RuleName::Replaces => replaces::asks(leg, keys),
+        RuleName::Refer => refer::asks(leg, keys),
+        RuleName::Redirect => redirect::asks(leg, keys),
+        RuleName::Header => header::asks(table, leg, keys),
+        RuleName::Recording => recording::asks(leg, keys),
+        RuleName::History => history::asks(table, leg, keys),
+        _ => {}
+    }
+}
+
+/// Keys by which it may be asked for: needed only where one asks.
+/// `targets` are its [`target_keys`].
+pub(super) fn offers(
+    rule: RuleName,
+    table: &RuleTable,
+    leg: &LegOutline<'_>,
+    targets: &[Cow<'_, [u8]>],
+    keys: &mut Keys<'_>,
+) {
+    match rule {
+        RuleName::Replaces | RuleName::Header => keys.add(Role::Is, leg.call_id),
+        RuleName::Refer => refer::offers(leg, targets, keys),
+        RuleName::Redirect => targets.iter().for_each(|target| keys.add(Role::Is, target)),
+        RuleName::Recording => recording::offers(leg, keys),
+        RuleName::History => history::offers(table, leg, keys),
+        _ => {}
+    }
+}
+
+/// What the targets of a leg with an INVITE are found by; two rules ask for it.
+pub(super) fn target_keys<'o>(leg: &LegOutline<'o>) -> Vec<Cow<'o, [u8]>> {
+    let mut keys: Vec<Cow<'o, [u8]>> = Vec::new();
+    for target in targets_of(leg).filter(|_| leg.has_invite) {
+        let key = target.key();
+        if keys.last() != Some(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// Keys that legs have alike: needed only where two have the same, within [`meeting_window_ns`].
+pub(super) fn meets(rule: RuleName, table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    match rule {
+        RuleName::CallId => keys.add(Role::Other, leg.call_id),
+        RuleName::SessionId => session_id::meets(leg, keys),
+        RuleName::Icid => icid::meets(leg, keys),
+        RuleName::Media => media::meets(leg, keys),
+        RuleName::Fork => fork::meets(leg, keys),
+        RuleName::Numbers => numbers::meets(table, leg, keys),
+        _ => {}
+    }
+}
+
+/// Most nanoseconds between two roles that [`meets`] gives; absent where their distance does not matter,
+/// or where far ones tell whether a value discriminates.
+pub(super) const fn meeting_window_ns(rule: RuleName, table: &RuleTable) -> Option<i64> {
+    match rule {
+        RuleName::Fork => Some(table.fork_window_ns),
+        RuleName::Numbers => Some(table.numbers_window_ns),
+        _ => None,
     }
 }
 
@@ -132,12 +238,12 @@ pub const fn must_adjoin(rule: RuleName) -> bool {
 /// Compares two legs. The result does not depend on which is given first, except for the sides of
 /// what was compared.
 #[must_use]
-pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> Comparison {
+pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> Comparison<'_> {
     let legs = context.outlines;
-    let (Some(a), Some(b)) = (legs.get(left as usize), legs.get(right as usize)) else {
+    let (Some(a), Some(b)) = (legs.get(left), legs.get(right)) else {
         return Comparison::refused(super::evidence::Refusal::Absent("there is no such leg"));
     };
-    let table = context.table;
+    let (a, b, table) = (&a, &b, context.table);
     match rule {
         RuleName::CallId => call_id::compare(table, a, b),
         RuleName::Replaces => either(rule, context, a, b, replaces::compare),
@@ -161,23 +267,29 @@ pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> C
 }
 
 /// Lets a rule choose between pairs that hold: the one INVITE of a REFER, the one answer of a fork.
-pub fn resolve(rule: RuleName, outlines: &[LegOutline], evidence: &mut [Evidence]) {
+/// `tokens` are those of the evidence, in its order.
+pub(super) fn resolve(
+    rule: RuleName,
+    outlines: &Outlines,
+    evidence: &mut [Evidence],
+    tokens: &Tokens,
+) {
     match rule {
-        RuleName::Refer => refer::resolve(outlines, evidence),
-        RuleName::Fork => fork::resolve(outlines, evidence),
+        RuleName::Refer => refer::resolve(outlines, evidence, tokens),
+        RuleName::Fork => fork::resolve(outlines, evidence, tokens),
         _ => {}
     }
 }
 
 /// Tries a directed comparison both ways and keeps what explains more. For a person a refusal also
 /// states what the two legs say in a direction in which there was nothing to compare.
-fn either(
+fn either<'o>(
     rule: RuleName,
     context: Context<'_>,
-    a: &LegOutline,
-    b: &LegOutline,
-    directed: impl Fn(&LegOutline, &LegOutline) -> Comparison,
-) -> Comparison {
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+    directed: impl Fn(&LegOutline<'o>, &LegOutline<'o>) -> Comparison<'o>,
+) -> Comparison<'o> {
     let (forth, back) = (directed(a, b), directed(b, a).mirrored());
     let silent = [forth.compared.is_empty(), back.compared.is_empty()];
     let mut best = forth.or_better(back);

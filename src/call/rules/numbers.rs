@@ -8,19 +8,28 @@ use crate::call::outline::LegOutline;
 use crate::call::rule::Class;
 use crate::call::table::RuleTable;
 use crate::call::uri::number_key;
+use std::borrow::Cow;
 
-fn key(leg: &LegOutline, digits: usize) -> Option<(Vec<u8>, Vec<u8>)> {
-    Some((number_key(&leg.caller, digits)?, number_key(&leg.called, digits)?))
-        .filter(|_| leg.has_invite)
+type Numbers<'o> = (Cow<'o, [u8]>, Cow<'o, [u8]>);
+
+fn key<'o>(leg: &LegOutline<'o>, digits: usize) -> Option<Numbers<'o>> {
+    if !leg.has_invite {
+        return None;
+    }
+    Some((number_key(leg.caller, digits)?, number_key(leg.called, digits)?))
 }
 
-pub(super) fn keys(table: &RuleTable, keys: &mut Keys<'_>) {
-    if let Some((caller, called)) = key(keys.outline, table.numbers_digits) {
-        keys.add(Role::Other, [&caller[..], b" ", &called].concat());
+pub(super) fn meets(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    if let Some((caller, called)) = key(leg, table.numbers_digits) {
+        keys.add_joined(Role::Other, &[&caller, b" ", &called], leg.started.time);
     }
 }
 
-pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    table: &RuleTable,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let (left, right) = (key(a, table.numbers_digits), key(b, table.numbers_digits));
     let apart_ns = a.started.time.since_ns(b.started.time).saturating_abs();
     let outcome = match (left, right) {
@@ -32,15 +41,15 @@ pub(super) fn compare(table: &RuleTable, a: &LegOutline, b: &LegOutline) -> Comp
             Comparison::refused(Refusal::OutsideWindow("the starts", apart_ns))
         }
         (Some((caller, called)), Some(_)) => {
-            Comparison::held(Class::Weak).token(&[&caller[..], b" ", &called].concat())
+            Comparison::held(Class::Weak).token([&caller[..], b" ", &called].concat())
         }
         _ => Comparison::refused(Refusal::Absent(
             "a leg has no INVITE with a calling and a called number",
         )),
     };
     outcome
-        .with("caller", &a.caller, &b.caller)
-        .with("called", &a.called, &b.called)
-        .with_times("start", a.started.time, b.started.time)
+        .with("caller", a.caller, b.caller)
+        .with("called", a.called, b.called)
+        .with("start", a.started.time, b.started.time)
         .at(&[a.started.record, b.started.record])
 }

@@ -6,117 +6,124 @@ use crate::base::{CaptureTime, Endpoint};
 use crate::call::evidence::{Comparison, Evidence, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::{LegOutline, Moment};
+use crate::call::outlines::Outlines;
 use crate::call::rule::Class;
+use crate::call::said::Target;
 use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
+use crate::call::tokens::Tokens;
 use crate::call::transactions::Refer;
 use crate::call::uri::{number_key, target_key};
 use crate::leg::IdentifierKind;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    let leg = keys.outline;
-    for refer in leg.refers.iter().filter(|refer| refer.failed_with().is_none()) {
-        if let Some(target) = &refer.target {
-            keys.add_at(Role::Names, target_key(target), refer.sent.time);
-            keys.add_at(Role::Names, consultation_key(target), refer.sent.time);
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    for refer in leg.refers().filter(|refer| refer.failed_with().is_none()) {
+        if let Some(target) = refer.target.map(target_key) {
+            keys.add_at(Role::Names, &target, refer.sent.time);
+            keys.add_joined(Role::Names, &[CONSULTATION, &target], refer.sent.time);
         }
-        if let Some(dialog) = &refer.target_dialog {
-            keys.add(Role::Shared, call_id_key(DialogName::parse(dialog).call_id));
+        if let Some(dialog) = refer.target_dialog {
+            let call_id = DialogName::parse(dialog).call_id;
+            keys.add_joined(Role::Shared, &[CALL_ID, call_id], leg.started.time);
         }
     }
-    for (also, sighting) in leg.of_kind(IdentifierKind::Also) {
-        keys.add_at(Role::Names, target_key(also.value), sighting.first);
+    for also in leg.of_kind(IdentifierKind::Also) {
+        keys.add_at(Role::Names, &target_key(also.value), also.first);
     }
-    keys.add(Role::Other, call_id_key(&leg.call_id));
-    if leg.has_invite {
-        for target in targets_of(leg) {
-            keys.add(Role::Is, target_key(&target));
-            if let Some(cancel) = leg.cancelled {
-                keys.add_at(Role::Is, consultation_key(&target), cancel.time);
-            }
+}
+
+pub(super) fn offers(leg: &LegOutline<'_>, targets: &[Cow<'_, [u8]>], keys: &mut Keys<'_>) {
+    keys.add_joined(Role::Other, &[CALL_ID, leg.call_id], leg.started.time);
+    for target in targets {
+        keys.add(Role::Is, target);
+        if let Some(cancel) = leg.cancelled {
+            keys.add_joined(Role::Is, &[CONSULTATION, target], cancel.time);
         }
     }
 }
 
-fn consultation_key(target: &[u8]) -> Vec<u8> {
-    [b"consultation ", &*target_key(target)].concat()
-}
+/// Call-IDs, consultations and targets share an index; a space keeps them apart.
+const CONSULTATION: &[u8] = b"consultation ";
+const CALL_ID: &[u8] = b"call-id ";
 
-/// Call-IDs and targets share an index; a space keeps them apart.
-fn call_id_key(call_id: &[u8]) -> Vec<u8> {
-    [b"call-id ", call_id].concat()
-}
-
-/// Whom the INVITE of a leg asks for: its Request-URIs, else the numbers.
-pub(in crate::call) fn targets_of(leg: &LegOutline) -> Vec<Vec<u8>> {
-    let mut targets: Vec<Vec<u8>> =
-        leg.of_kind(IdentifierKind::RequestUri).map(|(uri, _)| uri.value.to_vec()).collect();
-    targets.extend([&leg.request_user, &leg.called].map(|user| user.to_vec()));
-    targets.retain(|target| !target_key(target).is_empty());
-    targets
+/// Whom the INVITE of a leg asks for: its Request-URIs, then the numbers.
+pub(in crate::call) fn targets_of<'o>(
+    leg: &LegOutline<'o>,
+) -> impl Iterator<Item = Target<'o>> + use<'o> {
+    let numbers = [leg.request_user, leg.called].map(Target::of);
+    leg.request_uris().chain(numbers).filter(|target| !target.key().is_empty())
 }
 
 /// The target among those of `leg` that equals `wanted`: user, or host where there is no user.
-pub(super) fn matching_target(leg: &LegOutline, wanted: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn matching_target<'o>(leg: &LegOutline<'o>, wanted: &[u8]) -> Option<Target<'o>> {
     let key = target_key(wanted);
-    targets_of(leg).into_iter().find(|target| !key.is_empty() && target_key(target) == key)
+    targets_of(leg).find(|target| !key.is_empty() && target.key() == key)
+}
+
+/// The target that was found, else the first one of `leg`; empty where it has none.
+pub(super) fn asked_text<'o>(leg: &LegOutline<'o>, found: Option<Target<'o>>) -> Cow<'o, [u8]> {
+    found.or_else(|| targets_of(leg).next()).map(|target| target.text()).unwrap_or_default()
 }
 
 /// `a` transfers, `b` is what the transfer caused, or the dialog that an outside REFER is about.
-pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    context: Context<'_>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let table = context.table;
     let mut best = Comparison::refused(Refusal::Absent("neither leg asks with REFER or Also"));
-    for refer in &a.refers {
-        if let Some(dialog) = &refer.target_dialog {
+    for refer in &a.refers().collect::<Vec<_>>() {
+        if let Some(dialog) = refer.target_dialog {
             best = best.or_better(compare_dialog(refer, dialog, b));
         }
         best = best.or_better(compare_refer(context, refer, a, b));
         best = best.or_better(compare_consultation(table, refer, a, b));
     }
-    for (also, sighting) in a.of_kind(IdentifierKind::Also) {
-        let sent = Moment { time: sighting.first, record: sighting.record };
+    for also in a.of_kind(IdentifierKind::Also) {
+        let sent = Moment { time: also.first, record: also.record };
         best = best.or_better(compare_also(table, also.value, sent, also.said_by, a, b));
     }
     best
 }
 
-fn compare_dialog(refer: &Refer, dialog: &[u8], b: &LegOutline) -> Comparison {
+fn compare_dialog<'o>(refer: &Refer<'o>, dialog: &'o [u8], b: &LegOutline<'o>) -> Comparison<'o> {
     let name = DialogName::parse(dialog);
-    let outcome = if name.call_id != &*b.call_id {
+    let outcome = if name.call_id != b.call_id {
         Comparison::refused(Refusal::Differs("Call-ID"))
     } else if let Some(status) = refer.failed_with() {
         Comparison::refused(Refusal::Failed("REFER", status))
     } else if matches!(name.find(b), Found::Other) {
         Comparison::refused(Refusal::Differs("tags"))
     } else {
-        Comparison::held(Class::Proof).token(&b.call_id)
+        Comparison::held(Class::Proof).token(b.call_id)
     };
     outcome
         .with(
             "Target-Dialog or Call-ID in Refer-To",
             dialog,
-            &tags_text(&DialogName::parse(dialog), b),
+            tags_text(&DialogName::parse(dialog), b),
         )
         .at(&[refer.sent.record, b.started.record])
 }
 
-fn compare_refer(
+fn compare_refer<'o>(
     context: Context<'_>,
-    refer: &Refer,
-    a: &LegOutline,
-    b: &LegOutline,
-) -> Comparison {
+    refer: &Refer<'o>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let table = context.table;
-    let Some(target) = &refer.target else {
+    let Some(target) = refer.target else {
         return Comparison::refused(Refusal::Absent("the Refer-To cannot be read"));
     };
-    let (_, party) = transfer_parties(context.outlines, refer, a);
     let found = matching_target(b, target);
-    let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
-    let show = |comparison: Comparison| {
+    let asked = asked_text(b, found);
+    let show = |comparison: Comparison<'o>| {
         comparison
-            .with("Refer-To and the INVITE's target", target, &asked)
-            .with_times("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
+            .with("Refer-To and the INVITE's target", target, asked.clone())
+            .with("REFER (its 2xx), INVITE", refer.accepted(), b.started.time)
             .at(&[refer.sent.record, b.started.record])
     };
     if found.is_none() || !b.has_invite {
@@ -129,38 +136,35 @@ fn compare_refer(
     if let Some(refusal) = outside(refer.sent.time, refer.accepted(), b, table.refer_window_ns) {
         return show(Comparison::refused(refusal));
     }
+    let (_, party) = transfer_parties(context.outlines, refer, a);
     let outcome = judge_transferee(table, refer, &party, b);
     let outcome = match (outcome.holds.is_ok(), b.refused_with()) {
         (true, Some(status)) => Comparison::refused(Refusal::Failed("INVITE", status)),
         _ => outcome,
     };
-    let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|(value, _)| value.value);
-    show(outcome.token(&token_of(a, refer.sent.time, refer.sender)))
-        .with(
-            "Referred-By",
-            refer.referred_by.as_deref().unwrap_or_default(),
-            named.unwrap_or_default(),
-        )
-        .with("transferee", &party, &b.caller)
-        .with_text("transferee's address", refer.receiver, b.source)
+    let named = b.of_kind(IdentifierKind::ReferredBy).next().map(|said| said.value);
+    show(outcome.token(token_of(a, refer.sent.time, refer.sender)))
+        .with("Referred-By", refer.referred_by.unwrap_or_default(), named.unwrap_or_default())
+        .with("transferee", party, b.caller)
+        .with("transferee's address", refer.receiver, b.source)
 }
 
 /// Semi-attended without Replaces: the transferor rang the target, gave up with CANCEL when it sent
 /// the REFER to it, and the REFER went well.
-fn compare_consultation(
+fn compare_consultation<'o>(
     table: &RuleTable,
-    refer: &Refer,
-    a: &LegOutline,
-    b: &LegOutline,
-) -> Comparison {
-    let (Some(target), Some(cancel), None) = (&refer.target, b.cancelled, b.answered) else {
+    refer: &Refer<'o>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
+    let (Some(target), Some(cancel), None) = (refer.target, b.cancelled, b.answered) else {
         return Comparison::refused(Refusal::Absent(
             "neither leg is a consultation that was cancelled",
         ));
     };
     let after_ns = cancel.time.since_ns(refer.sent.time);
     let window = table.fork_window_ns.saturating_neg()..=table.refer_window_ns;
-    let key = |user: &[u8]| number_key(user, table.numbers_digits);
+    let key = |user: &'o [u8]| number_key(user, table.numbers_digits);
     let party = transferee(!refer.by_caller, a);
     let Some(asked) = matching_target(b, target).filter(|_| b.has_invite) else {
         return Comparison::refused(Refusal::Absent(
@@ -172,46 +176,49 @@ fn compare_consultation(
     } else if b.started.time >= refer.sent.time || !window.contains(&after_ns) {
         Comparison::refused(Refusal::OutsideWindow("CANCEL of the consultation", after_ns))
     } else if refer.sender.address != b.source.address
-        || key(&party).is_none()
-        || key(&party) != key(&b.caller)
+        || key(party).is_none()
+        || key(party) != key(b.caller)
     {
         Comparison::refused(Refusal::Differs("transferor"))
     } else {
         let token =
             [&token_of(a, refer.sent.time, refer.sender)[..], b" after consultation"].concat();
-        Comparison::held(Class::Strong).token(&token)
+        Comparison::held(Class::Strong).token(token)
     };
     outcome
-        .with("Refer-To and the consultation's target", target, &asked)
-        .with_times("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
-        .with("transferor", &party, &b.caller)
-        .with_text("transferor's address", refer.sender, b.source)
+        .with("Refer-To and the consultation's target", target, asked.text())
+        .with("REFER sent, consultation cancelled", refer.sent.time, cancel.time)
+        .with("transferor", party, b.caller)
+        .with("transferor's address", refer.sender, b.source)
         .at(&[refer.sent.record, cancel.record])
 }
 
 /// Tells a transfer from the others of its leg: when it was asked for, and by whom.
-fn token_of(leg: &LegOutline, sent: CaptureTime, by: Endpoint) -> Vec<u8> {
-    [&*leg.call_id, format!(" transfer at {sent} by {by}").as_bytes()].concat()
+fn token_of(leg: &LegOutline<'_>, sent: CaptureTime, by: Endpoint) -> Vec<u8> {
+    [leg.call_id, format!(" transfer at {sent} by {by}").as_bytes()].concat()
 }
 
 /// Proof by Referred-By, or by the dialog to replace; strong by the transferee's number and address.
-fn judge_transferee(table: &RuleTable, refer: &Refer, party: &[u8], b: &LegOutline) -> Comparison {
+fn judge_transferee<'o>(
+    table: &RuleTable,
+    refer: &Refer<'o>,
+    party: &[u8],
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let same_address = refer.receiver.address == b.source.address;
-    let key = |user: &[u8]| number_key(user, table.numbers_digits);
-    let party = key(party);
-    let same_party = party.is_some() && party == key(&b.caller);
+    let party = number_key(party, table.numbers_digits);
+    let same_party = party.is_some() && party == number_key(b.caller, table.numbers_digits);
     let mut says = b.of_kind(IdentifierKind::ReferredBy).peekable();
-    let is_replacing = refer.replaces.as_deref().is_some_and(|dialog| {
-        b.of_kind(IdentifierKind::Replaces).any(|(value, _)| {
-            DialogName::parse(value.value).call_id == DialogName::parse(dialog).call_id
-        })
+    let is_replacing = refer.replaces.is_some_and(|dialog| {
+        b.of_kind(IdentifierKind::Replaces)
+            .any(|said| DialogName::parse(said.value).call_id == DialogName::parse(dialog).call_id)
     });
     if is_replacing && (same_address || same_party) {
         return Comparison::held(Class::Proof);
     }
-    match (&refer.referred_by, says.peek().is_some()) {
+    match (refer.referred_by, says.peek().is_some()) {
         (Some(by), true) => {
-            let is_equal = says.any(|(value, _)| target_key(value.value) == target_key(by));
+            let is_equal = says.any(|said| target_key(said.value) == target_key(by));
             if !is_equal {
                 Comparison::refused(Refusal::Differs("Referred-By"))
             } else if same_address || same_party {
@@ -226,33 +233,32 @@ fn judge_transferee(table: &RuleTable, refer: &Refer, party: &[u8], b: &LegOutli
 }
 
 /// The party that was asked to call: the other one than the sender.
-pub(in crate::call) fn transferee(by_caller: bool, leg: &LegOutline) -> Vec<u8> {
-    if by_caller { leg.called.to_vec() } else { leg.caller.to_vec() }
+pub(in crate::call) fn transferee<'o>(by_caller: bool, leg: &LegOutline<'o>) -> &'o [u8] {
+    if by_caller { leg.called } else { leg.caller }
 }
 
 /// The leg whose dialog a REFER outside of it is about (Target-Dialog, RFC 4538; Call-ID in Refer-To).
 pub(in crate::call) fn leg_about<'a>(
-    outlines: &'a [LegOutline],
-    refer: &Refer,
-    own: &LegOutline,
-) -> Option<&'a LegOutline> {
-    let name = DialogName::parse(refer.target_dialog.as_deref()?);
-    let wanted = (own.sensor, name.call_id);
-    let place = outlines.binary_search_by(|leg| (leg.sensor, &*leg.call_id).cmp(&wanted)).ok()?;
-    let leg = &outlines[place];
-    (leg.has_invite && !matches!(name.find(leg), Found::Other)).then_some(leg)
+    outlines: &'a Outlines,
+    refer: &Refer<'_>,
+    own: &LegOutline<'_>,
+) -> Option<LegOutline<'a>> {
+    let name = DialogName::parse(refer.target_dialog?);
+    let leg = outlines.get(outlines.find(own.sensor, name.call_id)?)?;
+    (leg.has_invite && !matches!(name.find(&leg), Found::Other)).then_some(leg)
 }
 
 /// Numbers of who transfers and of who is transferred. A REFER under a Call-ID of its own names no
 /// parties: they are those of the dialog that it is about, told by their addresses. Where nothing tells,
 /// who transfers is an address, and who is transferred is empty.
 pub(in crate::call) fn transfer_parties(
-    outlines: &[LegOutline],
-    refer: &Refer,
-    leg: &LegOutline,
+    outlines: &Outlines,
+    refer: &Refer<'_>,
+    leg: &LegOutline<'_>,
 ) -> (Vec<u8>, Vec<u8>) {
     if leg.has_invite {
-        return (transferee(!refer.by_caller, leg), transferee(refer.by_caller, leg));
+        let party = |by_caller| transferee(by_caller, leg).to_vec();
+        return (party(!refer.by_caller), party(refer.by_caller));
     }
     let dialog = leg_about(outlines, refer, leg);
     let number_at = |end: Endpoint| {
@@ -270,14 +276,14 @@ pub(in crate::call) fn transfer_parties(
 }
 
 /// Whether the caller's side said something with a BYE: as the BYE's tag says, else the address.
-pub(in crate::call) fn is_by_caller(said_by: Endpoint, leg: &LegOutline) -> bool {
+pub(in crate::call) fn is_by_caller(said_by: Endpoint, leg: &LegOutline<'_>) -> bool {
     leg.hung_up.map_or(said_by.address == leg.source.address, |hang_up| hang_up.by_caller)
 }
 
 fn outside(
     sent: CaptureTime,
     accepted: CaptureTime,
-    b: &LegOutline,
+    b: &LegOutline<'_>,
     window_ns: i64,
 ) -> Option<Refusal> {
     // A response later than its transaction lasts (64 T1) extends nothing.
@@ -293,60 +299,61 @@ fn outside(
     }
 }
 
-fn compare_also(
+fn compare_also<'o>(
     table: &RuleTable,
-    also: &[u8],
+    also: &'o [u8],
     sent: Moment,
     sender: Endpoint,
-    a: &LegOutline,
-    b: &LegOutline,
-) -> Comparison {
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let found = matching_target(b, also);
-    let asked = found.clone().or_else(|| targets_of(b).into_iter().next()).unwrap_or_default();
+    let asked = asked_text(b, found);
     let is_caller = is_by_caller(sender, a);
     let receiver = if is_caller { a.destination } else { a.source };
     let party = transferee(is_caller, a);
-    let key = |user: &[u8]| number_key(user, table.numbers_digits);
+    let key = |user: &'o [u8]| number_key(user, table.numbers_digits);
     let outcome = if found.is_none() || !b.has_invite {
         Comparison::refused(Refusal::Differs("target"))
     } else if let Some(refusal) = outside(sent.time, sent.time, b, table.refer_window_ns) {
         Comparison::refused(refusal)
     } else if receiver.address != b.source.address
-        || key(&party).is_none()
-        || key(&party) != key(&b.caller)
+        || key(party).is_none()
+        || key(party) != key(b.caller)
     {
         Comparison::refused(Refusal::Differs("transferee"))
     } else if let Some(status) = b.refused_with() {
         Comparison::refused(Refusal::Failed("INVITE", status))
     } else {
-        Comparison::held(Class::Strong).token(&token_of(a, sent.time, sender))
+        Comparison::held(Class::Strong).token(token_of(a, sent.time, sender))
     };
     outcome
-        .with("Also and the INVITE's target", also, &asked)
-        .with_times("Also sent, INVITE sent", sent.time, b.started.time)
-        .with("transferee", &party, &b.caller)
-        .with_text("transferee's address", receiver, b.source)
+        .with("Also and the INVITE's target", also, asked)
+        .with("Also sent, INVITE sent", sent.time, b.started.time)
+        .with("transferee", party, b.caller)
+        .with("transferee's address", receiver, b.source)
         .at(&[sent.record, b.started.record])
 }
 
 /// One transfer causes one INVITE: without Referred-By, the first that fits is believed.
-pub(super) fn resolve(outlines: &[LegOutline], evidence: &mut [Evidence]) {
-    let start = |leg: u32| outlines[leg as usize].started.time;
+pub(super) fn resolve(outlines: &Outlines, evidence: &mut [Evidence], tokens: &Tokens) {
+    let start = |leg: u32| outlines.span(leg).started;
     let caused = |found: &Evidence| {
         if start(found.left) > start(found.right) { found.left } else { found.right }
     };
-    let mut first: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
-    for found in evidence.iter().filter(|found| found.is_joined()) {
-        if let Some(token) = found.tokens.first() {
+    let mut first: BTreeMap<&[u8], u32> = BTreeMap::new();
+    for (place, found) in evidence.iter().enumerate().filter(|(_, found)| found.is_joined()) {
+        if let Some(token) = tokens.first(place) {
             let leg = caused(found);
-            let known = first.entry(token.clone()).or_insert(leg);
+            let known = first.entry(token).or_insert(leg);
             if (start(leg), leg) < (start(*known), *known) {
                 *known = leg;
             }
         }
     }
-    for found in evidence.iter_mut().filter(|found| found.class == Class::Strong) {
-        let chosen = found.tokens.first().and_then(|token| first.get(token)).copied();
+    let of_class = |found: &&mut Evidence| found.class == Class::Strong;
+    for (place, found) in evidence.iter_mut().enumerate().filter(|(_, found)| of_class(found)) {
+        let chosen = tokens.first(place).and_then(|token| first.get(token)).copied();
         if let Some(chosen) = chosen.filter(|chosen| found.is_joined() && *chosen != caused(found))
         {
             found.joined = Err(Refusal::Ambiguous(chosen));

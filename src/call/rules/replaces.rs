@@ -38,17 +38,17 @@ impl<'a> DialogName<'a> {
 
     /// The dialog of `leg` that is named. Tags match whichever side they are local to; a tag `0`
     /// also stands for none (RFC 3891 section 3).
-    pub(super) fn find(&self, leg: &LegOutline) -> Found {
+    pub(super) fn find(&self, leg: &LegOutline<'_>) -> Found {
         let Some((to, from)) = self.tags else {
             return Found::NotSaid;
         };
-        if leg.dialogs.is_empty() {
+        let tags = (to.min(from), to.max(from));
+        let mut dialogs = leg.dialogs().peekable();
+        if dialogs.peek().is_none() {
             return Found::NotSaid;
         }
-        let (low, high) = (to.min(from), to.max(from));
-        leg.dialogs
-            .iter()
-            .find(|dialog| (&*dialog.tags.0, &*dialog.tags.1) == (low, high))
+        dialogs
+            .find(|dialog| dialog.tags == tags)
             .map_or(Found::Other, |dialog| Found::Dialog(dialog.confirmed))
     }
 }
@@ -65,38 +65,35 @@ pub(super) enum Found {
 
 /// All tags of a leg, for a person; the first few dialogs are enough to see the difference. They stand
 /// in the order in which `named` has them, so that equal ones look equal.
-pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline) -> Vec<u8> {
+pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline<'_>) -> Vec<u8> {
     let ordered = |low: &[u8], high: &[u8]| match named.tags {
         Some((to, from)) if to == high || from == low => [high, low].join(&b';'),
         _ => [low, high].join(&b';'),
     };
-    let dialogs = leg.dialogs.iter().take(4);
-    let pairs: Vec<Vec<u8>> =
-        dialogs.map(|dialog| ordered(&dialog.tags.0, &dialog.tags.1)).collect();
-    [&*leg.call_id, &pairs.join(&b' ')].join(&b';')
+    let dialogs = leg.dialogs().take(4);
+    let pairs: Vec<Vec<u8>> = dialogs.map(|dialog| ordered(dialog.tags.0, dialog.tags.1)).collect();
+    [leg.call_id, &pairs.join(&b' ')].join(&b';')
 }
 
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    let leg = keys.outline;
-    keys.add(Role::Is, &leg.call_id);
-    for (identifier, _) in leg.of_kind(IdentifierKind::Replaces) {
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    for identifier in leg.of_kind(IdentifierKind::Replaces) {
         keys.add(Role::Names, DialogName::parse(identifier.value).call_id);
     }
-    for replaces in leg.refers.iter().filter_map(|refer| refer.replaces.as_deref()) {
+    for replaces in leg.refers().filter_map(|refer| refer.replaces) {
         keys.add(Role::Names, DialogName::parse(replaces).call_id);
     }
 }
 
 /// `a` names a dialog of `b`.
-pub(super) fn compare(a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let mut best = Comparison::refused(Refusal::Absent("neither leg says Replaces"));
-    for (identifier, sighting) in a.of_kind(IdentifierKind::Replaces) {
+    for said in a.of_kind(IdentifierKind::Replaces) {
         let failed = a.refused_with().map(|status| Refusal::Failed("INVITE with Replaces", status));
-        let named = Named { value: identifier.value, at: sighting.first, record: sighting.record };
+        let named = Named { value: said.value, at: said.first, record: said.record };
         best = best.or_better(judge("Replaces", &named, failed, b));
     }
-    for refer in &a.refers {
-        if let Some(value) = refer.replaces.as_deref() {
+    for refer in a.refers() {
+        if let Some(value) = refer.replaces {
             let failed = refer.failed_with().map(|status| Refusal::Failed("REFER", status));
             let named = Named { value, at: refer.sent.time, record: refer.sent.record };
             best = best.or_better(judge("Replaces in Refer-To", &named, failed, b));
@@ -111,19 +108,19 @@ struct Named<'a> {
     record: RecordRef,
 }
 
-fn judge(
+fn judge<'o>(
     what: &'static str,
-    named: &Named<'_>,
+    named: &Named<'o>,
     failed: Option<Refusal>,
-    target: &LegOutline,
-) -> Comparison {
+    target: &LegOutline<'o>,
+) -> Comparison<'o> {
     let name = DialogName::parse(named.value);
-    let show = |comparison: Comparison| {
+    let show = |comparison: Comparison<'o>| {
         comparison
-            .with(what, named.value, &tags_text(&name, target))
+            .with(what, named.value, tags_text(&name, target))
             .at(&[named.record, target.started.record])
     };
-    if name.call_id != &*target.call_id {
+    if name.call_id != target.call_id {
         return show(Comparison::refused(Refusal::Differs("Call-ID")));
     }
     let at = named.at;
@@ -132,7 +129,7 @@ fn judge(
             return show(Comparison::refused(Refusal::Differs("tags"))).with(
                 "Call-ID",
                 name.call_id,
-                &target.call_id,
+                target.call_id,
             );
         }
         Found::Dialog(confirmed) => (Class::Proof, confirmed),
@@ -152,8 +149,8 @@ fn judge(
         }
     });
     let outcome =
-        refusal.map_or_else(|| Comparison::held(class).token(&target.call_id), Comparison::refused);
-    show(outcome).with("Call-ID", name.call_id, &target.call_id).with_times(
+        refusal.map_or_else(|| Comparison::held(class).token(target.call_id), Comparison::refused);
+    show(outcome).with("Call-ID", name.call_id, target.call_id).with(
         "Replaces said, dialog began",
         at,
         target.started.time,

@@ -24,26 +24,23 @@ fn is_nil(uuid: &[u8]) -> bool {
     uuid.iter().all(|byte| *byte == b'0')
 }
 
-fn sessions(leg: &LegOutline) -> Sessions<'_> {
+fn sessions<'o>(leg: &LegOutline<'o>) -> Sessions<'o> {
     let mut found = Sessions::default();
-    for (identifier, sighting) in leg.of_kind(IdentifierKind::SessionId) {
-        let mut halves = identifier.value.splitn(2, |byte| *byte == b';');
+    for said in leg.of_kind(IdentifierKind::SessionId) {
+        let mut halves = said.value.splitn(2, |byte| *byte == b';');
         let local = halves.next().unwrap_or_default();
         let remote = halves.next().unwrap_or_default();
         match (is_nil(local), is_nil(remote)) {
             // Some devices repeat their own UUID as the other one: that names no pair.
             (false, false) if local == remote => {}
             (false, false) => {
-                found
-                    .pairs
-                    .entry((local.min(remote), local.max(remote)))
-                    .or_insert(sighting.record);
+                found.pairs.entry((local.min(remote), local.max(remote))).or_insert(said.record);
             }
             (false, true) => {
-                found.singles.entry(local).or_insert(sighting.record);
+                found.singles.entry(local).or_insert(said.record);
             }
             (true, false) => {
-                found.singles.entry(remote).or_insert(sighting.record);
+                found.singles.entry(remote).or_insert(said.record);
             }
             (true, true) => {}
         }
@@ -55,10 +52,10 @@ fn pair_text(pair: (&[u8], &[u8])) -> Vec<u8> {
     [pair.0, pair.1].join(&b';')
 }
 
-pub(super) fn keys(keys: &mut Keys<'_>) {
-    let found = sessions(keys.outline);
+pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    let found = sessions(leg);
     for pair in found.pairs.keys() {
-        keys.add(Role::Shared, pair_text(*pair));
+        keys.add_joined(Role::Shared, &[pair.0, b";", pair.1], leg.started.time);
         keys.add(Role::Shared, pair.0);
         keys.add(Role::Shared, pair.1);
     }
@@ -74,22 +71,26 @@ fn text(found: &Sessions<'_>) -> Vec<u8> {
     all.join(&b' ')
 }
 
-pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> Comparison {
+pub(super) fn compare<'o>(
+    context: Context<'_>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
     let (left, right) = (sessions(a), sessions(b));
     if text(&left).is_empty() || text(&right).is_empty() {
         let why = if text(&left) == text(&right) { NEITHER_SIDE } else { ONE_SIDE };
         let absent = Comparison::refused(Refusal::Absent(why));
         let records = first_records(&left, &right);
-        return absent.with("Session-ID", &text(&left), &text(&right)).at(&records);
+        return absent.with("Session-ID", text(&left), text(&right)).at(&records);
     }
-    let show = |comparison: Comparison| {
-        comparison.with("Session-ID", &text(&left), &text(&right)).at(&first_records(&left, &right))
+    let show = |comparison: Comparison<'o>| {
+        comparison.with("Session-ID", text(&left), text(&right)).at(&first_records(&left, &right))
     };
     let mut refusal = Refusal::Differs("Session-ID");
     for pair in left.pairs.keys().filter(|pair| right.pairs.contains_key(*pair)) {
         let gap_ns = a.gap_ns(b);
-        if let Some(demotion) = context.demoted.get(&pair_text(*pair)) {
-            refusal = Refusal::Demoted(*demotion);
+        if let Some(demotion) = context.demotion(&pair_text(*pair)) {
+            refusal = Refusal::Demoted(demotion);
         } else if gap_ns > ADJOIN_WINDOW_NS {
             refusal = Refusal::OutsideWindow("the two legs", gap_ns);
         } else {
@@ -97,7 +98,7 @@ pub(super) fn compare(context: Context<'_>, a: &LegOutline, b: &LegOutline) -> C
             return Comparison::held(Class::Strong)
                 .token(pair.0)
                 .token(pair.1)
-                .with("Session-ID pair", &pair_text(*pair), &pair_text(*pair))
+                .with("Session-ID pair", pair_text(*pair), pair_text(*pair))
                 .at(&records);
         }
     }
@@ -122,29 +123,29 @@ fn first_records(left: &Sessions<'_>, right: &Sessions<'_>) -> Vec<RecordRef> {
 /// A leg that never learnt the other UUID (not answered, or cut) shares its one: then the caller
 /// must be the same, and the legs must overlap. Two known pairs with one UUID in common are two
 /// sessions of one device.
-fn half(
+fn half<'o>(
     context: Context<'_>,
-    a: &LegOutline,
-    b: &LegOutline,
-    left: &Sessions<'_>,
-    right: &Sessions<'_>,
-) -> Option<Result<Comparison, Refusal>> {
-    let all = |found: &Sessions<'_>| -> Vec<Vec<u8>> {
-        let halves = found.pairs.keys().flat_map(|pair| [pair.0.to_vec(), pair.1.to_vec()]);
-        halves.chain(found.singles.keys().map(|single| single.to_vec())).collect()
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+    left: &Sessions<'o>,
+    right: &Sessions<'o>,
+) -> Option<Result<Comparison<'o>, Refusal>> {
+    let all = |found: &Sessions<'o>| -> Vec<&'o [u8]> {
+        let halves = found.pairs.keys().flat_map(|pair| [pair.0, pair.1]);
+        halves.chain(found.singles.keys().copied()).collect()
     };
     let others = all(right);
     let uuid = all(left).into_iter().find(|uuid| others.contains(uuid))?;
-    let key = |user: &[u8]| number_key(user, context.table.numbers_digits);
+    let key = |user: &'o [u8]| number_key(user, context.table.numbers_digits);
     Some(if !left.pairs.is_empty() && !right.pairs.is_empty() {
         Err(Refusal::Differs("the other UUID of the pair"))
-    } else if let Some(demotion) = context.demoted.get(&uuid) {
-        Err(Refusal::Demoted(*demotion))
-    } else if key(&a.caller).is_none() || key(&a.caller) != key(&b.caller) {
+    } else if let Some(demotion) = context.demotion(uuid) {
+        Err(Refusal::Demoted(demotion))
+    } else if key(a.caller).is_none() || key(a.caller) != key(b.caller) {
         Err(Refusal::Differs("caller, with one UUID known"))
     } else if a.gap_ns(b) > 0 {
         Err(Refusal::OutsideWindow("the two legs", a.gap_ns(b)))
     } else {
-        Ok(Comparison::held(Class::Strong).token(&uuid).with("UUID", &uuid, &uuid))
+        Ok(Comparison::held(Class::Strong).token(uuid).with("UUID", uuid, uuid))
     })
 }

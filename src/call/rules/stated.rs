@@ -25,28 +25,38 @@ const VALUES_MAX: usize = 4;
 
 /// Adds what `a` says of other legs beside what `b` is, by a directed rule; nothing for other rules.
 /// The values of `b` stand left when it is the left leg.
-pub(super) fn stated(
+pub(super) fn stated<'o>(
     rule: RuleName,
     table: &RuleTable,
-    a: &LegOutline,
-    b: &LegOutline,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
     is_right: bool,
-) -> Comparison {
+) -> Comparison<'o> {
     let nothing = Comparison::refused(Refusal::Off);
     let ([forth, back], said, is) = match rule {
         RuleName::Replaces => (REPLACED, replaced(a), tags_text(&DialogName::parse(b""), b)),
-        RuleName::Refer => (REFERRED, referred(a), list(targets_of(b))),
-        RuleName::Redirect => (REDIRECTED, of_kinds(a, &[RedirectContact]), list(targets_of(b))),
+        RuleName::Refer => (
+            REFERRED,
+            referred(a),
+            list(targets_of(b).map(|target| target.text().into_owned()).collect()),
+        ),
+        RuleName::Redirect => (
+            REDIRECTED,
+            of_kinds(a, &[RedirectContact]),
+            list(targets_of(b).map(|target| target.text().into_owned()).collect()),
+        ),
         RuleName::Header => (
             NAMED,
             list(named(a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
             b.call_id.to_vec(),
         ),
-        RuleName::Recording => (RECORDED, of_kinds(a, &[Recording]), list(names_of(b))),
+        RuleName::Recording => {
+            (RECORDED, of_kinds(a, &[Recording]), list(names_of(b).map(<[u8]>::to_vec).collect()))
+        }
         RuleName::History => (DIVERTED, of_kinds(a, &[Diversion, HistoryInfo]), b.called.to_vec()),
         _ => return nothing,
     };
-    if is_right { nothing.with(back, &is, &said) } else { nothing.with(forth, &said, &is) }
+    if is_right { nothing.with(back, is, said) } else { nothing.with(forth, said, is) }
 }
 
 /// Different values, the first few.
@@ -57,19 +67,19 @@ fn list(mut values: Vec<Vec<u8>>) -> Vec<u8> {
     values.join(&b' ')
 }
 
-fn of_kinds(leg: &LegOutline, kinds: &[IdentifierKind]) -> Vec<u8> {
-    let of = |kind: &IdentifierKind| leg.of_kind(*kind).map(|(found, _)| found.value.to_vec());
+fn of_kinds(leg: &LegOutline<'_>, kinds: &[IdentifierKind]) -> Vec<u8> {
+    let of = |kind: &IdentifierKind| leg.of_kind(*kind).map(|found| found.value.to_vec());
     list(kinds.iter().flat_map(of).collect())
 }
 
-fn replaced(leg: &LegOutline) -> Vec<u8> {
-    let of_refers = leg.refers.iter().filter_map(|refer| refer.replaces.as_deref());
-    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|(found, _)| found.value);
+fn replaced(leg: &LegOutline<'_>) -> Vec<u8> {
+    let of_refers = leg.refers().filter_map(|refer| refer.replaces);
+    let of_invite = leg.of_kind(IdentifierKind::Replaces).map(|found| found.value);
     list(of_invite.chain(of_refers).map(<[u8]>::to_vec).collect())
 }
 
-fn referred(leg: &LegOutline) -> Vec<u8> {
-    let targets = leg.refers.iter().filter_map(|refer| refer.target.as_deref());
-    let also = leg.of_kind(IdentifierKind::Also).map(|(found, _)| found.value);
+fn referred(leg: &LegOutline<'_>) -> Vec<u8> {
+    let targets = leg.refers().filter_map(|refer| refer.target);
+    let also = leg.of_kind(IdentifierKind::Also).map(|found| found.value);
     list(targets.chain(also).map(<[u8]>::to_vec).collect())
 }
