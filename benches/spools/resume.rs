@@ -28,7 +28,8 @@ pub(crate) fn table() {
     run("the same with `--work`, first run", &words);
     run("the same with `--work`, second run", &words);
     run("the same with `--work`, third run", &words);
-    let kept: u64 = files_below(&work).iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    let kept = if work.is_dir() { files_below(&work) } else { Vec::new() };
+    let kept: u64 = kept.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     let ratio = kept as f64 / made.bytes as f64;
     println!("\nThe work directory holds {:.1} MB, {ratio:.3} of the spool.", kept as f64 / 1e6);
     let same = outputs.windows(2).all(|pair| pair[0] == pair[1]);

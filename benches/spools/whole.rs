@@ -33,6 +33,7 @@ fn stages(made: &Made) {
     let mut words = check_words(made.path(), "2");
     words.extend(["--profile", "--db", database.to_str().unwrap()]);
     let output = Command::new(RESPOOL).args(&words).output().unwrap();
-    println!("\n`respool {}`\n", words.join(" ").replace(made.path(), "DIR"));
+    let command = words.join(" ").replace(made.path(), "DIR");
+    println!("\n`respool {}`\n", command.replace(words[words.len() - 1], "FILE"));
     println!("```text\n{}```", String::from_utf8_lossy(&output.stderr));
 }

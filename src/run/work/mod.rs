@@ -6,6 +6,11 @@
 //! the start by walking their headers. A run that is killed leaves at most one torn entry at the end of
 //! each segment, which the next run overwrites.
 //!
+//! A worker makes the key of a file before it reads it and asks [`WorkDirectory::get`]. What is there goes
+//! through [`GatheredParts::decode`] and `add_to` into its gathering. Else the file is read into a gathering
+//! of its own, of which [`GatheredParts::encode`] makes the bytes to [`WorkDirectory::put`], unless the file
+//! could not be read or changed meanwhile. [`WorkDirectory::finish`] ends it when all files are read.
+//!
 //! Nothing here can stop a run or change its result: what cannot be read or written is told, and the
 //! file is read anew.
 

@@ -192,3 +192,19 @@ pub(super) struct Segment {
     /// End of its last whole entry.
     pub(super) end: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full is an error at the next write, and nothing is taken for written.
+    #[test]
+    fn a_full_disk_is_told() {
+        let file = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let mut appender = Appender::at(file, 44);
+        assert!(appender.put(1, b"key", &[7; BUFFER_BYTES]).is_err());
+        assert_eq!((appender.end(), appender.waiting.len()), (44, 0));
+        assert_eq!(appender.put(1, b"key", b"small").unwrap(), HEADER_BYTES as u64 + 8);
+        assert!(appender.flush().is_err());
+    }
+}
