@@ -178,7 +178,6 @@ fn damage_changes_nothing() {
 /// A second run does not read what did not change: here the middle of a capture, behind the back of size,
 /// time, head and tail.
 #[test]
-#[ignore = "the reading loop does not use the work directory yet"]
 fn what_did_not_change_is_not_read() {
     let scene = Scene::new();
     let large =
