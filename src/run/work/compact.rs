@@ -2,7 +2,7 @@
 
 use super::directory::segments_of;
 use super::entry::{HEADER_BYTES, Header, Owner};
-use super::key::path_of;
+use super::key::{file_of, path_of};
 use super::segment::{Appender, walk};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -30,7 +30,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks which entries are the latest of their path, and of a file that is still there.
+    /// Looks which entries are the latest of their path, and of a file that is still there; of the parts of a
+    /// file those that its own latest entry goes with.
     pub(super) fn new(directory: &Path, owner: Owner) -> io::Result<Self> {
         let segments = segments_of(directory, owner)?;
         let mut latest: BTreeMap<PathBuf, (u64, usize, u64, u64)> = BTreeMap::new();
@@ -47,7 +48,15 @@ impl Plan {
             let looked = fs::symlink_metadata(path);
             looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
         };
-        latest.retain(|path, _| !is_gone(path));
+        latest.retain(|path, _| !is_gone(file_of(path).0));
+        let run_of_file = |file: &Path| latest.get(file).map(|(run, ..)| *run);
+        let parts = latest.keys().filter_map(|path| match file_of(path) {
+            (file, Some(run)) if run_of_file(file) != Some(run) => Some(path.clone()),
+            _ => None,
+        });
+        for path in parts.collect::<Vec<_>>() {
+            latest.remove(&path);
+        }
         let kept: BTreeMap<(usize, u64), u64> = latest
             .into_values()
             .map(|(_, segment, offset, bytes)| ((segment, offset), bytes))

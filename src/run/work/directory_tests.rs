@@ -328,6 +328,44 @@ fn dead_bytes_are_given_back() {
 }
 
 /// Files that a run was not asked for keep their entries.
+/// Parts go with the entry of their file: those of a run before that, and those of a file that is gone,
+/// are of no use.
+#[test]
+fn dead_parts_are_given_back() {
+    let scene = Scene::new();
+    let part = vec![7; 600_000];
+    let store = |name: &str| {
+        let work = scene.open();
+        let (key, run) = (scene.key(name), work.run());
+        for number in 0..3 {
+            work.put(0, &key.of_part(run, number), &part);
+        }
+        work.put(0, &key, &run.to_le_bytes());
+        let summary = work.finish();
+        assert_eq!(summary.messages, [""; 0]);
+        (run, summary.live_bytes)
+    };
+    scene.write("a", b"one");
+    scene.age("a", 1);
+    let (first, _) = store("a");
+    scene.write("a", b"other");
+    scene.age("a", 2);
+    store("a");
+    let (last, live) = store("a");
+    assert!(live < 4 * part.len() as u64, "{live}: parts of one run");
+    let work = scene.open();
+    let key = scene.key("a");
+    assert_eq!(work.get(&key).unwrap(), last.to_le_bytes());
+    for number in 0..3 {
+        assert_eq!(work.get(&key.of_part(last, number)).unwrap(), part);
+        assert_eq!(work.get(&key.of_part(first, number)), None);
+    }
+    drop(work);
+    fs::remove_file(scene.dir.path().join("a")).unwrap();
+    let summary = scene.open().finish();
+    assert!(summary.live_bytes < 1_000, "{}", summary.live_bytes);
+}
+
 #[test]
 fn what_was_not_asked_for_stays() {
     let scene = Scene::new();

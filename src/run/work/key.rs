@@ -93,6 +93,17 @@ pub(super) fn path_of(stored: &[u8]) -> Option<&Path> {
     Some(Path::new(std::ffi::OsStr::from_bytes(path)))
 }
 
+/// The file of a path in a stored key and, for a part of what reading it gave, the run of the program that
+/// the part belongs to.
+pub(super) fn file_of(path: &Path) -> (&Path, Option<u64>) {
+    let bytes = path.as_os_str().as_bytes();
+    let Some(end) = memchr::memchr(0, bytes) else { return (path, None) };
+    let part = std::str::from_utf8(&bytes[end + 1..]).ok();
+    let run = part.and_then(|part| part.split(' ').next()?.parse().ok());
+    // A run that cannot be read is none: no entry belongs to it.
+    (Path::new(std::ffi::OsStr::from_bytes(&bytes[..end])), Some(run.unwrap_or(u64::MAX)))
+}
+
 pub(super) fn digest_of_path(path: &Path) -> u128 {
     XxHash3_128::oneshot(path.as_os_str().as_bytes())
 }
