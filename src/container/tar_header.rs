@@ -85,13 +85,26 @@ fn has_content(kind: u8) -> bool {
 /// the sniffer sum signed.
 fn checksum_is_right(block: &[u8; TAR_BLOCK_BYTES]) -> bool {
     let Some(stored) = number(&block[148..156]) else { return false };
-    let (mut unsigned, mut signed) = (0i64, 0i64);
-    for (at, byte) in block.iter().enumerate() {
-        let byte = if (148..156).contains(&at) { b' ' } else { *byte };
-        unsigned += i64::from(byte);
-        signed += i64::from(byte.cast_signed());
-    }
+    let (all, field) = (sums(block), sums(&block[148..156]));
+    let spaces = 8 * i64::from(b' ');
+    let unsigned = all.unsigned - field.unsigned + spaces;
+    // A byte of 128 and more counts 256 less where bytes are signed.
+    let signed = unsigned - 256 * (all.high - field.high);
     i64::try_from(stored).is_ok_and(|stored| stored == unsigned || stored == signed)
+}
+
+/// Sums over bytes.
+struct Sums {
+    unsigned: i64,
+    /// How many have the highest bit.
+    high: i64,
+}
+
+/// In a form that compilers turn into vector instructions.
+fn sums(bytes: &[u8]) -> Sums {
+    let unsigned: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
+    let high: u32 = bytes.iter().map(|byte| u32::from(*byte >> 7)).sum();
+    Sums { unsigned: unsigned.into(), high: high.into() }
 }
 
 /// A number: octal digits among spaces and ended by NUL or space, or base 256 with the top bit set.
@@ -177,6 +190,28 @@ pub(super) fn until_nul(field: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The sums of a block are what its bytes make one by one, with its own sum as spaces.
+        #[test]
+        fn a_checksum_is_the_sum_of_the_bytes(
+            bytes in prop::collection::vec(any::<u8>(), TAR_BLOCK_BYTES),
+            as_signed in any::<bool>(),
+            off in prop_oneof![Just(0), Just(1)],
+        ) {
+            let mut block: [u8; TAR_BLOCK_BYTES] = bytes.try_into().unwrap();
+            let mut sum = 0;
+            for (at, byte) in block.iter().enumerate() {
+                let byte = if (148..156).contains(&at) { b' ' } else { *byte };
+                sum += if as_signed { i64::from(byte.cast_signed()) } else { i64::from(byte) };
+            }
+            prop_assume!(sum >= 0);
+            let stored = format!("{:06o}\0 ", sum + off);
+            block[148..156].copy_from_slice(stored.as_bytes());
+            prop_assert_eq!(checksum_is_right(&block), off == 0);
+        }
+    }
 
     #[test]
     fn numbers_in_every_style() {

@@ -20,7 +20,7 @@ pub(super) struct Extraction<'g> {
     file: FileId,
     spool_file: &'g SpoolFile,
     /// Streams that are open: one, or as many as the pieces of an archive's calls interleave.
-    open: BTreeMap<MemberNumber, Stream>,
+    open: BTreeMap<MemberNumber, Box<Stream>>,
     summary: FileSummary,
 }
 
@@ -145,7 +145,7 @@ impl ContainerSink for Extraction<'_> {
             parser: CaptureParser::new(capture),
             dissector: Dissector::new(capture),
         };
-        self.open.insert(member, stream);
+        self.open.insert(member, Box::new(stream));
         true
     }
 
