@@ -89,10 +89,11 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     leg.add_message(&key, parties, time, record);
 }
 
-/// All CDRs of the run with the header set, and which leg went into the CDR of which other.
+/// All CDRs of the run with the header set, how many legs it names, and which leg went into the CDR of which other.
 #[derive(Debug)]
 struct Merged {
     cdrs: Vec<Cdr>,
+    named: usize,
     merged: Vec<(u32, u32)>,
 }
 
@@ -111,7 +112,7 @@ fn merge_hidden(legs: &Legs, secret: Option<&[u8]>) -> Merged {
     let rules = MergeRules { timing: &timing, numbers: &numbers, secret, horizons: &horizons };
     // Header names have no case.
     let made = merge_by_header(legs, &MergeLinks::of(legs, secret), "X-Parent", rules, |_| true);
-    Merged { cdrs: made.cdrs(&cdrs), merged: made.merged }
+    Merged { cdrs: made.cdrs(&cdrs), named: made.named, merged: made.merged }
 }
 
 fn line(cdr: &Cdr) -> String {

@@ -42,6 +42,12 @@ impl Groups {
         made
     }
 
+    /// Groups as they are kept: the indexes of the CDRs by group, and where each group ends among them.
+    #[must_use]
+    pub const fn flat(ends: Vec<u32>, members: Vec<u32>) -> Self {
+        Self { ends, members }
+    }
+
     fn range(&self, group: usize) -> Range<usize> {
         let start = group.checked_sub(1).map_or(0, |before| self.ends[before]);
         start as usize..self.ends[group] as usize

@@ -175,7 +175,7 @@ proptest! {
             }
         }
         for group in grouping.groups.iter() {
-            for leg in &group.legs {
+            for leg in group.legs {
                 prop_assert_eq!(name[*leg as usize], group.id);
             }
         }
