@@ -89,7 +89,7 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
     leg.add_message(&key, parties, time, record);
 }
 
-/// All CDRs of the run with the header set, and which leg went into the CDR of which other.
+/// All CDRs of the run with the header set, how many legs it names, and which leg went into the CDR of which other.
 #[derive(Debug)]
 struct Merged {
     cdrs: Vec<Cdr>,

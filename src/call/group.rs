@@ -151,6 +151,7 @@ impl Numbered {
 }
 
 fn numbered(tokens: &[&Tokens], evidence: impl Iterator<Item = (u32, u32)>) -> Numbered {
+    // Its order never leaves: numbers are given in the order of the evidence.
     let mut known: HashMap<&[u8], u32, foldhash::fast::RandomState> = HashMap::default();
     let mut made = Numbered { ends: Vec::new(), numbers: Vec::new() };
     for (rule, at) in evidence {

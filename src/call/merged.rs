@@ -69,12 +69,36 @@ pub struct MergedCalls {
     pub cdr_groups: Vec<Vec<usize>>,
 }
 
-/// For each call the indexes of its CDRs, as in [`MergedCalls::cdr_groups`]: all that counting needs.
+/// The indexes of the CDRs by call, those of one call rising, and where the calls end among them: all that
+/// counting needs.
 ///
 /// # Panics
 /// As [`merge`].
 #[must_use]
-pub fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
+pub fn cdrs_by_call(grouping: &Grouping, cdrs: &[Cdr]) -> (Vec<u32>, Vec<u32>) {
+    let call_of = |cdr: &Cdr| {
+        let call = grouping.place_of(cdr.leg);
+        assert!(call.is_some(), "a CDR names a leg of its run");
+        call.unwrap_or_default()
+    };
+    let mut ends = vec![0_u32; grouping.groups.len()];
+    cdrs.iter().for_each(|cdr| ends[call_of(cdr)] += 1);
+    let mut end = 0;
+    for count in &mut ends {
+        // Where the call begins; it moves to the end as the CDRs are put.
+        end += std::mem::replace(count, end);
+    }
+    let mut members = vec![0_u32; cdrs.len()];
+    for (place, cdr) in (0_u32..).zip(cdrs) {
+        let end = &mut ends[call_of(cdr)];
+        members[*end as usize] = place;
+        *end += 1;
+    }
+    (ends, members)
+}
+
+/// For each call the indexes of its CDRs, as in [`MergedCalls::cdr_groups`].
+fn cdr_groups(grouping: &Grouping, cdrs: &[Cdr]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups.len()];
     for (place, cdr) in cdrs.iter().enumerate() {
         let group = grouping.place_of(cdr.leg);

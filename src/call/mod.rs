@@ -14,6 +14,7 @@ mod filter;
 pub mod group;
 pub mod groups;
 pub mod index;
+mod lists;
 pub mod merge_header;
 pub mod merge_secret;
 pub mod merged;
@@ -42,7 +43,7 @@ pub use groups::{CallGroup, CallGroups};
 pub use merge_header::{
     CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
 };
-pub use merged::{Call, CallResult, MergedCalls, PartySpan, cdr_groups, merge};
+pub use merged::{Call, CallResult, MergedCalls, PartySpan, cdrs_by_call, merge};
 pub use outline::{LegOutline, OutlineParts};
 pub use outlines::{LEGS_PER_CHUNK, Outlines, outline_all};
 pub use rule::{Class, RuleName};

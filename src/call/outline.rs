@@ -83,7 +83,11 @@ pub struct LegOutline<'o> {
 
 /// What [`LegOutline::dialogs`], [`LegOutline::refers`] and the functions beside them read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Lists<'o>(pub(super) &'o [u8]);
+pub struct Lists<'o> {
+    /// Which kinds of identifier there are, and whether there are REFER transactions.
+    pub(super) kinds: u32,
+    pub(super) bytes: &'o [u8],
+}
 
 /// A leg on its way into [`super::outlines::Outlines`].
 #[derive(Clone, Debug)]
@@ -185,7 +189,7 @@ impl LegOutline<'_> {
             caller: &[],
             called: &[],
             request_user: &[],
-            lists: Lists(&[]),
+            lists: Lists { kinds: 0, bytes: &[] },
         }
     };
 

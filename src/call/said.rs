@@ -113,11 +113,14 @@ fn number_of(text: &[u8]) -> Option<u64> {
 
 /// The address that prints as this text; absent where none does.
 fn address_of(text: &[u8]) -> Option<IpAddr> {
-    // The longest that four octets print as.
-    if text.len() > 15 || text.contains(&b':') {
+    if text.contains(&b':') {
         let text = std::str::from_utf8(text).ok()?;
         let address: IpAddr = text.parse().ok()?;
         return (address.to_string() == text).then_some(address);
+    }
+    // The shortest and the longest that four octets print as.
+    if !(7..=15).contains(&text.len()) {
+        return None;
     }
     let (mut octets, mut place) = ([0_u8; 4], 0);
     let (mut octet, mut digits) = (0_u16, 0);

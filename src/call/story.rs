@@ -209,7 +209,7 @@ impl<'a> Scene<'a> {
             let key = super::uri::target_key(target);
             self.later_partners(RuleName::Refer, number, refer.sent.time).find(|other| {
                 let leg = self.leg(*other);
-                leg.has_invite && super::rules::targets_of(&leg).any(|asked| asked.key() == key)
+                leg.has_invite && super::rules::targets_of(leg).any(|asked| asked.key() == key)
             })
         });
         of_refer.or_else(|| {
@@ -266,7 +266,7 @@ impl<'a> Scene<'a> {
             let key = super::uri::target_key(contact.value);
             let follower =
                 self.later_partners(RuleName::Redirect, number, contact.first).find(|other| {
-                    super::rules::targets_of(&self.leg(*other)).any(|asked| asked.key() == key)
+                    super::rules::targets_of(self.leg(*other)).any(|asked| asked.key() == key)
                 });
             let moment = Moment { time: contact.first, record: contact.record };
             let kind = StoryKind::Redirected(user_of(contact.value).to_vec(), follower);

@@ -44,11 +44,11 @@ pub fn plain_user(user: &[u8]) -> Cow<'_, [u8]> {
 /// Absent for empty and anonymous users, which are never alike.
 #[must_use]
 pub fn number_key(user: &[u8], digits: usize) -> Option<Cow<'_, [u8]>> {
-    let user = user.split(|byte| *byte == b';').next().unwrap_or_default();
-    let last = &user[user.len().saturating_sub(digits)..];
-    if !last.is_empty() && last.iter().all(u8::is_ascii_digit) {
-        return Some(Cow::Borrowed(last));
+    let is_number = !user.is_empty() && user.iter().all(u8::is_ascii_digit);
+    if is_number {
+        return Some(Cow::Borrowed(&user[user.len().saturating_sub(digits)..]));
     }
+    let user = user.split(|byte| *byte == b';').next().unwrap_or_default();
     let found: Vec<u8> = user.iter().copied().filter(u8::is_ascii_digit).collect();
     if found.is_empty() {
         let text = user.to_ascii_lowercase();

@@ -6,7 +6,7 @@ use super::side_by_side::{self, LegsSeen};
 use crate::base::limits::MERGE_HEADERS_MAX;
 use crate::base::{CaptureTime, SensorId};
 use crate::call::{
-    Grouping, MergeLinks, MergeRules, Outlines, RuleTable, cdr_groups, merge_by_header,
+    Grouping, MergeLinks, MergeRules, Outlines, RuleTable, cdrs_by_call, merge_by_header,
 };
 use crate::channel::{Groups, Joining};
 use crate::leg::Cdr;
@@ -59,7 +59,7 @@ pub(super) fn scenario_units<'f>(
     let LegsSeen { outlines, links, .. } = seen;
     let header = |header: String| {
         let cdrs = with_header(config, found, &links, &header);
-        let single = ScenarioUnits::single(Scenario::MergeHeader(header), Cow::Owned(cdrs));
+        let single = ScenarioUnits::single(Scenario::MergeHeader(header), cdrs);
         ScenarioUnits { joining: Joining::ByEvidence, ..single }
     };
     let (of_headers, merged) = rayon::join(
@@ -81,7 +81,7 @@ fn as_is<'f>(
 ) -> ScenarioUnits<'f> {
     let cdrs = config.capture.merge_header.as_deref().map_or_else(
         || Cow::Borrowed(found.cdrs.as_slice()),
-        |header| Cow::Owned(with_header(config, found, links, header)),
+        |header| with_header(config, found, links, header),
     );
     let joining = match config.capture.merge_header {
         Some(_) => Joining::ByEvidence,
@@ -105,12 +105,12 @@ fn headers(config: &CheckConfig, links: &MergeLinks) -> Vec<String> {
     headers
 }
 
-fn with_header(
+fn with_header<'f>(
     config: &CheckConfig,
-    found: &Reconstruction,
+    found: &'f Reconstruction,
     links: &MergeLinks,
     header: &str,
-) -> Vec<Cdr> {
+) -> Cow<'f, [Cdr]> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
         found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
     let rules = MergeRules {
@@ -120,7 +120,11 @@ fn with_header(
         horizons: &horizons,
     };
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
-    merge_by_header(&found.legs, links, header, rules, keep).cdrs(&found.cdrs)
+    let made = merge_by_header(&found.legs, links, header, rules, keep);
+    if made.changed.is_empty() {
+        return Cow::Borrowed(&found.cdrs);
+    }
+    Cow::Owned(made.cdrs(&found.cdrs))
 }
 
 fn merged<'f>(
@@ -129,9 +133,9 @@ fn merged<'f>(
     table: &RuleTable,
 ) -> ScenarioUnits<'f> {
     let grouping = side_by_side::group(&outlines, table);
-    let cdr_groups = cdr_groups(&grouping, &found.cdrs);
+    let (ends, members) = cdrs_by_call(&grouping, &found.cdrs);
     ScenarioUnits {
-        groups: Groups::of(&cdr_groups, found.cdrs.len()),
+        groups: Groups::flat(ends, members),
         joining: Joining::ByEvidence,
         grouping: Some(grouping),
         outlines,

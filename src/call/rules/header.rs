@@ -44,10 +44,10 @@ fn without_suffix<'a>(value: &'a [u8], pattern: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The Call-IDs that a leg names: what named them, value, record.
-pub(super) fn named<'o, 't>(
-    leg: &LegOutline<'o>,
-    table: &'t RuleTable,
-) -> impl Iterator<Item = (&'static str, &'o [u8], RecordRef)> + use<'o, 't> {
+pub(super) fn named<'o>(
+    leg: LegOutline<'o>,
+    table: &RuleTable,
+) -> impl Iterator<Item = (&'static str, &'o [u8], RecordRef)> {
     let own = leg.call_id;
     let is_listed = |name: &[u8]| table.call_id_headers.iter().any(|n| n.as_bytes() == name);
     let headers = leg.of_kind(IdentifierKind::Header).filter_map(move |header| {
@@ -74,12 +74,18 @@ fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
 }
 
 pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
-    for (_, call_id, _) in named(leg, table) {
-        keys.add(Role::Names, call_id);
+    let has_headers = leg.has_kind(IdentifierKind::Header);
+    if has_headers || leg.has_kind(IdentifierKind::InReplyTo) {
+        for (_, call_id, _) in named(*leg, table) {
+            keys.add(Role::Names, call_id);
+        }
     }
     if let Some(base) = derived_base(leg.call_id, &table.call_id_suffixes) {
         keys.add(Role::Names, base);
         keys.add(Role::Other, base);
+    }
+    if !has_headers || table.token_headers.is_empty() {
+        return;
     }
     for header in leg.of_kind(IdentifierKind::Header) {
         if is_token_header(table, header.value) {
@@ -127,7 +133,7 @@ fn in_time<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>, token: &'o [u8]) -> Compa
 
 fn names<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
-    for (what, call_id, record) in named(a, table) {
+    for (what, call_id, record) in named(*a, table) {
         let outcome = if call_id == b.call_id {
             in_time(a, b, call_id)
                 .with("start", a.started.time, b.started.time)

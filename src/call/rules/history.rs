@@ -14,9 +14,9 @@ use std::borrow::Cow;
 
 /// Entries that say where a call came from; History-Info also lists where it goes.
 fn diverted_from<'o>(
-    leg: &LegOutline<'o>,
+    leg: LegOutline<'o>,
     digits: usize,
-) -> impl Iterator<Item = (Cow<'o, [u8]>, Said<'o>)> + use<'o> {
+) -> impl Iterator<Item = (Cow<'o, [u8]>, Said<'o>)> {
     let own = number_key(leg.called, digits);
     leg.of_kind(IdentifierKind::Diversion)
         .chain(leg.of_kind(IdentifierKind::HistoryInfo))
@@ -27,7 +27,7 @@ fn diverted_from<'o>(
 }
 
 pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
-    for (from, _) in diverted_from(leg, table.numbers_digits) {
+    for (from, _) in diverted_from(*leg, table.numbers_digits) {
         if let Some(caller) = number_key(leg.caller, table.numbers_digits) {
             keys.add_joined(Role::Names, &[&caller, b" ", &from], leg.started.time);
         }
@@ -50,7 +50,7 @@ pub(super) fn compare<'o>(
     let mut best =
         Comparison::refused(Refusal::Absent("neither leg says Diversion or History-Info"));
     let key = |user: &'o [u8]| number_key(user, table.numbers_digits);
-    for (from, said) in diverted_from(a, table.numbers_digits) {
+    for (from, said) in diverted_from(*a, table.numbers_digits) {
         let after_ns = a.started.time.since_ns(b.ended);
         let outcome = if Some(&from) != key(b.called).as_ref() {
             Comparison::refused(Refusal::Differs("diverting number"))

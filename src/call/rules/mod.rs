@@ -23,10 +23,11 @@ use super::index::{Pairing, Role, Window};
 use super::outline::LegOutline;
 use super::outlines::Outlines;
 use super::rule::RuleName;
-use super::said::MediaValue;
+use super::said::{MediaValue, Target};
 use super::table::{ADJOIN_WINDOW_NS, RuleTable};
 use super::tokens::Tokens;
 use crate::base::CaptureTime;
+use crate::leg::IdentifierKind;
 use std::borrow::Cow;
 
 pub use header::{derived_base, header_parts};
@@ -119,13 +120,18 @@ impl<'a> Keys<'a> {
 
 /// Keys of a leg by which it asks for others: few legs have any, so all of them are kept.
 pub(super) fn asks(rule: RuleName, table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+    use IdentifierKind::{Also, Diversion, HistoryInfo, Recording, RedirectContact, Replaces};
     match rule {
-        RuleName::Replaces => replaces::asks(leg, keys),
-        RuleName::Refer => refer::asks(leg, keys),
-        RuleName::Redirect => redirect::asks(leg, keys),
+        RuleName::Replaces if leg.has_kind(Replaces) || leg.has_refers() => {
+            replaces::asks(leg, keys);
+        }
+        RuleName::Refer if leg.has_kind(Also) || leg.has_refers() => refer::asks(leg, keys),
+        RuleName::Redirect if leg.has_kind(RedirectContact) => redirect::asks(leg, keys),
         RuleName::Header => header::asks(table, leg, keys),
-        RuleName::Recording => recording::asks(leg, keys),
-        RuleName::History => history::asks(table, leg, keys),
+        RuleName::Recording if leg.has_kind(Recording) => recording::asks(leg, keys),
+        RuleName::History if leg.has_kind(Diversion) || leg.has_kind(HistoryInfo) => {
+            history::asks(table, leg, keys);
+        }
         _ => {}
     }
 }
@@ -152,9 +158,13 @@ pub(super) fn offers(
 /// What the targets of a leg with an INVITE are found by; two rules ask for it.
 pub(super) fn target_keys<'o>(leg: &LegOutline<'o>) -> Vec<Cow<'o, [u8]>> {
     let mut keys: Vec<Cow<'o, [u8]>> = Vec::new();
-    for target in targets_of(leg).filter(|_| leg.has_invite) {
+    if !leg.has_invite {
+        return keys;
+    }
+    let numbers = [leg.request_user, leg.called].map(Target::of);
+    for target in leg.request_uris().chain(numbers) {
         let key = target.key();
-        if keys.last() != Some(&key) {
+        if !key.is_empty() && keys.last() != Some(&key) {
             keys.push(key);
         }
     }
@@ -165,8 +175,10 @@ pub(super) fn target_keys<'o>(leg: &LegOutline<'o>) -> Vec<Cow<'o, [u8]>> {
 pub(super) fn meets(rule: RuleName, table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
     match rule {
         RuleName::CallId => keys.add(Role::Other, leg.call_id),
-        RuleName::SessionId => session_id::meets(leg, keys),
-        RuleName::Icid => icid::meets(leg, keys),
+        RuleName::SessionId if leg.has_kind(IdentifierKind::SessionId) => {
+            session_id::meets(leg, keys);
+        }
+        RuleName::Icid if leg.has_kind(IdentifierKind::Icid) => icid::meets(leg, keys),
         RuleName::Media => media::meets(leg, keys),
         RuleName::Fork => fork::meets(leg, keys),
         RuleName::Numbers => numbers::meets(table, leg, keys),

@@ -8,7 +8,7 @@ use crate::call::rule::Class;
 use crate::leg::IdentifierKind;
 
 /// What a recording may name: the Call-ID, or a UUID of the session.
-pub(super) fn names_of<'o>(leg: &LegOutline<'o>) -> impl Iterator<Item = &'o [u8]> + use<'o> {
+pub(super) fn names_of(leg: LegOutline<'_>) -> impl Iterator<Item = &[u8]> {
     let halves = leg.of_kind(IdentifierKind::SessionId).flat_map(|session| {
         let halves = session.value.split(|byte| *byte == b';');
         halves.filter(|half| half.iter().any(|byte| *byte != b'0'))
@@ -23,7 +23,7 @@ pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
 }
 
 pub(super) fn offers(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
-    for name in names_of(leg) {
+    for name in names_of(*leg) {
         keys.add(Role::Is, name);
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn offers(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
 pub(super) fn compare<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let mut best = Comparison::refused(Refusal::Absent("neither leg is a recording session"));
     for recording in a.of_kind(IdentifierKind::Recording) {
-        let outcome = if !names_of(b).any(|name| name == recording.value) {
+        let outcome = if !names_of(*b).any(|name| name == recording.value) {
             Comparison::refused(Refusal::Differs("recorded session"))
         } else if a.gap_ns(b) > 0 {
             Comparison::refused(Refusal::OutsideWindow("the two legs", a.gap_ns(b)))

@@ -48,9 +48,7 @@ const CONSULTATION: &[u8] = b"consultation ";
 const CALL_ID: &[u8] = b"call-id ";
 
 /// Whom the INVITE of a leg asks for: its Request-URIs, then the numbers.
-pub(in crate::call) fn targets_of<'o>(
-    leg: &LegOutline<'o>,
-) -> impl Iterator<Item = Target<'o>> + use<'o> {
+pub(in crate::call) fn targets_of<'o>(leg: LegOutline<'o>) -> impl Iterator<Item = Target<'o>> {
     let numbers = [leg.request_user, leg.called].map(Target::of);
     leg.request_uris().chain(numbers).filter(|target| !target.key().is_empty())
 }
@@ -58,12 +56,12 @@ pub(in crate::call) fn targets_of<'o>(
 /// The target among those of `leg` that equals `wanted`: user, or host where there is no user.
 pub(super) fn matching_target<'o>(leg: &LegOutline<'o>, wanted: &[u8]) -> Option<Target<'o>> {
     let key = target_key(wanted);
-    targets_of(leg).find(|target| !key.is_empty() && target.key() == key)
+    targets_of(*leg).find(|target| !key.is_empty() && target.key() == key)
 }
 
 /// The target that was found, else the first one of `leg`; empty where it has none.
 pub(super) fn asked_text<'o>(leg: &LegOutline<'o>, found: Option<Target<'o>>) -> Cow<'o, [u8]> {
-    found.or_else(|| targets_of(leg).next()).map(|target| target.text()).unwrap_or_default()
+    found.or_else(|| targets_of(*leg).next()).map(|target| target.text()).unwrap_or_default()
 }
 
 /// `a` transfers, `b` is what the transfer caused, or the dialog that an outside REFER is about.

@@ -38,20 +38,20 @@ pub(super) fn stated<'o>(
         RuleName::Refer => (
             REFERRED,
             referred(a),
-            list(targets_of(b).map(|target| target.text().into_owned()).collect()),
+            list(targets_of(*b).map(|target| target.text().into_owned()).collect()),
         ),
         RuleName::Redirect => (
             REDIRECTED,
             of_kinds(a, &[RedirectContact]),
-            list(targets_of(b).map(|target| target.text().into_owned()).collect()),
+            list(targets_of(*b).map(|target| target.text().into_owned()).collect()),
         ),
         RuleName::Header => (
             NAMED,
-            list(named(a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
+            list(named(*a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
             b.call_id.to_vec(),
         ),
         RuleName::Recording => {
-            (RECORDED, of_kinds(a, &[Recording]), list(names_of(b).map(<[u8]>::to_vec).collect()))
+            (RECORDED, of_kinds(a, &[Recording]), list(names_of(*b).map(<[u8]>::to_vec).collect()))
         }
         RuleName::History => (DIVERTED, of_kinds(a, &[Diversion, HistoryInfo]), b.called.to_vec()),
         _ => return nothing,
