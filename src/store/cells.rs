@@ -31,7 +31,11 @@ impl<'s, 'c> Cells<'s, 'c> {
     }
 
     /// Fills the next parameter.
-    pub(super) fn put(&mut self, value: impl ToSql) -> rusqlite::Result<()> {
+    pub(super) fn fill(&mut self, cell: impl Cell) -> rusqlite::Result<()> {
+        cell.bind(self)
+    }
+
+    fn put(&mut self, value: impl ToSql) -> rusqlite::Result<()> {
         self.statement.raw_bind_parameter(self.next, value)?;
         self.next += 1;
         Ok(())
@@ -146,7 +150,7 @@ fn append_number(text: &mut Vec<u8>, mut number: u32) {
 /// Fills the parameters of one row.
 macro_rules! bind {
     ($cells:expr; $($cell:expr),+ $(,)?) => {{
-        $($crate::store::cells::Cell::bind($cell, $cells)?;)+
+        $($cells.fill($cell)?;)+
         Ok(())
     }};
 }
