@@ -102,15 +102,6 @@ pub(super) fn by_start(left: &Cdr, right: &Cdr) -> Ordering {
         .then_with(|| (&left.caller, &left.called).cmp(&(&right.caller, &right.called)))
 }
 
-/// What makes other CDRs of those of a table.
-#[derive(Clone, Debug, Default)]
-pub struct Difference<'o> {
-    /// CDRs of the table that are not there, by index, rising.
-    pub without: Vec<u32>,
-    /// CDRs that are there instead.
-    pub with: Vec<&'o Cdr>,
-}
-
 /// CDRs that stand beside those of a table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows<'a> {
@@ -168,28 +159,6 @@ impl<'a> CdrTable<'a> {
         }
         pairs.shrink_to_fit();
         Self { cdrs, rows, pairs, texts }
-    }
-
-    /// How other CDRs differ from those of the table. Both stand by leg and sequence.
-    #[must_use]
-    pub fn difference<'o>(&self, others: &'o [Cdr]) -> Difference<'o> {
-        let mut made = Difference::default();
-        let mut others = others.iter().peekable();
-        let number = |cdr: &Cdr| (cdr.leg, cdr.sequence);
-        for (cdr, place) in self.cdrs.iter().zip(0u32..) {
-            while let Some(new) = others.next_if(|other| number(other) < number(cdr)) {
-                made.with.push(new);
-            }
-            match others.next_if(|other| number(other) == number(cdr)) {
-                Some(same) if same == cdr => {}
-                other => {
-                    made.without.push(place);
-                    made.with.extend(other);
-                }
-            }
-        }
-        made.with.extend(others);
-        made
     }
 
     /// Other CDRs, sorted and with the same keys.

@@ -13,8 +13,7 @@ use super::scenarios::{ScenarioUnits, scenario_units};
 use super::side_by_side::{look as look_at, pool};
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
-use crate::channel::table::Difference;
-use crate::channel::{Calendar, CdrTable, Units};
+use crate::channel::{Calendar, CdrTable};
 use crate::leg::Cdr;
 use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
@@ -28,7 +27,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -82,9 +80,9 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, profile) = judged(config, |units, verdicts, call_id| {
+    let (report, up_at_peak, profile) = judged(config, |units, verdicts, looked_up| {
         let peaks = units.iter().zip(verdicts).enumerate();
-        let up = |(place, (unit, verdict))| up_at_peak(place, unit, verdict, call_id);
+        let up = |(place, (unit, verdict))| up_at_peak(place, unit, verdict, looked_up);
         peaks.filter_map(up).collect()
     })?;
     Ok(HistoryRun { report, up_at_peak, messages: profile.messages })
@@ -94,10 +92,11 @@ fn up_at_peak(
     scenario: usize,
     unit: &ScenarioUnits<'_>,
     verdict: &ScenarioVerdict,
-    call_id: CallIds<'_>,
+    (table, call_id): (&CdrTable<'_>, CallIds<'_>),
 ) -> Option<UpAtPeak> {
     let moment = verdict.history.peak_spans.first()?.started;
-    let up = Units::new(&unit.cdrs, &unit.groups).up_at(verdict.reading.count, moment);
+    let units = unit.units(table);
+    let up = units.up_at(verdict.reading.count, moment);
     let named = |cdr: &Cdr| NamedCdr {
         cdr: cdr.clone(),
         call_id: call_id(&unit.scenario, cdr.leg).to_vec(),
@@ -111,7 +110,7 @@ type CallIds<'c> = &'c dyn Fn(&Scenario, u32) -> &'c [u8];
 
 fn judged<T>(
     config: &CheckConfig,
-    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict], CallIds<'_>) -> T,
+    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict], (&CdrTable<'_>, CallIds<'_>)) -> T,
 ) -> Result<(CheckReport, T, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
@@ -132,19 +131,20 @@ fn judged<T>(
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
+    let table = CdrTable::new(&found.cdrs);
     let verdicts: Vec<ScenarioVerdict> = pool.install(|| {
-        let table = CdrTable::new(&found.cdrs);
         let judge_unit = |unit| verdict(&table, unit, &linked, &calendar, &coverage, &question);
         units.par_iter().map(judge_unit).collect()
     });
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
-    let looked = look(&units, &verdicts, &|scenario, leg| match scenario {
+    let call_id = |scenario: &Scenario, leg: u32| match scenario {
         Scenario::Recorded => {
             let call_ids = recorded_call_ids.as_deref().unwrap_or_default();
-            call_ids.get(leg as usize).map_or(&[], |call_id| &**call_id)
+            call_ids.get(leg as usize).map_or(&[][..], |call_id| &**call_id)
         }
         _ => found.legs.call_id(leg),
-    });
+    };
+    let looked = look(&units, &verdicts, (&table, &call_id));
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
@@ -282,16 +282,7 @@ fn verdict(
     coverage: &Coverage,
     question: &Question,
 ) -> ScenarioVerdict {
-    let units = match &unit.cdrs {
-        // Those of the table.
-        Cow::Borrowed(_) => Units::of(table, &unit.groups),
-        Cow::Owned(cdrs) if unit.scenario == Scenario::Recorded => Units::new(cdrs, &unit.groups),
-        // Few CDRs differ from those of the table, each for itself.
-        Cow::Owned(cdrs) => {
-            let Difference { without, with } = table.difference(cdrs);
-            Units::changed(table, &without, with)
-        }
-    };
+    let units = unit.units(table);
     let distinct = linked.distinct(&unit.scenario);
     let coverage = unit.coverage.as_ref().unwrap_or(coverage);
     let joining = unit.joining;

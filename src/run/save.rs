@@ -5,9 +5,9 @@ use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use crate::base::{CaptureId, CaptureTime, FileId};
-use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, RuleTable, Told, branches};
+use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, Told, branches};
 use crate::channel::Channels;
-use crate::leg::Leg;
+use crate::leg::{Cdr, Leg};
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -35,7 +35,7 @@ pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Erro
     write_legs(&mut database, saved)?;
     write_cdrs(&database, saved)?;
     for unit in saved.units {
-        write_calls(&database, unit, &saved.config.rules)?;
+        write_calls(&database, saved, unit)?;
     }
     for verdict in &saved.report.scenarios {
         write_history(&database, saved.report, verdict)?;
@@ -199,8 +199,8 @@ fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
 
 fn write_calls(
     database: &Database,
+    saved: &Saved<'_>,
     unit: &ScenarioUnits<'_>,
-    rules: &RuleTable,
 ) -> Result<(), Error> {
     let Some(grouping) = &unit.grouping else { return Ok(()) };
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
@@ -212,7 +212,7 @@ fn write_calls(
         }
         text.push_str(&format!("{} with leg {}", conflict.rule, conflict.right));
     }
-    let spans = call_spans(unit, grouping);
+    let spans = call_spans(&saved.found.cdrs, unit, grouping);
     let rows: Vec<CallRow<'_>> = grouping
         .groups
         .iter()
@@ -227,7 +227,7 @@ fn write_calls(
         })
         .collect();
     database.write_calls(&rows)?;
-    let told = |found: &Evidence| grouping.told(&unit.outlines, rules, found);
+    let told = |found: &Evidence| grouping.told(&unit.outlines, &saved.config.rules, found);
     write_evidence(database, &grouping.evidence, told)
 }
 
@@ -241,7 +241,7 @@ struct CallSpan {
 
 /// As [`crate::call::merge`] has them, without the rest of what it makes: by the CDRs, and of a call
 /// without any by its legs.
-fn call_spans(unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
+fn call_spans(cdrs: &[Cdr], unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
     let mut spans: Vec<Option<CallSpan>> = vec![None; grouping.groups.len()];
     let joined = |known: Option<CallSpan>, started: CaptureTime, ended: CaptureTime| {
         let new = CallSpan { started, ended: ended.max(started), is_answered: false };
@@ -249,7 +249,7 @@ fn call_spans(unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
         let (started, ended) = (known.started.min(new.started), known.ended.max(new.ended));
         CallSpan { started, ended, ..known }
     };
-    for cdr in unit.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
+    for cdr in cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
         let group = grouping.groups.of_legs().get(cdr.leg as usize);
         let Some(span) = group.and_then(|group| spans.get_mut(*group as usize)) else { continue };
         let whole = joined(*span, cdr.started, cdr.ended);

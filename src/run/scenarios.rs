@@ -8,12 +8,22 @@ use crate::base::{CaptureTime, SensorId};
 use crate::call::{
     Grouping, MergeLinks, MergeRules, Outlines, RuleTable, cdrs_by_call, merge_by_header,
 };
-use crate::channel::{Groups, Joining};
+use crate::channel::{CdrTable, Groups, Joining, Units};
 use crate::leg::Cdr;
 use crate::license::{Coverage, Scenario};
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// The CDRs of a scenario, beside those of the run.
+#[derive(Debug)]
+pub(super) enum ScenarioCdrs<'f> {
+    /// Those of the run.
+    OfRun(&'f [Cdr]),
+    /// Those of the run without some, by index and rising, and with others; each stands for itself.
+    Changed { without: Vec<u32>, with: Vec<Cdr> },
+    /// Others altogether.
+    Others(Vec<Cdr>),
+}
 
 /// One scenario, ready to be counted.
 #[derive(Debug)]
@@ -21,7 +31,7 @@ pub(super) struct ScenarioUnits<'f> {
     /// Which.
     pub(super) scenario: Scenario,
     /// Its CDRs.
-    pub(super) cdrs: Cow<'f, [Cdr]>,
+    pub(super) cdrs: ScenarioCdrs<'f>,
     /// What makes one unit of counting.
     pub(super) groups: Groups,
     /// How its legs become units.
@@ -35,15 +45,31 @@ pub(super) struct ScenarioUnits<'f> {
 }
 
 impl<'f> ScenarioUnits<'f> {
-    fn single(scenario: Scenario, cdrs: Cow<'f, [Cdr]>) -> Self {
+    fn single(scenario: Scenario, cdrs: ScenarioCdrs<'f>) -> Self {
+        let count = match &cdrs {
+            ScenarioCdrs::OfRun(cdrs) => cdrs.len(),
+            ScenarioCdrs::Others(cdrs) => cdrs.len(),
+            ScenarioCdrs::Changed { .. } => 0,
+        };
         Self {
             scenario,
-            groups: Groups::singles(cdrs.len()),
+            groups: Groups::singles(count),
             cdrs,
             joining: Joining::Alone,
             coverage: None,
             grouping: None,
             outlines: Outlines::default(),
+        }
+    }
+}
+
+impl ScenarioUnits<'_> {
+    /// What is counted; `table` is of the CDRs of the run.
+    pub(super) fn units<'u>(&'u self, table: &'u CdrTable<'u>) -> Units<'u> {
+        match &self.cdrs {
+            ScenarioCdrs::OfRun(_) => Units::of(table, &self.groups),
+            ScenarioCdrs::Changed { without, with } => Units::changed(table, without, with),
+            ScenarioCdrs::Others(cdrs) => Units::new(cdrs, &self.groups),
         }
     }
 }
@@ -80,7 +106,7 @@ fn as_is<'f>(
     links: &MergeLinks,
 ) -> ScenarioUnits<'f> {
     let cdrs = config.capture.merge_header.as_deref().map_or_else(
-        || Cow::Borrowed(found.cdrs.as_slice()),
+        || ScenarioCdrs::OfRun(&found.cdrs),
         |header| with_header(config, found, links, header),
     );
     let joining = match config.capture.merge_header {
@@ -110,7 +136,7 @@ fn with_header<'f>(
     found: &'f Reconstruction,
     links: &MergeLinks,
     header: &str,
-) -> Cow<'f, [Cdr]> {
+) -> ScenarioCdrs<'f> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
         found.spans.iter().map(|(sensor, span)| (*sensor, span.last)).collect();
     let rules = MergeRules {
@@ -122,9 +148,12 @@ fn with_header<'f>(
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
     let made = merge_by_header(&found.legs, links, header, rules, keep);
     if made.changed.is_empty() {
-        return Cow::Borrowed(&found.cdrs);
+        return ScenarioCdrs::OfRun(&found.cdrs);
     }
-    Cow::Owned(made.cdrs(&found.cdrs))
+    let is_changed = |cdr: &Cdr| made.changed.binary_search(&cdr.leg).is_ok();
+    let numbered = (0u32..).zip(&found.cdrs);
+    let without = numbered.filter(|(_, cdr)| is_changed(cdr)).map(|(place, _)| place).collect();
+    ScenarioCdrs::Changed { without, with: made.added }
 }
 
 fn merged<'f>(
@@ -139,7 +168,7 @@ fn merged<'f>(
         joining: Joining::ByEvidence,
         grouping: Some(grouping),
         outlines,
-        ..ScenarioUnits::single(Scenario::Merged, Cow::Borrowed(&found.cdrs))
+        ..ScenarioUnits::single(Scenario::Merged, ScenarioCdrs::OfRun(&found.cdrs))
     }
 }
 
@@ -149,5 +178,8 @@ fn as_recorded<'f>(cdrs: Vec<Cdr>) -> ScenarioUnits<'f> {
     let last = cdrs.iter().map(|cdr| cdr.ended).max();
     let spans = first.zip(last).into_iter().collect();
     let coverage = Some(Coverage { spans, ..Coverage::default() });
-    ScenarioUnits { coverage, ..ScenarioUnits::single(Scenario::Recorded, Cow::Owned(cdrs)) }
+    ScenarioUnits {
+        coverage,
+        ..ScenarioUnits::single(Scenario::Recorded, ScenarioCdrs::Others(cdrs))
+    }
 }

@@ -18,7 +18,7 @@ const TABLES_SHARE_OF_BUDGET: u64 = 8;
 /// What a leg takes in a table, about.
 const TABLE_LEG_BYTES: u64 = 4 << 10;
 /// Legs in a table at the most: more of them do not fit the caches.
-const TABLE_LEGS_MAX: u64 = 8 << 10;
+const TABLE_LEGS_MAX: u64 = 4 << 10;
 /// Legs in a table at the least: fewer would cut most calls in parts.
 const TABLE_LEGS_MIN: u64 = 1 << 10;
 /// Where large files without a name belong; `TMPDIR` comes first, because it was chosen.
