@@ -19,7 +19,10 @@ pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
         return;
     }
     let shifted = (number << 1 | 1) << (count - 1);
-    bytes.extend_from_slice(&shifted.to_le_bytes()[..count as usize]);
+    // Eight bytes at once and some taken back: a copy of a length that is known costs least.
+    let end = bytes.len() + count as usize;
+    bytes.extend_from_slice(&shifted.to_le_bytes());
+    bytes.truncate(end);
 }
 
 /// Appends a number of either sign; those near zero are short.

@@ -32,6 +32,14 @@ pub(super) struct Fact {
     pub(super) has_sdp: bool,
 }
 
+/// A message without its strings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FactShape {
+    pub(super) kind: MessageKind,
+    pub(super) cseq_method: Method,
+    pub(super) has_to_tag: bool,
+}
+
 /// [`InviteParties`] with its strings in the set's buffer: From, To, Request-URI, asserted, preferred,
 /// Remote-Party-ID.
 #[derive(Clone, Debug)]
@@ -83,6 +91,15 @@ impl FactSet {
     /// When the messages were seen, in the order of their keys.
     pub(super) fn times(&self) -> impl Iterator<Item = &FactTimes> {
         self.facts.iter().map(|fact| &fact.times)
+    }
+
+    /// What can be told of the messages without their strings, in the order of their keys.
+    pub(super) fn shapes(&self) -> impl Iterator<Item = FactShape> {
+        self.facts.iter().map(|fact| FactShape {
+            kind: fact.kind,
+            cseq_method: fact.cseq_method,
+            has_to_tag: fact.to_tag != Text::EMPTY,
+        })
     }
 
     /// What kinds of message there are, in the order of their keys.
@@ -142,13 +159,6 @@ impl FactSet {
             is_over |= self.add(&key, other.parties_at(place).as_ref(), times);
         }
         is_over
-    }
-
-    /// Gives back what growth took beyond need.
-    pub(super) fn shrink(&mut self) {
-        self.facts.shrink_to_fit();
-        self.parties.shrink_to_fit();
-        self.texts.shrink();
     }
 
     /// The strings are others now.

@@ -113,12 +113,6 @@ impl IdentifierSet {
         copy
     }
 
-    /// Gives back what growth took beyond need.
-    pub(super) fn shrink(&mut self) {
-        self.list.shrink_to_fit();
-        self.texts.shrink();
-    }
-
     /// Forgets all identifiers and keeps their room.
     pub(super) fn clear(&mut self) {
         self.list.clear();
@@ -180,16 +174,5 @@ impl IdentifierSet {
             .then_with(|| self.texts.get(packed.value).cmp(other.value))
             .then_with(|| self.texts.endpoint(packed.said_by).cmp(&other.said_by))
             .then_with(|| packed.cseq.cmp(&other.cseq))
-    }
-}
-
-impl<'i> FromIterator<(Identifier<'i>, Sighting)> for IdentifierSet {
-    fn from_iter<T: IntoIterator<Item = (Identifier<'i>, Sighting)>>(found: T) -> Self {
-        let mut set = Self::default();
-        for (identifier, sighting) in found {
-            set.add(identifier, sighting);
-        }
-        set.shrink();
-        set
     }
 }

@@ -7,7 +7,6 @@ use super::identifier_set::IdentifierSet;
 use super::media::MediaActivity;
 use crate::base::{CaptureTime, RecordRef, SensorId};
 use crate::sip::Method;
-use std::sync::Arc;
 
 /// A join-semilattice: [`Leg::join`] is commutative, associative and idempotent, so any order, split
 /// or duplication of the records gives an equal leg.
@@ -15,8 +14,7 @@ use std::sync::Arc;
 pub struct Leg {
     call_id: Vec<u8>,
     pub(super) facts: FactSet,
-    /// Shared with what is read of the leg later.
-    identifiers: Arc<IdentifierSet>,
+    identifiers: IdentifierSet,
     media: MediaActivity,
     sensor: SensorId,
     vendor_blind: bool,
@@ -30,7 +28,7 @@ impl Leg {
         Self {
             call_id: call_id.to_vec(),
             facts: FactSet::default(),
-            identifiers: Arc::default(),
+            identifiers: IdentifierSet::default(),
             media: MediaActivity::default(),
             sensor,
             vendor_blind: false,
@@ -57,7 +55,7 @@ impl Leg {
     /// Adds an identifier and when it was seen.
     #[inline]
     pub fn add_identifier(&mut self, identifier: Identifier<'_>, sighting: Sighting) {
-        self.is_over_limit |= Arc::make_mut(&mut self.identifiers).add(identifier, sighting);
+        self.is_over_limit |= self.identifiers.add(identifier, sighting);
     }
 
     /// Adds media packets.
@@ -73,16 +71,10 @@ impl Leg {
     /// Adds all facts of the same leg seen elsewhere.
     pub fn join(&mut self, other: &Self) {
         self.is_over_limit |= self.facts.join(&other.facts);
-        self.is_over_limit |= Arc::make_mut(&mut self.identifiers).join(&other.identifiers);
+        self.is_over_limit |= self.identifiers.join(&other.identifiers);
         self.media.join(&other.media);
         self.vendor_blind |= other.vendor_blind;
         self.is_over_limit |= other.is_over_limit;
-    }
-
-    /// Gives back what growth took beyond need.
-    pub fn shrink(&mut self) {
-        self.facts.shrink();
-        Arc::make_mut(&mut self.identifiers).shrink();
     }
 
     /// Makes it an empty leg of another key, and keeps the room of what it held.
@@ -97,8 +89,8 @@ impl Leg {
         self.is_over_limit = false;
     }
 
-    pub(super) fn identifiers_mut(&mut self) -> &mut IdentifierSet {
-        Arc::make_mut(&mut self.identifiers)
+    pub(super) const fn identifiers_mut(&mut self) -> &mut IdentifierSet {
+        &mut self.identifiers
     }
 
     pub(super) const fn media_mut(&mut self) -> &mut MediaActivity {
@@ -156,7 +148,7 @@ impl Leg {
 
     /// The identifiers by kind and value.
     #[must_use]
-    pub const fn identifiers(&self) -> &Arc<IdentifierSet> {
+    pub const fn identifiers(&self) -> &IdentifierSet {
         &self.identifiers
     }
 

@@ -1,7 +1,8 @@
 //! Calls that are seen from the middle on: a leg in, whether it shows an answered dialog without the
 //! INVITE that began it.
 
-use super::fact::{FactKey, MessageKind};
+use super::fact::MessageKind;
+use super::fact_set::FactShape;
 use super::lattice::Leg;
 use crate::sip::Method;
 
@@ -9,26 +10,22 @@ use crate::sip::Method;
 /// without a To tag (RFC 3261 section 12.2.1.1).
 #[must_use]
 pub fn is_midway(leg: &Leg) -> bool {
-    let begins = |key: &FactKey<'_>| {
-        key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
-    };
-    let mut keys = leg.messages().map(|(key, _)| key);
     let mut shows_answer = false;
-    let has_beginning = keys.any(|key| {
-        shows_answer |= is_of_answered_dialog(&key);
-        begins(&key)
+    let has_beginning = leg.facts.shapes().any(|shape| {
+        shows_answer |= is_of_answered_dialog(shape);
+        shape.kind == MessageKind::Request(Method::Invite) && !shape.has_to_tag
     });
     !has_beginning && shows_answer
 }
 
 /// A BYE or its response, an INVITE or UPDATE inside a dialog, a 2xx to an INVITE. An ACK is none: it
 /// follows refusals too.
-fn is_of_answered_dialog(key: &FactKey<'_>) -> bool {
-    match key.kind {
+fn is_of_answered_dialog(shape: FactShape) -> bool {
+    match shape.kind {
         MessageKind::Request(Method::Bye) => true,
-        MessageKind::Request(Method::Invite | Method::Update) => !key.to_tag.is_empty(),
+        MessageKind::Request(Method::Invite | Method::Update) => shape.has_to_tag,
         MessageKind::Response(200..=299) => {
-            matches!(key.cseq_method, Method::Invite | Method::Bye)
+            matches!(shape.cseq_method, Method::Invite | Method::Bye)
         }
         _ => false,
     }
@@ -36,6 +33,7 @@ fn is_of_answered_dialog(key: &FactKey<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fact::FactKey;
     use super::*;
     use crate::base::{CaptureTime, Endpoint, RecordRef, SensorId};
 

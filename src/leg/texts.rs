@@ -210,11 +210,6 @@ impl Texts {
             _ => Endpoint::UNKNOWN,
         }
     }
-
-    /// Gives back what growth took beyond need.
-    pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
-    }
 }
 
 #[cfg(test)]
