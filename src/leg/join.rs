@@ -143,7 +143,13 @@ pub fn join_stretch(
 /// All legs of some runs as one run (several where one cannot hold them).
 #[must_use]
 pub fn join_runs(runs: &[LegRun]) -> Vec<LegRun> {
-    let Stretch { places, anew } = join_stretch(runs, (None, None), |_| true);
+    copied(runs, join_stretch(runs, (None, None), |_| true))
+}
+
+/// The legs of a stretch of some runs as one run (several where one cannot hold them).
+#[must_use]
+pub fn copied(runs: &[LegRun], stretch: Stretch) -> Vec<LegRun> {
+    let Stretch { places, anew } = stretch;
     let mut builder = RunBuilder::default();
     for LegPlace { run, place } in places {
         let run = run as usize;

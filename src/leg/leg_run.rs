@@ -12,8 +12,8 @@ const RUN_BYTES_MAX: usize = 1 << 30;
 
 /// Bytes that packed legs lie in: memory, or a file that is mapped.
 pub trait LegBytes: Deref<Target = [u8]> + Debug + Send + Sync {
-    /// Lets go of memory that the file can fill again. Changes no byte.
-    fn release(&self) {}
+    /// Lets go of memory that the file can fill again, of a part of the bytes. Changes no byte.
+    fn release(&self, _part: Range<usize>) {}
 }
 
 impl LegBytes for Vec<u8> {}
@@ -104,9 +104,13 @@ impl LegRun {
         start
     }
 
-    /// See [`LegBytes::release`].
-    pub fn release(&self) {
-        self.source.release();
+    /// See [`LegBytes::release`]; the legs are given by their places.
+    pub fn release(&self, legs: Range<usize>) {
+        let end = |place: usize| self.ends.get(place).map_or(0, |end| *end as usize);
+        let start = legs.start.checked_sub(1).map_or(0, end);
+        if let Some(last) = legs.end.min(self.len()).checked_sub(1) {
+            self.source.release(self.from + start..self.from + end(last));
+        }
     }
 }
 

@@ -37,6 +37,15 @@ impl Legs {
         Self { runs, places, media: Vec::new() }
     }
 
+    /// The legs of runs that stand in the order of keys and have no key in common.
+    #[must_use]
+    pub fn in_order(runs: Vec<LegRun>) -> Self {
+        let places = (0u32..).zip(&runs).flat_map(|(run, legs)| {
+            (0u32..).take(legs.len()).map(move |place| LegPlace { run, place })
+        });
+        Self { places: places.collect(), runs, media: Vec::new() }
+    }
+
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -134,10 +143,17 @@ impl Legs {
         self.runs.iter().map(LegRun::byte_count).sum()
     }
 
-    /// Lets go of memory that only repeats what a file holds; changes nothing else.
-    pub fn release(&self) {
-        for run in &self.runs {
-            run.release();
+    /// Lets go of memory that only repeats what a file holds, of some legs; changes nothing else. Legs
+    /// that are in files stand there in their order.
+    pub fn release(&self, legs: Range<u32>) {
+        let place = |leg: u32| self.places.get(leg as usize);
+        let last = legs.end.checked_sub(1).and_then(place);
+        let (Some(first), Some(last)) = (place(legs.start), last) else { return };
+        for number in first.run..=last.run {
+            let Some(run) = self.runs.get(number as usize) else { continue };
+            let start = if number == first.run { first.place as usize } else { 0 };
+            let end = if number == last.run { last.place as usize + 1 } else { run.len() };
+            run.release(start..end);
         }
     }
 }
@@ -165,10 +181,6 @@ impl FromIterator<Leg> for Legs {
         });
         let mut builder = RunBuilder::default();
         list.iter().for_each(|leg| builder.push(leg));
-        let runs = builder.finish();
-        let places = (0u32..).zip(&runs).flat_map(|(run, legs)| {
-            (0u32..).take(legs.len()).map(move |place| LegPlace { run, place })
-        });
-        Self { places: places.collect(), runs, media: Vec::new() }
+        Self::in_order(builder.finish())
     }
 }

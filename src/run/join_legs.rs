@@ -1,17 +1,22 @@
 //! The runs of all workers to the legs of the run, stretch by stretch of their keys on all threads.
 
 use super::gather::TimeSpan;
+use super::spill::{Runs, Spill};
 use crate::base::SensorId;
 use crate::base::limits::CALL_REACH_NS;
 use crate::leg::Legs;
-use crate::leg::join::{cut_keys, join_stretch};
+use crate::leg::join::{CutKey, Stretch, copied, cut_keys, join_stretch};
 use crate::leg::leg_run::LegRun;
 use crate::leg::pack::PackedLeg;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
 /// Stretches for each thread: threads that are done early find more work.
 const STRETCHES_PER_THREAD: usize = 8;
+/// What goes to a file at once, about: as much as a stretch holds.
+const REWRITTEN_BYTES: usize = 4 << 20;
 /// Legs joined between two times that the memory of files is let go.
 const RELEASED_LEGS: u64 = 16 << 10;
 
@@ -57,38 +62,75 @@ fn running(leg: &PackedLeg<'_>, spans: &BTreeMap<SensorId, TimeSpan>) -> Option<
     (is_early && leg.is_midway()).then_some(TimeSpan { first, last })
 }
 
-/// Joins runs, in the threads of the pool that this runs in.
-pub(super) fn join_legs(runs: Vec<LegRun>, spans: &BTreeMap<SensorId, TimeSpan>) -> JoinedLegs {
-    let keys = cut_keys(&runs, rayon::current_num_threads() * STRETCHES_PER_THREAD);
-    let bounds = |stretch: usize| {
-        (stretch.checked_sub(1).and_then(|before| keys.get(before)), keys.get(stretch))
-    };
-    let release = || runs.iter().for_each(LegRun::release);
-    let stretches: Vec<_> = (0..=keys.len())
+/// Joins runs, in the threads of the pool that this runs in. Legs stay in the runs that they came in; where
+/// some of these are in files (`rewrites`), all legs go to a file of their own in the order of keys,
+/// because legs all over a file cost a page each.
+///
+/// # Errors
+///
+/// When that file cannot be read back.
+pub(super) fn join_legs(
+    runs: Vec<LegRun>,
+    spans: &BTreeMap<SensorId, TimeSpan>,
+    spill: &Spill,
+    rewrites: bool,
+) -> io::Result<JoinedLegs> {
+    let bytes: usize = runs.iter().map(LegRun::byte_count).sum();
+    let least = if rewrites { bytes / REWRITTEN_BYTES } else { 0 };
+    let stretches = (rayon::current_num_threads() * STRETCHES_PER_THREAD).max(least);
+    let keys = cut_keys(&runs, stretches);
+    let rewritten = rewrites.then(Mutex::<Runs>::default);
+    let stretches: Vec<(Stretch, Vec<usize>, Tally)> = (0..=keys.len())
         .into_par_iter()
         .map(|stretch| {
-            let mut tally = Tally::default();
-            let mut seen = 0_u64;
-            let joined = join_stretch(&runs, bounds(stretch), |leg| {
-                seen += 1;
-                if seen.is_multiple_of(RELEASED_LEGS) {
-                    release();
-                }
-                tally.keep(&leg, spans)
-            });
-            (joined, tally)
+            let from = stretch.checked_sub(1).and_then(|before| keys.get(before));
+            let (joined, tally) = join_one(&runs, (from, keys.get(stretch)), spans);
+            let Some(rewritten) = &rewritten else { return (joined, Vec::new(), tally) };
+            let copies = copied(&runs, joined);
+            // A worker that panicked has ended the program already.
+            let mut file = rewritten.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = copies.into_iter().map(|run| file.keep_apart(run, spill)).collect();
+            (Stretch::default(), places, tally)
         })
         .collect();
-    release();
     let mut all = JoinedLegs::default();
-    let mut joined = Vec::with_capacity(stretches.len());
-    for (stretch, tally) in stretches {
+    let (mut joined, mut order) = (Vec::with_capacity(stretches.len()), Vec::new());
+    for (stretch, places, tally) in stretches {
         joined.push(stretch);
+        order.extend(places);
         all.with_invite += tally.with_invite;
         all.without_invite += tally.without_invite;
         all.running.extend(tally.running);
     }
     all.running.sort_by_key(|span| (span.first, span.last));
-    all.legs = Legs::joined(runs, joined);
-    all
+    all.legs = match rewritten {
+        None => Legs::joined(runs, joined),
+        Some(rewritten) => {
+            drop(runs);
+            let file = rewritten.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let found = file.finish()?;
+            Legs::in_order(
+                order.into_iter().filter_map(|place| found.get(place).cloned()).collect(),
+            )
+        }
+    };
+    Ok(all)
+}
+
+/// Joins the legs of one stretch, and counts them.
+fn join_one(
+    runs: &[LegRun],
+    bounds: (Option<&CutKey>, Option<&CutKey>),
+    spans: &BTreeMap<SensorId, TimeSpan>,
+) -> (Stretch, Tally) {
+    let mut tally = Tally::default();
+    let mut seen = 0_u64;
+    let joined = join_stretch(runs, bounds, |leg| {
+        seen += 1;
+        if seen.is_multiple_of(RELEASED_LEGS) {
+            runs.iter().for_each(|run| run.release(0..run.len()));
+        }
+        tally.keep(&leg, spans)
+    });
+    (joined, tally)
 }

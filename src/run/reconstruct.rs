@@ -179,7 +179,7 @@ fn read_all(
     let (streamed, stream_flows) = whole.take_legs(&hasher);
     runs.extend(streamed.finish().map_err(Error::Spill)?);
     flows.push(stream_flows.into_sorted());
-    let joined = join_legs(runs, &whole.spans);
+    let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0).map_err(Error::Spill)?;
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
     profile.messages = messages;
     Ok(finish(listing, options, whole, joined, flows, profile))
@@ -273,6 +273,7 @@ fn make_cdrs(
         let mut flags = LegFlags::default();
         let mut cdrs = Vec::with_capacity(numbers.len());
         let mut leg = Leg::new(SensorId::default(), b"");
+        let all = numbers.clone();
         for number in numbers {
             if !legs.read(number, &mut leg) {
                 continue;
@@ -282,7 +283,7 @@ fn make_cdrs(
             let made = finalise(&leg, number, &options.timing, &options.numbers, horizon);
             cdrs.extend(made.into_iter().filter(|cdr| is_written(rules, cdr)));
         }
-        legs.release();
+        legs.release(all);
         (cdrs, flags)
     };
     let end = legs.numbers().end;

@@ -51,13 +51,14 @@ pub(super) fn look(legs: &Legs, secret: Option<&[u8]>) -> LegsSeen {
     let look = |part: Range<u32>| {
         let mut seen = LegsSeen::default();
         let mut leg = Leg::new(SensorId::default(), b"");
+        let all = part.clone();
         for number in part {
             if legs.read(number, &mut leg) {
                 seen.outlines.push(&OutlineParts::of(&leg));
                 seen.links.add(&known, number, &leg, secret);
             }
         }
-        legs.release();
+        legs.release(all);
         seen.outlines.shrink();
         seen
     };

@@ -74,12 +74,12 @@ const SMALL_RUN_LEGS: usize = 512;
 /// The runs of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    held: Vec<LegRun>,
+    /// In the order in which they were kept; those in the file with the place where they begin there, and
+    /// without their bytes until the file is mapped.
+    kept: Vec<(Option<u64>, LegRun)>,
     small: Vec<LegRun>,
     small_legs: usize,
     file: Option<File>,
-    /// Those in the file, by where they begin there; without their bytes until the file is mapped.
-    written: Vec<(u64, LegRun)>,
     bytes_written: u64,
     /// Why the file could not be written; the runs stay in memory then.
     failure: Option<io::Error>,
@@ -108,21 +108,27 @@ impl Runs {
         }
     }
 
+    /// Keeps a run however small it is; gives its place among all that [`Self::finish`] gives.
+    pub(super) fn keep_apart(&mut self, run: LegRun, spill: &Spill) -> usize {
+        self.hold_or_write(run, spill);
+        self.kept.len() - 1
+    }
+
     fn hold_or_write(&mut self, run: LegRun, spill: &Spill) {
         if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
-            self.held.push(run);
+            self.kept.push((None, run));
             return;
         }
         match self.write(&run, &spill.directory) {
             Ok(()) => {
                 let from = self.bytes_written;
                 self.bytes_written += run.byte_count() as u64;
-                self.written.push((from, run.moved(Arc::new(Vec::new()), 0)));
+                self.kept.push((Some(from), run.moved(Arc::new(Vec::new()), 0)));
             }
             Err(error) => {
                 let place = spill.directory.display();
                 self.failure = Some(io::Error::new(error.kind(), format!("{place}: {error}")));
-                self.held.push(run);
+                self.kept.push((None, run));
             }
         }
     }
@@ -152,16 +158,16 @@ impl Runs {
     ///
     /// When the file cannot be mapped or read again.
     pub(super) fn finish(self) -> io::Result<Vec<LegRun>> {
-        let mut runs = self.held;
-        runs.extend(self.small);
-        if let Some(file) = self.file {
-            let source = reread(file, self.bytes_written)?;
-            for (from, run) in self.written {
+        let source = self.file.map(|file| reread(file, self.bytes_written)).transpose()?;
+        let in_place = |(from, run): (Option<u64>, LegRun)| match (from, &source) {
+            (Some(from), Some(source)) => {
                 let from = usize::try_from(from).map_err(io::Error::other)?;
-                runs.push(run.moved(Arc::clone(&source), from));
+                Ok(run.moved(Arc::clone(source), from))
             }
-        }
-        Ok(runs)
+            _ => Ok(run),
+        };
+        let kept = self.kept.into_iter().map(in_place);
+        kept.chain(self.small.into_iter().map(Ok)).collect()
     }
 }
 
@@ -177,8 +183,8 @@ fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn LegBytes>> {
 }
 
 impl LegBytes for Mapping {
-    fn release(&self) {
-        self.drop_behind(0..self.len());
+    fn release(&self, part: std::ops::Range<usize>) {
+        self.drop_behind(part);
     }
 }
 
@@ -205,7 +211,7 @@ mod tests {
         };
         let mut found: Vec<Vec<u8>> = runs.iter().flat_map(legs).collect();
         for run in &runs {
-            run.release();
+            run.release(0..run.len());
         }
         assert!(runs.iter().all(|run| run.leg(9).call_id().ends_with(b"@host")));
         found.sort();
