@@ -14,6 +14,11 @@ const RUN_BYTES_MAX: usize = 1 << 30;
 pub trait LegBytes: Deref<Target = [u8]> + Debug + Send + Sync {
     /// Lets go of memory that the file can fill again. Changes no byte.
     fn release(&self) {}
+
+    /// Whether all that was read so far are the bytes that were written; false when the file was lost.
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl LegBytes for Vec<u8> {}
@@ -107,6 +112,12 @@ impl LegRun {
     /// See [`LegBytes::release`].
     pub fn release(&self) {
         self.source.release();
+    }
+
+    /// See [`LegBytes::is_whole`].
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.source.is_whole()
     }
 }
 

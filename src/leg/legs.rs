@@ -134,6 +134,13 @@ impl Legs {
         self.runs.iter().map(LegRun::byte_count).sum()
     }
 
+    /// Whether all legs that were read so far are those that were kept; false when a file of them was
+    /// lost meanwhile: then nothing that was made of them counts.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.runs.iter().all(LegRun::is_whole)
+    }
+
     /// Lets go of memory that only repeats what a file holds; changes nothing else.
     pub fn release(&self) {
         for run in &self.runs {
