@@ -14,6 +14,11 @@ const RUN_BYTES_MAX: usize = 1 << 30;
 pub trait LegBytes: Deref<Target = [u8]> + Debug + Send + Sync {
     /// Lets go of memory that the file can fill again, of a part of the bytes. Changes no byte.
     fn release(&self, _part: Range<usize>) {}
+
+    /// Whether all that was read so far are the bytes that were written; false when the file was lost.
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl LegBytes for Vec<u8> {}
@@ -111,6 +116,12 @@ impl LegRun {
         if let Some(last) = legs.end.min(self.len()).checked_sub(1) {
             self.source.release(self.from + start..self.from + end(last));
         }
+    }
+
+    /// See [`LegBytes::is_whole`].
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.source.is_whole()
     }
 }
 

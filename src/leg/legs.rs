@@ -143,6 +143,13 @@ impl Legs {
         self.runs.iter().map(LegRun::byte_count).sum()
     }
 
+    /// Whether all legs that were read so far are those that were kept; false when a file of them was
+    /// lost meanwhile: then nothing that was made of them counts.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.runs.iter().all(LegRun::is_whole)
+    }
+
     /// Lets go of memory that only repeats what a file holds, of some legs; changes nothing else. Legs
     /// that are in files stand there in their order.
     pub fn release(&self, legs: Range<u32>) {

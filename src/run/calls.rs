@@ -9,6 +9,7 @@ use super::error::Error;
 use super::paths::TypedPaths;
 use super::reconstruct::{ReconstructOptions, reconstruct};
 use super::side_by_side;
+use super::spill::were_read;
 use crate::base::{CaptureId, CaptureTime, FileId, Note, NoteKind, RecordRef, SensorId};
 use crate::call::{
     Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, Outlines, RuleOutcome, RuleTable,
@@ -88,8 +89,10 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let first = found.spans.values().map(|span| span.first).min();
     let last = found.spans.values().map(|span| span.last).max();
     let pool = side_by_side::pool(config.threads)?;
+    let outlines = pool.install(|| side_by_side::outlines(&found.legs));
+    were_read(&found.legs)?;
     let read = Read {
-        outlines: pool.install(|| side_by_side::outlines(&found.legs)),
+        outlines,
         legs: Some(found.legs),
         cdrs: found.cdrs,
         sensors: found.listing.sensors.clone(),

@@ -11,6 +11,7 @@ use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
 use super::side_by_side::{look as look_at, pool};
+use super::spill::were_read;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
 use crate::channel::{Calendar, CdrTable};
@@ -145,6 +146,7 @@ fn judged<T>(
         _ => found.legs.call_id(leg),
     };
     let looked = look(&units, &verdicts, (&table, &call_id));
+    were_read(&found.legs)?;
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());

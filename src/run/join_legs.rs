@@ -1,7 +1,8 @@
 //! The runs of all workers to the legs of the run, stretch by stretch of their keys on all threads.
 
+use super::error::Error;
 use super::gather::TimeSpan;
-use super::spill::{Runs, Spill};
+use super::spill::{Runs, Spill, lost};
 use crate::base::SensorId;
 use crate::base::limits::CALL_REACH_NS;
 use crate::leg::Legs;
@@ -10,7 +11,6 @@ use crate::leg::leg_run::LegRun;
 use crate::leg::pack::PackedLeg;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 
 /// Stretches for each thread: threads that are done early find more work.
@@ -74,7 +74,7 @@ pub(super) fn join_legs(
     spans: &BTreeMap<SensorId, TimeSpan>,
     spill: &Spill,
     rewrites: bool,
-) -> io::Result<JoinedLegs> {
+) -> Result<JoinedLegs, Error> {
     let bytes: usize = runs.iter().map(LegRun::byte_count).sum();
     let least = if rewrites { bytes / REWRITTEN_BYTES } else { 0 };
     let stretches = (rayon::current_num_threads() * STRETCHES_PER_THREAD).max(least);
@@ -106,9 +106,13 @@ pub(super) fn join_legs(
     all.legs = match rewritten {
         None => Legs::joined(runs, joined),
         Some(rewritten) => {
+            // What was copied of a file that was lost is nothing.
+            if !runs.iter().all(LegRun::is_whole) {
+                return Err(lost());
+            }
             drop(runs);
             let file = rewritten.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let found = file.finish()?;
+            let found = file.finish().map_err(Error::Spill)?;
             Legs::in_order(
                 order.into_iter().filter_map(|place| found.get(place).cloned()).collect(),
             )

@@ -10,7 +10,7 @@ use super::ranges::RangeRules;
 use super::read_files::{ReadRules, read_files};
 use super::rotation::next_begins;
 use super::side_by_side::pool;
-use super::spill::Spill;
+use super::spill::{Spill, were_read};
 use super::streams::read_streams;
 use super::work::{Opened, WorkDirectory, options_digest};
 use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
@@ -179,10 +179,12 @@ fn read_all(
     let (streamed, stream_flows) = whole.take_legs(&hasher);
     runs.extend(streamed.finish().map_err(Error::Spill)?);
     flows.push(stream_flows.into_sorted());
-    let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0).map_err(Error::Spill)?;
+    let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0)?;
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
     profile.messages = messages;
-    Ok(finish(listing, options, whole, joined, flows, profile))
+    let found = finish(listing, options, whole, joined, flows, profile);
+    were_read(&found.legs)?;
+    Ok(found)
 }
 
 /// The work directory, where one is given and can be used.

@@ -4,6 +4,7 @@ use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
+use super::spill::were_read;
 use crate::base::{CaptureId, CaptureTime, FileId};
 use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, Told, branches};
 use crate::channel::Channels;
@@ -45,6 +46,7 @@ pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Erro
     database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
+    were_read(&saved.found.legs)?;
     database.commit()?;
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Runs of legs in memory as long as the budget allows, then in a file without a name, which is gone
 //! with the process whatever ends it.
 
+use super::error::Error;
 use super::map::Mapping;
+use crate::leg::Legs;
 use crate::leg::join::join_runs;
 use crate::leg::leg_run::{LegBytes, LegRun};
 use std::fs::File;
@@ -179,12 +181,37 @@ fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn LegBytes>> {
     let mut read = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(bytes).read_to_end(&mut read)?;
+    if read.len() as u64 != bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Arc::new(read))
+}
+
+/// To be asked when legs were read and before anything made of them is told: a file that cannot be read
+/// any more gives zeros.
+///
+/// # Errors
+///
+/// When the file with some of them was lost.
+pub(super) fn were_read(legs: &Legs) -> Result<(), Error> {
+    if legs.are_whole() {
+        return Ok(());
+    }
+    Err(lost())
+}
+
+/// A file of legs was lost.
+pub(super) fn lost() -> Error {
+    Error::Spill(io::Error::other("a part of it was lost while it was in use"))
 }
 
 impl LegBytes for Mapping {
     fn release(&self, part: std::ops::Range<usize>) {
         self.drop_behind(part);
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.was_cut()
     }
 }
 
@@ -193,6 +220,7 @@ mod tests {
     use super::*;
     use crate::base::SensorId;
     use crate::leg::Leg;
+    use crate::leg::join::join_stretch;
     use crate::leg::leg_run::RunBuilder;
 
     const LEGS: u32 = SMALL_RUN_LEGS as u32;
@@ -235,6 +263,25 @@ mod tests {
         }
         let left = std::fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(left, 0, "the file has no name");
+    }
+
+    /// A file that is lost gives no legs: that must not go unnoticed.
+    #[test]
+    fn a_lost_file_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let spill = Spill::new(1, 2, Some(directory.path()));
+        let mut runs = Runs::default();
+        runs.keep(run(0), &spill);
+        let file = runs.file.as_ref().unwrap().try_clone().unwrap();
+        let runs = runs.finish().unwrap();
+        let stretch = join_stretch(&runs, (None, None), |_| true);
+        let legs = Legs::joined(runs, vec![stretch]);
+        assert!(legs.call_id(9).ends_with(b"@host") && were_read(&legs).is_ok());
+        file.set_len(0).unwrap();
+        // Where the guard had no room for another map, as beside the tests of maps, all was read at once.
+        let is_lost = legs.call_id(9).is_empty();
+        let told = were_read(&legs).map_err(|error| error.to_string());
+        assert_eq!(told.is_err(), is_lost, "{told:?}");
     }
 
     /// Small runs become one, with legs of which they hold parts joined.
