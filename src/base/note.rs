@@ -94,6 +94,9 @@ impl Notes {
 
     /// Adds all notes of `other`.
     pub fn join(&mut self, other: Self) {
+        if other.counts.is_empty() {
+            return;
+        }
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;
         }

@@ -193,6 +193,9 @@ fn other_format(data: &[u8]) -> Option<&'static str> {
     OTHER_MAGICS.iter().find(|(magic, _)| data.starts_with(magic)).map(|(_, name)| *name)
 }
 
+/// Room for what pushes leave over that is kept from one capture to the next: some usual records.
+const LEFT_BYTES_KEPT: usize = 256 << 10;
+
 enum Walk {
     /// Not yet known.
     Start,
@@ -269,24 +272,39 @@ impl CaptureParser {
 
     /// No more bytes come: gives the records that waited for what follows them.
     pub fn finish(mut self, emit: &mut impl FnMut(Record<'_>)) -> CaptureEnd {
-        let left = std::mem::take(&mut self.left);
+        self.end(emit)
+    }
+
+    /// As [`Self::finish`]; the parser can take another capture after [`Self::restart`].
+    pub fn end(&mut self, emit: &mut impl FnMut(Record<'_>)) -> CaptureEnd {
+        let mut left = std::mem::take(&mut self.left);
         self.run(&left, true, emit);
+        left.clear();
+        self.left = left;
         let format = match &self.walk {
             Walk::Pcap(_) => Some(CaptureFormat::Pcap),
             Walk::PcapNg(_) => Some(CaptureFormat::PcapNg),
             Walk::Erf(_) => Some(CaptureFormat::Erf),
             Walk::Start | Walk::Unknown => None,
         };
-        let Report { records, first, last, notes, losses, open_loss, .. } = self.report;
+        let report = &mut self.report;
         CaptureEnd {
             format,
-            records,
+            records: report.records,
             bytes: self.bytes,
-            first_last: first.zip(last),
-            notes,
-            losses,
-            last_loss_is_open: open_loss,
+            first_last: report.first.zip(report.last),
+            notes: std::mem::take(&mut report.notes),
+            losses: std::mem::take(&mut report.losses),
+            last_loss_is_open: report.open_loss,
         }
+    }
+
+    /// Begins another capture, in the room of the one that has ended.
+    pub fn restart(&mut self, capture: CaptureId) {
+        let mut left = std::mem::take(&mut self.left);
+        left.clear();
+        left.shrink_to(LEFT_BYTES_KEPT);
+        *self = Self { left, ..Self::new(capture) };
     }
 
     /// Works on `data`, which lies at the report's base; returns how much is done with.

@@ -109,7 +109,9 @@ impl OpenStreams {
                 }
             }
         }
-        match self.streams.get(name) {
+        // Most tars hold no pieces.
+        let open = if self.streams.is_empty() { None } else { self.streams.get(name) };
+        match open {
             None => Some(Route::Alone),
             Some(open) if open.bytes == 0 => Some(Route::Last),
             Some(_) => Some(if known()? { Route::Alone } else { Route::Last }),

@@ -41,7 +41,7 @@ enum Target {
         by_sniffer: bool,
         head: Vec<u8>,
     },
-    Alone(Box<Node>),
+    Alone(Node),
     Piece {
         base: Vec<u8>,
         stream: Box<OpenStream>,
@@ -349,7 +349,7 @@ fn route_to(
     route: Route,
 ) -> Target {
     if route == Route::Alone {
-        return Target::Alone(Box::new(Node::new(join(path, &name), depth)));
+        return Target::Alone(Node::new(join(path, name), depth));
     }
     let base = match (route, split(&name)) {
         (Route::Piece, Some((base, _))) => base.to_vec(),
@@ -357,7 +357,7 @@ fn route_to(
     };
     let stream = match open.take(&base) {
         Some(stream) => stream,
-        None => open.start(Node::new(join(path, &base), depth)),
+        None => open.start(Node::new(join(path, base.clone()), depth)),
     };
     Target::Piece { base, stream: Box::new(stream), closes: route == Route::Last }
 }
@@ -374,6 +374,6 @@ fn deliver<S: ContainerSink>(target: &mut Target, bytes: &[u8], walk: &mut Walk<
 }
 
 /// The path of an entry of the archive `path`.
-fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+fn join(path: &[u8], name: Vec<u8>) -> Vec<u8> {
+    if path.is_empty() { name } else { [path, b"/", &name].concat() }
 }

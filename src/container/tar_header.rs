@@ -34,7 +34,7 @@ pub(super) struct Entry {
 
 /// Whether a block is all zeros.
 pub(super) fn is_zero(block: &[u8; TAR_BLOCK_BYTES]) -> bool {
-    block.iter().all(|byte| *byte == 0)
+    *block == [0; TAR_BLOCK_BYTES]
 }
 
 /// Whether a stream that starts with this block is a tar: its checksum is right, or it says ustar and
@@ -63,14 +63,14 @@ pub(super) fn parse(block: &[u8; TAR_BLOCK_BYTES]) -> Option<Entry> {
         b'x' => EntryKind::Pax,
         other => EntryKind::Other(other),
     };
-    let mut name = Vec::new();
+    let last = until_nul(&block[..100]);
     // GNU's magic is "ustar  "; its prefix field holds times, not a path.
     let posix = block[257..263] == *b"ustar\0";
-    if posix && block[345] != 0 {
-        name.extend_from_slice(until_nul(&block[345..500]));
-        name.push(b'/');
-    }
-    name.extend_from_slice(until_nul(&block[..100]));
+    let name = if posix && block[345] != 0 {
+        [until_nul(&block[345..500]), b"/", last].concat()
+    } else {
+        last.to_vec()
+    };
     let size = if has_content(block[156]) { number(&block[124..136])? } else { 0 };
     Some(Entry { name, size, kind, by_sniffer: posix && block[263..265] == *b"  " })
 }
@@ -84,27 +84,27 @@ fn has_content(kind: u8) -> bool {
 /// The sum of all bytes with the checksum field as spaces, as unsigned or as signed bytes: old tars and
 /// the sniffer sum signed.
 fn checksum_is_right(block: &[u8; TAR_BLOCK_BYTES]) -> bool {
-    let Some(stored) = number(&block[148..156]) else { return false };
-    let (all, field) = (sums(block), sums(&block[148..156]));
+    let Some(stored) = number(&block[148..156]).and_then(|stored| i64::try_from(stored).ok())
+    else {
+        return false;
+    };
     let spaces = 8 * i64::from(b' ');
-    let unsigned = all.unsigned - field.unsigned + spaces;
+    let unsigned = sum(block) - sum(&block[148..156]) + spaces;
+    if stored == unsigned {
+        return true;
+    }
     // A byte of 128 and more counts 256 less where bytes are signed.
-    let signed = unsigned - 256 * (all.high - field.high);
-    i64::try_from(stored).is_ok_and(|stored| stored == unsigned || stored == signed)
+    let high = |bytes: &[u8]| bytes.iter().map(|byte| i64::from(*byte >> 7)).sum::<i64>();
+    stored == unsigned - 256 * (high(block) - high(&block[148..156]))
 }
 
-/// Sums over bytes.
-struct Sums {
-    unsigned: i64,
-    /// How many have the highest bit.
-    high: i64,
-}
+/// Bytes whose sum fits 16 bits whatever they are.
+const SUMMED_BYTES: usize = 256;
 
-/// In a form that compilers turn into vector instructions.
-fn sums(bytes: &[u8]) -> Sums {
-    let unsigned: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
-    let high: u32 = bytes.iter().map(|byte| u32::from(*byte >> 7)).sum();
-    Sums { unsigned: unsigned.into(), high: high.into() }
+/// The sum of all bytes, in a form that compilers turn into vector instructions.
+fn sum(bytes: &[u8]) -> i64 {
+    let part = |bytes: &[u8]| bytes.iter().map(|byte| u16::from(*byte)).sum::<u16>();
+    bytes.chunks(SUMMED_BYTES).map(|bytes| i64::from(part(bytes))).sum()
 }
 
 /// A number: octal digits among spaces and ended by NUL or space, or base 256 with the top bit set.

@@ -23,6 +23,8 @@ struct Packed {
 pub struct IdentifierSet {
     list: Vec<Packed>,
     texts: Texts,
+    /// Who said the identifier that was added last: most likely the next one too.
+    near: Text,
 }
 
 impl PartialEq for IdentifierSet {
@@ -80,7 +82,9 @@ impl IdentifierSet {
             Err(place) if place >= IDENTIFIERS_PER_LEG_MAX => true,
             Err(place) => {
                 let Identifier { kind, value, said_by, cseq } = identifier;
-                let (value, said_by) = (self.texts.add(value), self.texts.add_endpoint(said_by));
+                let said_by = self.texts.add_endpoint_near(said_by, [self.near; 2]);
+                let value = self.texts.add(value);
+                self.near = said_by;
                 self.list.insert(place, Packed { sighting, value, said_by, cseq, kind });
                 let is_over = self.list.len() > IDENTIFIERS_PER_LEG_MAX;
                 if is_over {
@@ -117,6 +121,7 @@ impl IdentifierSet {
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.texts.clear();
+        self.near = Text::EMPTY;
     }
 
     /// Appends the identifiers.
@@ -138,6 +143,7 @@ impl IdentifierSet {
     /// Takes what [`Self::pack`] appended; what was there is gone.
     pub(super) fn unpack(&mut self, reader: &mut Reader<'_>, base: PackBase) {
         self.texts.set_bytes(reader.bytes());
+        self.near = Text::EMPTY;
         self.list.clear();
         let mut places = Places::new(base);
         let count = reader.count();
@@ -172,7 +178,14 @@ impl IdentifierSet {
             .kind
             .cmp(&other.kind)
             .then_with(|| self.texts.get(packed.value).cmp(other.value))
-            .then_with(|| self.texts.endpoint(packed.said_by).cmp(&other.said_by))
+            .then_with(|| self.compare_said_by(packed, other))
             .then_with(|| packed.cseq.cmp(&other.cseq))
+    }
+
+    fn compare_said_by(&self, packed: &Packed, other: &Identifier<'_>) -> Ordering {
+        if self.texts.is_ipv4(packed.said_by, other.said_by) {
+            return Ordering::Equal;
+        }
+        self.texts.endpoint(packed.said_by).cmp(&other.said_by)
     }
 }

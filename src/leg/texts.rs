@@ -156,9 +156,21 @@ impl Texts {
     /// As [`Self::add_endpoint`]; equal to one of `near`, most likely.
     #[inline]
     pub(super) fn add_endpoint_near(&mut self, endpoint: Endpoint, near: [Text; 2]) -> Text {
-        let IpAddr::V4(address) = endpoint.address else { return self.add_endpoint(endpoint) };
+        match near.into_iter().find(|near| self.is_ipv4(*near, endpoint)) {
+            Some(near) => near,
+            None => self.add_endpoint(endpoint),
+        }
+    }
+
+    /// Whether a string is this IPv4 address and port: a look at one word. False for any other address.
+    #[inline]
+    pub(super) fn is_ipv4(&self, text: Text, endpoint: Endpoint) -> bool {
+        let IpAddr::V4(address) = endpoint.address else { return false };
         let ([a, b, c, d], [high, low]) = (address.octets(), endpoint.port.to_be_bytes());
-        self.add_near(&[a, b, c, d, high, low], near)
+        let known = self.bytes.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<8>());
+        known.is_some_and(|[length, _, content @ ..]| {
+            *length == 6 && *content == [a, b, c, d, high, low]
+        })
     }
 
     /// All strings as they lie, for [`Self::set_bytes`].
@@ -233,7 +245,13 @@ mod tests {
         assert_eq!(texts.get(far), long);
         for (end, place) in ends.into_iter().zip(places) {
             assert_eq!(texts.endpoint(place), end);
-            texts.add_endpoint(end);
+            for other in ends {
+                let is_same = end == other && end.address.is_ipv4();
+                assert_eq!(texts.is_ipv4(place, other), is_same, "{end} {other}");
+            }
+            assert_eq!(texts.add_endpoint(end), place);
+            assert_eq!(texts.add_endpoint_near(end, [empty, tag]), place);
+            assert_eq!(texts.add_endpoint_near(end, [tag, place]), place);
         }
         texts.add(b"tag");
         assert_eq!(texts.len(), size, "nothing was added twice");

@@ -145,6 +145,23 @@ impl Dissector {
         }
     }
 
+    /// Begins another capture where nothing is held of the one before: see [`Self::take_plain`].
+    pub const fn restart(&mut self, capture: CaptureId) {
+        self.capture = capture;
+    }
+
+    /// The usual end of a capture: when every record gave a plain datagram, nothing is held or noted.
+    /// How many records that were; they are counted here no more. Absent, and nothing changed, for any
+    /// other capture, of which [`Self::finish`] tells.
+    pub fn take_plain(&mut self) -> Option<u64> {
+        let records = self.counters.records;
+        if records != self.fast_datagrams {
+            return None;
+        }
+        (self.counters.records, self.fast_datagrams) = (0, 0);
+        Some(records)
+    }
+
     /// Nothing more comes.
     #[must_use]
     pub fn finish(mut self) -> Dissected {

@@ -1,7 +1,7 @@
 //! One file: bytes to containers to captures to packets, into a worker's gathering.
 
 use super::gather::{FileSummary, Gathering, Origin};
-use crate::base::{CaptureId, FileId, Loss, LossKind, Note};
+use crate::base::{CaptureId, FileId, Loss, LossKind, Note, SensorId};
 use crate::capture::{CaptureEnd, CaptureParser, Record};
 use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
 use crate::leg::CaptureRules;
@@ -19,17 +19,67 @@ pub(super) struct Extraction<'g> {
     rules: &'g CaptureRules,
     file: FileId,
     spool_file: &'g SpoolFile,
-    /// Streams that are open: one, or as many as the pieces of an archive's calls interleave.
-    open: BTreeMap<MemberNumber, Box<Stream>>,
+    open: OpenStreams,
     summary: FileSummary,
 }
 
-struct Stream {
+/// What one capture is read with.
+pub(super) struct Stream {
+    member: MemberNumber,
     origin: Origin,
     /// Of the archive entry; empty for a file by itself.
-    name: Box<[u8]>,
+    name: Vec<u8>,
     parser: CaptureParser,
     dissector: Dissector,
+}
+
+impl Stream {
+    fn new(capture: CaptureId, sensor: SensorId) -> Self {
+        Self {
+            member: capture.member,
+            origin: Origin { sensor, entry_name: Vec::new() },
+            name: Vec::new(),
+            parser: CaptureParser::new(capture),
+            dissector: Dissector::new(capture),
+        }
+    }
+
+    /// For another capture, after one that is finished.
+    fn restart(&mut self, capture: CaptureId, sensor: SensorId) {
+        self.member = capture.member;
+        self.origin.sensor = sensor;
+        self.parser.restart(capture);
+        self.dissector.restart(capture);
+    }
+}
+
+/// Streams that are open: one, or as many as the pieces of an archive's calls interleave.
+#[derive(Default)]
+struct OpenStreams {
+    /// The one that was used last.
+    last: Option<Box<Stream>>,
+    others: BTreeMap<MemberNumber, Box<Stream>>,
+}
+
+impl OpenStreams {
+    fn put(&mut self, stream: Box<Stream>) {
+        if let Some(before) = self.last.replace(stream) {
+            self.others.insert(before.member, before);
+        }
+    }
+
+    fn take(&mut self, member: MemberNumber) -> Option<Box<Stream>> {
+        let last = self.last.take_if(|stream| stream.member == member);
+        last.or_else(|| self.others.remove(&member))
+    }
+
+    fn get(&mut self, member: MemberNumber) -> Option<&mut Stream> {
+        if self.last.as_ref().is_none_or(|stream| stream.member != member) {
+            let stream = self.others.remove(&member)?;
+            self.put(stream);
+        }
+        self.last.as_deref_mut()
+    }
 }
 
 impl<'g> Extraction<'g> {
@@ -40,7 +90,8 @@ impl<'g> Extraction<'g> {
         spool_file: &'g SpoolFile,
     ) -> Self {
         let summary = FileSummary::default();
-        Self { gathering, rules, file, spool_file, open: BTreeMap::new(), summary }
+        let open = OpenStreams::default();
+        Self { gathering, rules, file, spool_file, open, summary }
     }
 
     /// Reads the whole file from one slice.
@@ -85,35 +136,33 @@ impl<'g> Extraction<'g> {
             self.gathering.losses.retain(|loss| loss.file != self.file);
             self.gathering.open_losses.retain(|loss| loss.file != self.file);
         }
-        self.gathering.ledger.add("file.bytes", bytes);
+        self.gathering.counts.file_bytes += bytes;
         self.gathering.add_summary(self.file, self.spool_file.sensor, self.summary);
     }
 }
 
-/// Where the packets of a file come from. Their name ties media to a Call-ID: the entry's in an archive
-/// of a spool, the file's where the spool has one file a call; none in other captures.
-pub(super) fn origin_of(file: &SpoolFile, entry_name: &[u8]) -> Origin {
-    let name = match file.kind {
-        FileKind::Plain => Box::default(),
-        _ if !entry_name.is_empty() => entry_name.into(),
-        _ => file.path.file_name().map(|name| name.as_bytes().into()).unwrap_or_default(),
-    };
-    Origin { sensor: file.sensor, entry_name: name }
+/// What ties media of a file to a Call-ID: the name of the entry in an archive of a spool, of the file
+/// where the spool has one file a call; none in other captures.
+pub(super) fn entry_name_of<'n>(file: &'n SpoolFile, entry_name: &'n [u8]) -> &'n [u8] {
+    match file.kind {
+        FileKind::Plain => b"",
+        _ if !entry_name.is_empty() => entry_name,
+        _ => file.path.file_name().map(OsStrExt::as_bytes).unwrap_or_default(),
+    }
 }
 
-/// Enters what a capture of a file told at its end.
+/// Enters what a capture of a file told at its end. The dissector holds nothing of it any more.
 pub(super) fn finish_capture(
     gathering: &mut Gathering,
     summary: &mut FileSummary,
     (id, file, entry_name): (FileId, &SpoolFile, &[u8]),
     mut captured: CaptureEnd,
-    dissector: Dissector,
+    dissector: &mut Dissector,
 ) {
-    let dissected = dissector.finish();
     match captured.format {
         Some(_) => {
             summary.captures += 1;
-            gathering.ledger.add("capture.read", 1);
+            gathering.counts.captures_read += 1;
         }
         None => {
             gathering.ledger.add("capture.none", 1);
@@ -122,35 +171,45 @@ pub(super) fn finish_capture(
             }
         }
     }
-    gathering.ledger.add("capture.records", captured.records);
-    gathering.ledger += dissected.ledger;
+    gathering.counts.capture_records += captured.records;
     gathering.notes.join(captured.notes);
-    gathering.notes.join(dissected.notes);
     if captured.last_loss_is_open {
         gathering.open_losses.extend(captured.losses.pop());
     }
     gathering.losses.extend(captured.losses);
+    if let Some(records) = dissector.take_plain() {
+        gathering.counts.plain_records += records;
+        return;
+    }
+    let capture = CaptureId { file: id, member: 0 };
+    let dissected = std::mem::replace(dissector, Dissector::new(capture)).finish();
+    gathering.ledger += dissected.ledger;
+    gathering.notes.join(dissected.notes);
     gathering.losses.extend(dissected.losses);
     gathering.residues.add(file.sensor, dissected.residue);
 }
 
 impl ContainerSink for Extraction<'_> {
     fn open(&mut self, member: MemberNumber, name: &[u8]) -> bool {
-        self.gathering.ledger.add("capture.opened", 1);
+        self.gathering.counts.captures_opened += 1;
         let capture = CaptureId { file: self.file, member };
-        let origin = origin_of(self.spool_file, name);
-        let stream = Stream {
-            origin,
-            name: name.into(),
-            parser: CaptureParser::new(capture),
-            dissector: Dissector::new(capture),
+        let sensor = self.spool_file.sensor;
+        let mut stream = match self.gathering.spare.take() {
+            Some(mut spare) => {
+                spare.restart(capture, sensor);
+                spare
+            }
+            None => Box::new(Stream::new(capture, sensor)),
         };
-        self.open.insert(member, Box::new(stream));
+        let Stream { origin, name: kept, .. } = &mut *stream;
+        name.clone_into(kept);
+        entry_name_of(self.spool_file, name).clone_into(&mut origin.entry_name);
+        self.open.put(stream);
         true
     }
 
     fn data(&mut self, member: MemberNumber, bytes: &[u8]) {
-        let Some(stream) = self.open.get_mut(&member) else { return };
+        let Some(stream) = self.open.get(member) else { return };
         let mut taker = Taker {
             gathering: self.gathering,
             rules: self.rules,
@@ -162,7 +221,7 @@ impl ContainerSink for Extraction<'_> {
     }
 
     fn close(&mut self, member: MemberNumber, end: StreamEnd) {
-        let Some(mut stream) = self.open.remove(&member) else { return };
+        let Some(mut stream) = self.open.take(member) else { return };
         if end == StreamEnd::Cut {
             self.gathering.ledger.add("capture.cut", 1);
         }
@@ -173,14 +232,11 @@ impl ContainerSink for Extraction<'_> {
             origin: &stream.origin,
             dissector: &mut stream.dissector,
         };
-        let captured = stream.parser.finish(&mut |record| taker.record(&record));
-        finish_capture(
-            self.gathering,
-            &mut self.summary,
-            (self.file, self.spool_file, &stream.name),
-            captured,
-            stream.dissector,
-        );
+        let captured = stream.parser.end(&mut |record| taker.record(&record));
+        let of = (self.file, self.spool_file, &stream.name[..]);
+        let (gathering, summary) = (&mut *self.gathering, &mut self.summary);
+        finish_capture(gathering, summary, of, captured, &mut stream.dissector);
+        self.gathering.spare = Some(stream);
     }
 
     fn note(&mut self, note: Note) {

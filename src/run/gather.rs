@@ -1,5 +1,6 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
+use super::extract::Stream;
 use super::kept_files::RunWriter;
 use super::spill::{Runs, Spill};
 use super::work::GatheredParts;
@@ -114,16 +115,23 @@ impl FileSummary {
 pub(super) struct Origin {
     pub(super) sensor: SensorId,
     /// Name of the spool's entry or file, which derives from a Call-ID; empty elsewhere.
-    pub(super) entry_name: Box<[u8]>,
+    pub(super) entry_name: Vec<u8>,
 }
 
-/// What is counted for every datagram, as plain words: a name in the ledger costs a look-up.
+/// What is counted for every datagram and every capture, as plain words: a name in the ledger costs a
+/// look-up.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+pub(super) struct Counts {
     media: u64,
     other: u64,
     messages: u64,
     observed: u64,
+    pub(super) file_bytes: u64,
+    pub(super) captures_opened: u64,
+    pub(super) captures_read: u64,
+    pub(super) capture_records: u64,
+    /// Records of captures in which each gave a plain datagram.
+    pub(super) plain_records: u64,
 }
 
 /// The gathering of one worker.
@@ -139,12 +147,14 @@ pub(super) struct Gathering {
     pub(super) flows: MediaFlows<Hasher>,
     pub(super) residues: Residues,
     pub(super) ledger: Ledger,
-    counts: Counts,
+    pub(super) counts: Counts,
     pub(super) notes: Notes,
     pub(super) losses: Vec<Loss>,
     scratch: Scratch,
     /// What the decoders of one file after the other write to.
     pub(super) windows: Windows,
+    /// What a capture was read with; the next one is read with it again.
+    pub(super) spare: Option<Box<Stream>>,
     pub(super) registrations: Registrations,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
@@ -169,6 +179,7 @@ impl Gathering {
             losses: Vec::new(),
             scratch: Scratch::default(),
             windows: Windows::default(),
+            spare: None,
             registrations: Registrations::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),
@@ -282,6 +293,13 @@ impl Gathering {
         self.ledger.add("payload.other", counts.other);
         self.ledger.add("sip.messages", counts.messages);
         self.ledger.add("sip.observed", counts.observed);
+        self.ledger.add("file.bytes", counts.file_bytes);
+        self.ledger.add("capture.opened", counts.captures_opened);
+        self.ledger.add("capture.read", counts.captures_read);
+        self.ledger.add("capture.records", counts.capture_records);
+        self.ledger.add("packet.records", counts.plain_records);
+        self.ledger.add("packet.records_with_datagram", counts.plain_records);
+        self.ledger.add("packet.datagrams", counts.plain_records);
     }
 
     /// Whether the table has no room for a message of so many bytes, which are counted.

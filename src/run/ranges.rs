@@ -6,7 +6,7 @@
 //! put aside and taken in the order of the capture, under a lock, by whoever finishes the range that is
 //! next. The last range may hold damage and is read in order as well.
 
-use super::extract::{finish_capture, origin_of};
+use super::extract::{entry_name_of, finish_capture};
 use super::gather::{FileSummary, Gathering, Origin};
 use super::map::{Content, FileBytes, OpenFile, OpenRules};
 use crate::base::{CaptureId, CaptureTime, FileId};
@@ -136,7 +136,7 @@ impl<'f> RangedFile<'f> {
             id,
             file,
             header: splitter.header(),
-            origin: origin_of(file, b""),
+            origin: Origin { sensor: file.sensor, entry_name: entry_name_of(file, b"").to_vec() },
             split: Mutex::new(Split { splitter, given: 0 }),
             order: Mutex::new(in_order),
             opened,
@@ -259,11 +259,10 @@ impl<'f> RangedFile<'f> {
             return false;
         };
         let captured = self.read_last(&last, order, gathering, rules, summary);
-        let capture = CaptureId { file: self.id, member: 0 };
-        let dissector = std::mem::replace(&mut order.dissector, Dissector::new(capture));
-        gathering.ledger.add("capture.opened", 1);
-        finish_capture(gathering, summary, (self.id, self.file, b""), captured, dissector);
-        gathering.ledger.add("file.bytes", self.bytes().len() as u64);
+        gathering.counts.captures_opened += 1;
+        let of = (self.id, self.file, &b""[..]);
+        finish_capture(gathering, summary, of, captured, &mut order.dissector);
+        gathering.counts.file_bytes += self.bytes().len() as u64;
         true
     }
 

@@ -15,7 +15,7 @@ pub(super) fn read_streams(
     sensor: SensorId,
     residue: Residue,
 ) {
-    let origin = Origin { sensor, entry_name: Box::default() };
+    let origin = Origin { sensor, entry_name: Vec::new() };
     let mut streams = Streams { gathering, rules, origin, open: None };
     let reassembled = reassemble(vec![residue], &settings(rules), &mut streams);
     gathering.ledger += reassembled.ledger;
