@@ -64,6 +64,8 @@ pub struct CallRun {
     span: Option<(CaptureTime, CaptureTime)>,
     /// Parts of what was read that are lost.
     losses: usize,
+    /// What the user should know of the work directory.
+    messages: Vec<String>,
 }
 
 /// What is grouped, whatever it was read from.
@@ -75,6 +77,7 @@ struct Read {
     places: Places,
     span: Option<(CaptureTime, CaptureTime)>,
     losses: usize,
+    messages: Vec<String>,
 }
 
 /// Reads spools and groups their legs into calls.
@@ -99,6 +102,7 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
         places: Places::Spool(found.listing, found.paths),
         span: first.zip(last),
         losses: found.losses.len(),
+        messages: found.profile.messages,
     };
     Ok(pool.install(|| grouped(read, config.rules.clone(), config.time_zone.clone())))
 }
@@ -132,12 +136,13 @@ pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
         places: Places::Database(stored.files),
         span: stored.span,
         losses: stored.losses,
+        messages: Vec::new(),
     };
     Ok(side_by_side::pool(config.threads)?.install(|| grouped(read, rules, time_zone)))
 }
 
 fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
-    let Read { legs, outlines, cdrs, sensors, places, span, losses } = read;
+    let Read { legs, outlines, cdrs, sensors, places, span, losses, messages } = read;
     let grouping = side_by_side::group(&outlines, &rules);
     let merged = merge(&outlines, &grouping, &cdrs);
     CallRun {
@@ -152,6 +157,7 @@ fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
         places,
         span,
         losses,
+        messages,
     }
 }
 
@@ -195,7 +201,7 @@ impl CallRun {
             format!("{losses} parts of what was read are lost: legs may be missing; see check")
         });
         let left_out = left_out_note(&self.grouping).map(|note| note.detail);
-        lost.into_iter().chain(left_out).collect()
+        self.messages.iter().cloned().chain(lost).chain(left_out).collect()
     }
 
     /// Where a record is: path, member of an archive, number of the record as packet tools count.
