@@ -163,7 +163,7 @@ fn directions(file: &SourceFile) -> Vec<String> {
     let climb = "super::".repeat(file.depth());
     let uses = use_paths(code);
     let in_uses = |at: usize| {
-        uses.iter().any(|(start, _)| code[*start..at].find(';').is_none() && at > *start)
+        uses.iter().any(|(start, _)| at > *start && code[*start..at].find(';').is_none())
     };
     let mut named: Vec<(usize, String)> = uses.clone();
     for root in ["crate::", climb.as_str()] {
