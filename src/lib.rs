@@ -33,7 +33,8 @@
 //! - [`capture`]: bytes to packet records. pcap and pcapng; steps over damage.
 //! - [`packet`]: records to datagrams and ordered streams. Link layers, tunnels, fragments, TCP.
 //! - [`sip`]: bytes to messages, borrowed, without allocation.
-//! - [`leg`]: messages to legs, and the machine that turns a leg into CDRs as the sniffer would. A CDR
+//! - [`leg`]: messages to legs, which are kept packed in sorted runs and unpacked one by one, and the
+//!   machine that turns a leg into CDRs as the sniffer would. A CDR
 //!   carries both ends: where the packets end, and where the vendor's timeouts would cut.
 //! - [`call`]: legs to calls, by rules that each give evidence or a refusal.
 //! - [`channel`]: CDRs or calls to channels over time, in integer nanoseconds, under a reading.

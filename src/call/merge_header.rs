@@ -90,7 +90,11 @@ impl<'l> CallIds<'l> {
     pub fn of(legs: &'l Legs) -> Self {
         let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
         let made = Self { legs, filter, hasher: foldhash::fast::FixedState::default() };
-        legs.numbers().for_each(|leg| made.filter.mark(made.hasher.hash_one(legs.call_id(leg))));
+        for part in legs.parts() {
+            let call_ids = part.clone().map(|leg| legs.call_id(leg));
+            call_ids.for_each(|call_id| made.filter.mark(made.hasher.hash_one(call_id)));
+            legs.release(part);
+        }
         made
     }
 

@@ -11,6 +11,9 @@ use crate::base::SensorId;
 use std::fmt;
 use std::ops::Range;
 
+/// Legs between two times that memory is let go.
+const LEGS_PER_PART: u32 = 4_096;
+
 /// Legs by number. Equal, and shown, as the legs that they are, however they lie.
 #[derive(Clone, Default)]
 pub struct Legs {
@@ -71,6 +74,13 @@ impl Legs {
     pub fn packed(&self, leg: u32) -> Option<PackedLeg<'_>> {
         let LegPlace { run, place } = *self.places.get(leg as usize)?;
         Some(self.runs.get(run as usize)?.leg(place as usize))
+    }
+
+    /// Their numbers in parts, rising: what is read of one is let go at once ([`Self::release`]).
+    pub fn parts(&self) -> impl Iterator<Item = Range<u32>> + use<> {
+        let end = self.numbers().end;
+        let starts = self.numbers().step_by(LEGS_PER_PART as usize);
+        starts.map(move |start| start..start.saturating_add(LEGS_PER_PART).min(end))
     }
 
     /// The sensor of a leg; the unnamed one where there is no such leg.

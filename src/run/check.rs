@@ -129,6 +129,7 @@ fn judged<T>(
     let seen = pool.install(|| look_at(&found.legs, secret));
     let coverage = coverage(&found);
     let units = pool.install(|| scenario_units(config, &found, seen, recorded));
+    found.legs.release(found.legs.numbers());
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units);
     let question = question(config);
