@@ -17,8 +17,6 @@ use std::sync::{Mutex, PoisonError};
 const STRETCHES_PER_THREAD: usize = 8;
 /// What goes to a file at once, about: as much as a stretch holds.
 const REWRITTEN_BYTES: usize = 4 << 20;
-/// Legs joined between two times that the memory of files is let go.
-const RELEASED_LEGS: u64 = 16 << 10;
 
 /// Joined legs, and what was seen of those that are not kept.
 #[derive(Debug, Default)]
@@ -128,13 +126,6 @@ fn join_one(
     spans: &BTreeMap<SensorId, TimeSpan>,
 ) -> (Stretch, Tally) {
     let mut tally = Tally::default();
-    let mut seen = 0_u64;
-    let joined = join_stretch(runs, bounds, |leg| {
-        seen += 1;
-        if seen.is_multiple_of(RELEASED_LEGS) {
-            runs.iter().for_each(|run| run.release(0..run.len()));
-        }
-        tally.keep(&leg, spans)
-    });
+    let joined = join_stretch(runs, bounds, |leg| tally.keep(&leg, spans));
     (joined, tally)
 }
