@@ -161,6 +161,12 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
 
     /// Adds a span whose inner steps are known to be at most `GAP_NS`.
     pub fn insert_span(&mut self, added: Span) {
+        if let Kept::More(more) = &mut self.kept
+            && more.last().is_some_and(|last| added.first.since_ns(last.last) > GAP_NS)
+        {
+            more.push(added);
+            return;
+        }
         let spans = self.as_slice();
         let start = spans.partition_point(|span| added.first.since_ns(span.last) > GAP_NS);
         let end = start
