@@ -217,13 +217,6 @@ impl LegOutline<'_> {
     }
 }
 
-/// Whether a leg takes part in calls: it has an INVITE, or a REFER under a Call-ID of its own, which is
-/// evidence and makes neither CDR nor channel.
-#[must_use]
-pub fn takes_part(leg: &Leg) -> bool {
-    leg.has_invite() || leg.messages().any(|(key, _)| is_request(&key, Method::Refer))
-}
-
 /// Whether the message is a request with this method.
 pub(super) fn is_request(key: &FactKey<'_>, method: Method) -> bool {
     key.kind == MessageKind::Request(method)

@@ -147,12 +147,6 @@ impl Legs {
         self.media.shrink_to_fit();
     }
 
-    /// Bytes of packed legs, in memory and in files.
-    #[must_use]
-    pub fn byte_count(&self) -> usize {
-        self.runs.iter().map(LegRun::byte_count).sum()
-    }
-
     /// Whether all legs that were read so far are those that were kept; false when a file of them was
     /// lost meanwhile: then nothing that was made of them counts.
     #[must_use]

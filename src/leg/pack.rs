@@ -260,7 +260,8 @@ pub fn renumber(bytes: &mut [u8], file: FileId, sensor: SensorId) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lattice::tests::{any_fact, leg_of};
+    use super::super::fact::tests::AnyKey;
+    use super::super::lattice::tests::{Fact, any_fact, leg_of};
     use super::*;
     use proptest::prelude::*;
 
@@ -325,8 +326,12 @@ mod tests {
 
     #[test]
     fn records_of_other_files_move_with_theirs() {
-        let mut bytes = packed(&leg_of(&[]));
+        let message = Fact::Message(AnyKey::default(), None, 5, 3);
+        let mut bytes = packed(&leg_of(&[message]));
         renumber(&mut bytes, FileId(7), SensorId(3));
         assert_eq!(PackedLeg::new(&bytes).key(), (SensorId(3), &b"call@host"[..]));
+        let leg = unpacked(&bytes);
+        let (_, times) = leg.messages().next().unwrap();
+        assert_eq!((times.record.capture.file, times.record.index), (FileId(7), 3));
     }
 }

@@ -54,7 +54,8 @@ pub struct ReconstructOptions {
 /// `ledger`, `notes` and the records named in legs, which tell how the records lay in files.
 #[derive(Debug)]
 pub struct Reconstruction {
-    /// Legs with an INVITE, and those that are evidence about them (`call::outline::takes_part`).
+    /// Legs with an INVITE, and those with a REFER under a Call-ID of its own, which is evidence and makes
+    /// neither CDR nor channel.
     pub legs: Legs,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
