@@ -90,11 +90,8 @@ impl<'l> CallIds<'l> {
     pub fn of(legs: &'l Legs) -> Self {
         let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
         let made = Self { legs, filter, hasher: foldhash::fast::FixedState::default() };
-        for part in legs.parts() {
-            let call_ids = part.clone().map(|leg| legs.call_id(leg));
-            call_ids.for_each(|call_id| made.filter.mark(made.hasher.hash_one(call_id)));
-            legs.release(part);
-        }
+        let call_ids = legs.numbers().map(|leg| legs.call_id(leg));
+        call_ids.for_each(|call_id| made.filter.mark(made.hasher.hash_one(call_id)));
         made
     }
 

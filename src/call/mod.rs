@@ -45,7 +45,7 @@ pub use merge_header::{
 };
 pub use merged::{Call, CallResult, MergedCalls, PartySpan, cdrs_by_call, merge};
 pub use outline::{LegOutline, OutlineParts};
-pub use outlines::{LEGS_PER_CHUNK, Outlines, outline_all};
+pub use outlines::{OutlineBuilder, Outlines, outline_all};
 pub use rule::{Class, RuleName};
 pub use search::{KeptKeys, RuleEvidence, Search};
 pub use story::{StoryEvent, StoryKind, Transfer, TransferKind, TransferOutcome};

@@ -6,12 +6,9 @@
 use super::lists::put_lists;
 use super::outline::{Failure, HangUp, LegOutline, Lists, Moment, OutlineParts};
 use super::packed::{Reader, put_end, put_moment, put_number, put_record, put_text, put_time};
-use crate::base::{CaptureTime, SensorId};
+use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
 use crate::leg::Leg;
 use std::cmp::Ordering;
-
-/// Legs in one buffer: so few that their places in it fit 32 bits, whatever the limits let a leg say.
-pub const LEGS_PER_CHUNK: usize = 256;
 
 /// Which optional parts follow.
 const HAS_INVITE: u8 = 1;
@@ -35,92 +32,81 @@ pub struct LegSpan {
     pub has_invite: bool,
 }
 
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-struct Chunk {
-    /// Where each leg ends in `bytes`.
-    ends: Vec<u32>,
-    bytes: Vec<u8>,
+/// Makes outlines of legs that come in the order that numbers them.
+#[derive(Debug, Default)]
+pub struct OutlineBuilder {
+    packed: PackedBuilder,
+    /// Room for a list whose length must stand before it.
+    list: Vec<u8>,
 }
 
-impl Chunk {
-    fn bytes_of(&self, place: usize) -> &[u8] {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start as usize..self.ends[place] as usize]
+impl OutlineBuilder {
+    /// Adds the next leg.
+    pub fn push(&mut self, parts: &OutlineParts<'_>) {
+        let list = &mut self.list;
+        self.packed.push_with(|bytes| {
+            put_head(bytes, &parts.head);
+            put_lists(bytes, list, parts);
+        });
+    }
+
+    /// The legs, packed, for [`Outlines::new`].
+    #[must_use]
+    pub fn finish(self) -> Vec<PackedRun> {
+        self.packed.finish()
     }
 }
 
 /// Outlines by number.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Outlines {
-    /// All but the last hold [`LEGS_PER_CHUNK`] legs.
-    chunks: Vec<Chunk>,
-    /// Room for a list whose length must stand before it.
-    list: Vec<u8>,
-}
+pub struct Outlines(PackedList);
 
 impl Outlines {
+    /// Those that builders made, one behind the other.
+    #[must_use]
+    pub fn new(packed: impl IntoIterator<Item = PackedRun>) -> Self {
+        Self(packed.into_iter().collect())
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        let last = self.chunks.last().map_or(0, |chunk| chunk.ends.len());
-        self.chunks.len().saturating_sub(1) * LEGS_PER_CHUNK + last
+        self.0.len()
     }
 
     /// Whether there is none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> std::ops::Range<u32> {
-        // Memory ends long before 32 bits do.
-        0..u32::try_from(self.len()).unwrap_or(u32::MAX)
+        self.0.numbers()
     }
 
-    /// Bytes that they take.
+    /// Bytes that they take, wherever they lie.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let of_chunk =
-            |chunk: &Chunk| size_of::<Chunk>() + chunk.ends.capacity() * 4 + chunk.bytes.capacity();
-        self.chunks.iter().map(of_chunk).sum()
+        self.0.memory_bytes()
     }
 
-    /// Adds the next leg.
-    pub fn push(&mut self, parts: &OutlineParts<'_>) {
-        if self.chunks.last().is_none_or(|chunk| chunk.ends.len() == LEGS_PER_CHUNK) {
-            self.shrink();
-            self.chunks.push(Chunk::default());
-        }
-        let Some(chunk) = self.chunks.last_mut() else { return };
-        put_head(&mut chunk.bytes, &parts.head);
-        put_lists(&mut chunk.bytes, &mut self.list, parts);
-        chunk.ends.push(u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX));
+    /// Whether all that was read so far is what was kept; see [`crate::base::PackedBytes::is_whole`].
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.0.is_whole()
     }
 
-    /// Gives back what growth took beyond need.
-    pub fn shrink(&mut self) {
-        self.list = Vec::new();
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.ends.shrink_to_fit();
-            chunk.bytes.shrink_to_fit();
-        }
-    }
-
-    /// Adds the legs behind those that are here, which fill their chunks.
-    ///
-    /// # Panics
-    /// When they do not: the legs would get other numbers.
-    pub fn append(&mut self, mut next: Self) {
-        assert!(self.len().is_multiple_of(LEGS_PER_CHUNK), "chunks are full");
-        self.chunks.append(&mut next.chunks);
+    /// Lets go of memory that only repeats what a file holds; changes nothing else.
+    pub fn release(&self) {
+        self.0.release();
     }
 
     /// A leg by its number; absent when there is none.
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<LegOutline<'_>> {
-        ((leg as usize) < self.len()).then(|| self.at(leg))
+        self.0.get(leg).map(|rest| read_head(Reader { rest }))
     }
 
     /// A leg by its number.
@@ -151,13 +137,14 @@ impl Outlines {
     }
 
     fn reader(&self, leg: u32) -> Reader<'_> {
-        let leg = leg as usize;
-        Reader { rest: self.chunks[leg / LEGS_PER_CHUNK].bytes_of(leg % LEGS_PER_CHUNK) }
+        let found = self.0.get(leg);
+        assert!(found.is_some(), "there is a leg of this number");
+        Reader { rest: found.unwrap_or_default() }
     }
 
     /// All legs by number.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = LegOutline<'_>> {
-        self.numbers().map(|leg| self.at(leg))
+    pub fn iter(&self) -> impl Iterator<Item = LegOutline<'_>> {
+        self.0.iter().map(|rest| read_head(Reader { rest }))
     }
 
     /// The number of the leg with this Call-ID on this sensor.
@@ -181,10 +168,9 @@ impl Outlines {
 impl<'l> FromIterator<&'l Leg> for Outlines {
     /// Legs in the order that numbers them.
     fn from_iter<T: IntoIterator<Item = &'l Leg>>(legs: T) -> Self {
-        let mut outlines = Self::default();
-        legs.into_iter().for_each(|leg| outlines.push(&OutlineParts::of(leg)));
-        outlines.shrink();
-        outlines
+        let mut builder = OutlineBuilder::default();
+        legs.into_iter().for_each(|leg| builder.push(&OutlineParts::of(leg)));
+        Self::new(builder.finish())
     }
 }
 

@@ -37,7 +37,7 @@ pub fn cut_keys(runs: &[LegRun], stretches: usize) -> Vec<CutKey> {
     let mut sample: Vec<LegKey<'_>> = Vec::new();
     for run in runs {
         let step = (run.len() / stretches.max(1)).max(1);
-        sample.extend((step..run.len()).step_by(step).map(|place| run.leg(place).key()));
+        sample.extend((step..run.len()).step_by(step).map(|place| run.read(place).key()));
     }
     sample.sort_unstable();
     let step = (sample.len() / stretches.max(1)).max(1);
@@ -105,21 +105,90 @@ impl PartialEq for Cursor<'_> {
 
 impl Eq for Cursor<'_> {}
 
+/// A leg of a stretch.
+enum Joined<'r> {
+    /// As it lies in the only run that holds it: the run, the place there.
+    Found(u32, usize, PackedLeg<'r>),
+    /// Made of parts in several runs.
+    Made(PackedLeg<'r>),
+}
+
+/// Bounds of a stretch: its first key, and the first key behind it; absent: there is none.
+pub type Bounds<'k> = (Option<&'k CutKey>, Option<&'k CutKey>);
+
 /// Joins the legs from one key up to another; `keep` hears of every leg and says whether it is wanted.
 #[must_use]
 pub fn join_stretch(
     runs: &[LegRun],
-    (from, until): (Option<&CutKey>, Option<&CutKey>),
-    mut keep: impl FnMut(PackedLeg<'_>) -> bool,
+    bounds: Bounds<'_>,
+    keep: impl FnMut(PackedLeg<'_>) -> bool,
 ) -> Stretch {
+    let mut places = Vec::new();
+    let mut anew = RunBuilder::default();
+    let joined = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    // Full runs that the builder has already put aside.
+    let mut whole = 0;
+    walk(runs, bounds, keep, |leg| match leg {
+        Joined::Found(run, place, _) => {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            places.push(LegPlace { run, place });
+        }
+        Joined::Made(leg) => {
+            let place = u32::try_from(anew.len()).unwrap_or(u32::MAX);
+            places.push(LegPlace { run: joined.saturating_add(whole), place });
+            anew.push_packed(leg.bytes());
+            whole += u32::from(anew.is_empty());
+        }
+    });
+    Stretch { places, anew: anew.finish() }
+}
+
+/// The same, the legs copied to runs of about `bytes_max` bytes, each given to `full` when it is full.
+pub fn copy_stretch(
+    runs: &[LegRun],
+    bounds: Bounds<'_>,
+    keep: impl FnMut(PackedLeg<'_>) -> bool,
+    bytes_max: usize,
+    mut full: impl FnMut(LegRun),
+) {
+    let (mut builder, mut bytes) = (RunBuilder::default(), 0);
+    walk(runs, bounds, keep, |leg| {
+        let (Joined::Found(_, _, leg) | Joined::Made(leg)) = leg;
+        builder.push_packed(leg.bytes());
+        bytes += leg.bytes().len();
+        if bytes >= bytes_max {
+            bytes = 0;
+            std::mem::take(&mut builder).finish().into_iter().for_each(&mut full);
+        }
+    });
+    builder.finish().into_iter().for_each(full);
+}
+
+/// All legs of some runs as one run (several where one cannot hold them).
+#[must_use]
+pub fn join_runs(runs: &[LegRun]) -> Vec<LegRun> {
+    let mut joined = Vec::new();
+    copy_stretch(runs, (None, None), |_| true, usize::MAX, |run| joined.push(run));
+    joined
+}
+
+/// Gives the wanted legs from one key up to another, in their order.
+fn walk(
+    runs: &[LegRun],
+    (from, until): Bounds<'_>,
+    mut keep: impl FnMut(PackedLeg<'_>) -> bool,
+    mut put: impl FnMut(Joined<'_>),
+) {
     let place = |run: &LegRun, key: &CutKey| run.place_of((key.0, &key.1));
     let cursor = |(number, run): (u32, &LegRun)| {
         let start = from.map_or(0, |key| place(run, key));
         let end = until.map_or(run.len(), |key| place(run, key));
-        Cursor::at(number, runs, start, end).map(Reverse)
+        (number, start, end)
     };
-    let mut next: Cursors<'_> = (0u32..).zip(runs).filter_map(cursor).collect();
-    let mut stretch = Stretch::default();
+    let bounds: Vec<(u32, usize, usize)> = (0u32..).zip(runs).map(cursor).collect();
+    let begun =
+        bounds.into_iter().filter_map(|(run, start, end)| Cursor::at(run, runs, start, end));
+    let mut next: Cursors<'_> = begun.map(Reverse).collect();
     let mut anew = Anew::default();
     let mut equal: Vec<PackedLeg<'_>> = Vec::new();
     while let Some((leg, run, place)) = advance(&mut next, runs) {
@@ -129,36 +198,15 @@ pub fn join_stretch(
         }
         if equal.is_empty() {
             if keep(leg) {
-                let place = u32::try_from(place).unwrap_or(u32::MAX);
-                stretch.places.push(LegPlace { run, place });
+                put(Joined::Found(run, place, leg));
             }
         } else {
-            anew.join(leg, &equal, &mut keep, runs.len(), &mut stretch.places);
+            let made = anew.join(leg, &equal);
+            if keep(made) {
+                put(Joined::Made(made));
+            }
         }
     }
-    stretch.anew = anew.builder.finish();
-    stretch
-}
-
-/// All legs of some runs as one run (several where one cannot hold them).
-#[must_use]
-pub fn join_runs(runs: &[LegRun]) -> Vec<LegRun> {
-    copied(runs, join_stretch(runs, (None, None), |_| true))
-}
-
-/// The legs of a stretch of some runs as one run (several where one cannot hold them).
-#[must_use]
-pub fn copied(runs: &[LegRun], stretch: Stretch) -> Vec<LegRun> {
-    let Stretch { places, anew } = stretch;
-    let mut builder = RunBuilder::default();
-    for LegPlace { run, place } in places {
-        let run = run as usize;
-        let from = runs.get(run).or_else(|| anew.get(run - runs.len()));
-        if let Some(from) = from {
-            builder.push_packed(from.leg(place as usize).bytes());
-        }
-    }
-    builder.finish()
 }
 
 type Cursors<'r> = BinaryHeap<Reverse<Cursor<'r>>>;
@@ -176,25 +224,15 @@ fn advance<'r>(next: &mut Cursors<'r>, runs: &'r [LegRun]) -> Option<(PackedLeg<
     Some((leg, run, place))
 }
 
-/// Legs that are made of several parts.
+/// Room in which legs of several parts are joined.
 #[derive(Default)]
 struct Anew {
-    builder: RunBuilder,
-    /// Full runs that the builder has already put aside.
-    whole: u32,
     room: Option<(Leg, Leg)>,
     bytes: Vec<u8>,
 }
 
 impl Anew {
-    fn join(
-        &mut self,
-        first: PackedLeg<'_>,
-        others: &[PackedLeg<'_>],
-        keep: &mut impl FnMut(PackedLeg<'_>) -> bool,
-        runs: usize,
-        places: &mut Vec<LegPlace>,
-    ) {
+    fn join(&mut self, first: PackedLeg<'_>, others: &[PackedLeg<'_>]) -> PackedLeg<'_> {
         let empty = || Leg::new(SensorId::default(), b"");
         let (leg, part) = self.room.get_or_insert_with(|| (empty(), empty()));
         first.unpack(leg);
@@ -204,13 +242,7 @@ impl Anew {
         }
         self.bytes.clear();
         super::pack::pack(leg, &mut self.bytes);
-        if keep(PackedLeg::new(&self.bytes)) {
-            let run = u32::try_from(runs).unwrap_or(u32::MAX).saturating_add(self.whole);
-            let place = u32::try_from(self.builder.len()).unwrap_or(u32::MAX);
-            self.builder.push_packed(&self.bytes);
-            self.whole += u32::from(self.builder.is_empty());
-            places.push(LegPlace { run, place });
-        }
+        PackedLeg::new(&self.bytes)
     }
 }
 
@@ -334,7 +366,8 @@ mod tests {
         let mut builder = RunBuilder::default();
         builder.push(&leg);
         let run = builder.finish().pop().unwrap();
-        let (bytes, ends) = (run.bytes().to_vec(), run.ends().to_vec());
+        let packed = run.packed();
+        let (bytes, ends) = (packed.bytes().to_vec(), packed.ends().to_vec());
         let now = (crate::base::FileId(5), SensorId(2));
         let again = LegRun::of_file(bytes.clone(), ends.clone(), now).unwrap();
         assert_eq!(again.leg(0).key(), (SensorId(2), &b"9@host"[..]));

@@ -7,20 +7,32 @@ use super::lattice::Leg;
 use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
 use super::pack::PackedLeg;
-use crate::base::SensorId;
+use crate::base::packed::release;
+use crate::base::{PackedList, SensorId};
 use std::fmt;
 use std::ops::Range;
-
-/// Legs between two times that memory is let go.
-const LEGS_PER_PART: u32 = 4_096;
 
 /// Legs by number. Equal, and shown, as the legs that they are, however they lie.
 #[derive(Clone, Default)]
 pub struct Legs {
-    runs: Vec<LegRun>,
-    places: Vec<LegPlace>,
+    kept: Kept,
     /// What was attributed to legs, by leg, each once.
     media: Vec<(u32, MediaActivity)>,
+}
+
+/// How they lie.
+#[derive(Clone)]
+enum Kept {
+    /// In the runs that they came in.
+    InRuns { runs: Vec<LegRun>, places: Vec<LegPlace> },
+    /// In their order.
+    InOrder(PackedList),
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::InOrder(PackedList::default())
+    }
 }
 
 impl Legs {
@@ -37,50 +49,49 @@ impl Legs {
             }));
             runs.extend(stretch.anew);
         }
-        Self { runs, places, media: Vec::new() }
+        Self { kept: Kept::InRuns { runs, places }, media: Vec::new() }
     }
 
     /// The legs of runs that stand in the order of keys and have no key in common.
     #[must_use]
-    pub fn in_order(runs: Vec<LegRun>) -> Self {
-        let places = (0u32..).zip(&runs).flat_map(|(run, legs)| {
-            (0u32..).take(legs.len()).map(move |place| LegPlace { run, place })
-        });
-        Self { places: places.collect(), runs, media: Vec::new() }
+    pub fn in_order(runs: impl IntoIterator<Item = LegRun>) -> Self {
+        let list = runs.into_iter().map(LegRun::into_packed).collect();
+        Self { kept: Kept::InOrder(list), media: Vec::new() }
     }
 
     /// How many there are.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.places.len()
+    pub fn len(&self) -> usize {
+        match &self.kept {
+            Kept::InRuns { places, .. } => places.len(),
+            Kept::InOrder(list) => list.len(),
+        }
     }
 
     /// Whether there is none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.places.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> Range<u32> {
         // Memory ends long before 32 bits do.
-        0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+        0..u32::try_from(self.len()).unwrap_or(u32::MAX)
     }
 
     /// A leg as it is kept, without its media; absent where there is no such leg.
     #[must_use]
     #[inline]
     pub fn packed(&self, leg: u32) -> Option<PackedLeg<'_>> {
-        let LegPlace { run, place } = *self.places.get(leg as usize)?;
-        Some(self.runs.get(run as usize)?.leg(place as usize))
-    }
-
-    /// Their numbers in parts, rising: what is read of one is let go at once ([`Self::release`]).
-    pub fn parts(&self) -> impl Iterator<Item = Range<u32>> + use<> {
-        let end = self.numbers().end;
-        let starts = self.numbers().step_by(LEGS_PER_PART as usize);
-        starts.map(move |start| start..start.saturating_add(LEGS_PER_PART).min(end))
+        match &self.kept {
+            Kept::InRuns { runs, places } => {
+                let LegPlace { run, place } = *places.get(leg as usize)?;
+                Some(runs.get(run as usize)?.read(place as usize))
+            }
+            Kept::InOrder(list) => list.get(leg).map(PackedLeg::new),
+        }
     }
 
     /// The sensor of a leg; the unnamed one where there is no such leg.
@@ -151,20 +162,19 @@ impl Legs {
     /// lost meanwhile: then nothing that was made of them counts.
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        self.runs.iter().all(LegRun::is_whole)
+        match &self.kept {
+            Kept::InRuns { runs, .. } => runs.iter().all(|run| run.packed().is_whole()),
+            Kept::InOrder(list) => list.is_whole(),
+        }
     }
 
-    /// Lets go of memory that only repeats what a file holds, of some legs; changes nothing else. Legs
-    /// that are in files stand there in their order.
-    pub fn release(&self, legs: Range<u32>) {
-        let place = |leg: u32| self.places.get(leg as usize);
-        let last = legs.end.checked_sub(1).and_then(place);
-        let (Some(first), Some(last)) = (place(legs.start), last) else { return };
-        for number in first.run..=last.run {
-            let Some(run) = self.runs.get(number as usize) else { continue };
-            let start = if number == first.run { first.place as usize } else { 0 };
-            let end = if number == last.run { last.place as usize + 1 } else { run.len() };
-            run.release(start..end);
+    /// Lets go of memory that only repeats what a file holds; changes nothing else.
+    pub fn release(&self) {
+        match &self.kept {
+            Kept::InRuns { runs, .. } => {
+                release(runs.iter().map(LegRun::packed));
+            }
+            Kept::InOrder(list) => list.release(),
         }
     }
 }

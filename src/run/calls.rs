@@ -92,10 +92,8 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let first = found.spans.values().map(|span| span.first).min();
     let last = found.spans.values().map(|span| span.last).max();
     let pool = side_by_side::pool(config.threads)?;
-    let outlines = pool.install(|| side_by_side::outlines(&found.legs));
-    were_read(&found.legs)?;
     let read = Read {
-        outlines,
+        outlines: found.outlines,
         legs: Some(found.legs),
         cdrs: found.cdrs,
         sensors: found.listing.sensors.clone(),
@@ -104,7 +102,9 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
         losses: found.losses.len(),
         messages: found.profile.messages,
     };
-    Ok(pool.install(|| grouped(read, config.rules.clone(), config.time_zone.clone())))
+    let run = pool.install(|| grouped(read, config.rules.clone(), config.time_zone.clone()));
+    were_read(run.outlines.are_whole())?;
+    Ok(run)
 }
 
 /// Reads the database of a run and groups its legs into calls, by the same functions as [`calls`].

@@ -10,7 +10,7 @@ use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, scenario_units};
-use super::side_by_side::{look as look_at, pool};
+use super::side_by_side::pool;
 use super::spill::were_read;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
@@ -125,13 +125,11 @@ fn judged<T>(
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let pool = pool(config.threads)?;
-    let secret = config.capture.merge_secret.as_deref();
-    let seen = pool.install(|| look_at(&found.legs, secret));
     let coverage = coverage(&found);
-    let units = pool.install(|| scenario_units(config, &found, seen, recorded));
-    found.legs.release(found.legs.numbers());
+    let units = pool.install(|| scenario_units(config, &found, recorded));
+    found.release();
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
-    let linked = LinkedLegs::new(&units);
+    let linked = LinkedLegs::new(&units, &found.outlines);
     let question = question(config);
     let table = CdrTable::new(&found.cdrs);
     let verdicts: Vec<ScenarioVerdict> = pool.install(|| {
@@ -147,7 +145,7 @@ fn judged<T>(
         _ => found.legs.call_id(leg),
     };
     let looked = look(&units, &verdicts, (&table, &call_id));
-    were_read(&found.legs)?;
+    were_read(found.are_whole())?;
     let mut report = report(config, &found, calendar, coverage, &units, verdicts);
     report.license = license(config, &found, &report)?;
     let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
@@ -320,7 +318,7 @@ fn report(
             as u64,
         calls: units
             .iter()
-            .find_map(|unit| Some(unit.grouping.as_ref()?.conversations(&unit.outlines)))
+            .find_map(|unit| Some(unit.grouping.as_ref()?.conversations(&found.outlines)))
             .map(|calls| calls as u64),
         license: None,
         lists_readings: config.all_readings,

@@ -15,16 +15,13 @@ use std::collections::BTreeSet;
 /// What is known about pairs of legs, from the scenario that merges.
 pub(super) struct LinkedLegs<'u> {
     grouping: Option<&'u Grouping>,
-    outlines: Option<&'u Outlines>,
+    outlines: &'u Outlines,
 }
 
 impl<'u> LinkedLegs<'u> {
-    pub(super) fn new(units: &'u [ScenarioUnits<'_>]) -> Self {
+    pub(super) fn new(units: &'u [ScenarioUnits<'_>], outlines: &'u Outlines) -> Self {
         let merged = units.iter().find(|unit| unit.grouping.is_some());
-        Self {
-            grouping: merged.and_then(|unit| unit.grouping.as_ref()),
-            outlines: merged.map(|unit| &unit.outlines),
-        }
+        Self { grouping: merged.and_then(|unit| unit.grouping.as_ref()), outlines }
     }
 
     /// The test for the CDRs of a scenario. Recorded CDRs name no leg: only they themselves tell.
@@ -51,7 +48,7 @@ impl<'u> LinkedLegs<'u> {
     /// Whether two legs name a media address in common; not where one names none.
     fn share_media(&self, first: u32, other: u32) -> bool {
         let media = |leg: u32| {
-            let outline = self.outlines.and_then(|outlines| outlines.get(leg));
+            let outline = self.outlines.get(leg);
             outline.into_iter().flat_map(|outline| outline.streams(IdentifierKind::MediaAddress))
         };
         let of_first: BTreeSet<MediaValue<'_>> = media(first).map(|stream| stream.value).collect();

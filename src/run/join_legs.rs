@@ -2,20 +2,20 @@
 
 use super::error::Error;
 use super::gather::TimeSpan;
-use super::spill::{Runs, Spill, lost};
-use crate::base::SensorId;
+use super::spill::{SharedRuns, Spill, were_read};
 use crate::base::limits::CALL_REACH_NS;
+use crate::base::packed::release;
+use crate::base::{PackedRun, SensorId};
 use crate::leg::Legs;
-use crate::leg::join::{CutKey, Stretch, copied, cut_keys, join_stretch};
+use crate::leg::join::{Bounds, copy_stretch, cut_keys, join_stretch};
 use crate::leg::leg_run::LegRun;
 use crate::leg::pack::PackedLeg;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 /// Stretches for each thread: threads that are done early find more work.
 const STRETCHES_PER_THREAD: usize = 8;
-/// What goes to a file at once, about: as much as a stretch holds.
+/// What goes to a file at once, about.
 const REWRITTEN_BYTES: usize = 4 << 20;
 
 /// Joined legs, and what was seen of those that are not kept.
@@ -30,6 +30,14 @@ pub(super) struct JoinedLegs {
     /// From the first packet of their sensor to their own last message: calls that are answered, of which
     /// no INVITE was captured, and that were first seen so soon that they can have begun before.
     pub(super) running: Vec<TimeSpan>,
+}
+
+impl JoinedLegs {
+    fn add(&mut self, tally: Tally) {
+        self.with_invite += tally.with_invite;
+        self.without_invite += tally.without_invite;
+        self.running.extend(tally.running);
+    }
 }
 
 /// What one stretch counts.
@@ -73,59 +81,72 @@ pub(super) fn join_legs(
     spill: &Spill,
     rewrites: bool,
 ) -> Result<JoinedLegs, Error> {
-    let bytes: usize = runs.iter().map(LegRun::byte_count).sum();
-    let least = if rewrites { bytes / REWRITTEN_BYTES } else { 0 };
-    let stretches = (rayon::current_num_threads() * STRETCHES_PER_THREAD).max(least);
-    let keys = cut_keys(&runs, stretches);
-    let rewritten = rewrites.then(Mutex::<Runs>::default);
-    let stretches: Vec<(Stretch, Vec<usize>, Tally)> = (0..=keys.len())
-        .into_par_iter()
-        .map(|stretch| {
-            let from = stretch.checked_sub(1).and_then(|before| keys.get(before));
-            let (joined, tally) = join_one(&runs, (from, keys.get(stretch)), spans);
-            let Some(rewritten) = &rewritten else { return (joined, Vec::new(), tally) };
-            let copies = copied(&runs, joined);
-            // A worker that panicked has ended the program already.
-            let mut file = rewritten.lock().unwrap_or_else(PoisonError::into_inner);
-            let places = copies.into_iter().map(|run| file.keep_apart(run, spill)).collect();
-            (Stretch::default(), places, tally)
-        })
-        .collect();
     let mut all = JoinedLegs::default();
-    let (mut joined, mut order) = (Vec::with_capacity(stretches.len()), Vec::new());
-    for (stretch, places, tally) in stretches {
-        joined.push(stretch);
-        order.extend(places);
-        all.with_invite += tally.with_invite;
-        all.without_invite += tally.without_invite;
-        all.running.extend(tally.running);
-    }
-    all.running.sort_by_key(|span| (span.first, span.last));
-    all.legs = match rewritten {
-        None => Legs::joined(runs, joined),
-        Some(rewritten) => {
-            // What was copied of a file that was lost is nothing.
-            if !runs.iter().all(LegRun::is_whole) {
-                return Err(lost());
-            }
-            drop(runs);
-            let file = rewritten.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let found = file.finish().map_err(Error::Spill)?;
-            Legs::in_order(
-                order.into_iter().filter_map(|place| found.get(place).cloned()).collect(),
-            )
-        }
+    all.legs = if rewrites {
+        rewritten(runs, spans, spill, &mut all)?
+    } else {
+        let stretches = by_stretches(&runs, STRETCHES_PER_THREAD, |bounds, tally| {
+            join_stretch(&runs, bounds, |leg| tally.keep(&leg, spans))
+        });
+        let joined = stretches.into_iter().map(|(stretch, tally)| {
+            all.add(tally);
+            stretch
+        });
+        let joined = joined.collect();
+        Legs::joined(runs, joined)
     };
+    all.running.sort_by_key(|span| (span.first, span.last));
     Ok(all)
 }
 
-/// Joins the legs of one stretch, and counts them.
-fn join_one(
+/// Joins the legs stretch by stretch, on all threads; gives what each stretch made, in the order of keys.
+fn by_stretches<T: Send>(
     runs: &[LegRun],
-    bounds: (Option<&CutKey>, Option<&CutKey>),
+    stretches_per_thread: usize,
+    join: impl Fn(Bounds<'_>, &mut Tally) -> T + Sync,
+) -> Vec<(T, Tally)> {
+    let keys = cut_keys(runs, rayon::current_num_threads() * stretches_per_thread);
+    let of_stretch = |stretch: usize| {
+        let from = stretch.checked_sub(1).and_then(|before| keys.get(before));
+        let mut tally = Tally::default();
+        let made = join((from, keys.get(stretch)), &mut tally);
+        (made, tally)
+    };
+    (0..=keys.len()).into_par_iter().map(of_stretch).collect()
+}
+
+/// All legs in a file of their own.
+fn rewritten(
+    runs: Vec<LegRun>,
     spans: &BTreeMap<SensorId, TimeSpan>,
-) -> (Stretch, Tally) {
-    let mut tally = Tally::default();
-    let joined = join_stretch(runs, bounds, |leg| tally.keep(&leg, spans));
-    (joined, tally)
+    spill: &Spill,
+    all: &mut JoinedLegs,
+) -> Result<Legs, Error> {
+    let held: usize = runs
+        .iter()
+        .map(LegRun::packed)
+        .filter(|run| run.is_held())
+        .map(PackedRun::byte_count)
+        .sum();
+    let file = SharedRuns::new(spill);
+    // One stretch a thread: a stretch that begins looks for its key all over the files.
+    let stretches = by_stretches(&runs, 1, |bounds, tally| {
+        let mut places = Vec::new();
+        let keep = |leg: PackedLeg<'_>| tally.keep(&leg, spans);
+        copy_stretch(&runs, bounds, keep, REWRITTEN_BYTES, |run| {
+            places.extend(file.keep([run.into_packed()]));
+            release(runs.iter().map(LegRun::packed));
+        });
+        places
+    });
+    let mut order = Vec::new();
+    for (places, tally) in stretches {
+        order.extend(places);
+        all.add(tally);
+    }
+    // What was copied of a file that was lost is nothing.
+    were_read(runs.iter().all(|run| run.packed().is_whole()))?;
+    drop(runs);
+    spill.let_go(held as u64);
+    Ok(Legs::in_order(file.finish(order)?.into_iter().map(LegRun::new)))
 }

@@ -203,9 +203,10 @@ fn encode_run(run: &LegRun, payload: &mut Vec<u8>) {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
     payload.extend(PACK_VERSION.to_le_bytes());
     payload.extend(count(run.len()));
-    payload.extend(count(run.byte_count()));
-    payload.extend(run.ends().iter().flat_map(|end| end.to_le_bytes()));
-    payload.extend(run.bytes());
+    let packed = run.packed();
+    payload.extend(count(packed.byte_count()));
+    payload.extend(packed.ends().iter().flat_map(|end| end.to_le_bytes()));
+    payload.extend(packed.bytes());
 }
 
 /// A run of a file that has these numbers now, and what stands behind it.

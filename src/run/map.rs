@@ -289,7 +289,10 @@ impl Mapping {
     /// Only whole pages inside `part` go; they would be read again if they were touched again.
     pub fn drop_behind(&self, part: Range<usize>) {
         let start = part.start.next_multiple_of(DROPPED_UNIT_BYTES);
-        let end = part.end.min(self.map.len()) / DROPPED_UNIT_BYTES * DROPPED_UNIT_BYTES;
+        let end = match part.end {
+            end if end >= self.map.len() => self.map.len(),
+            end => end / DROPPED_UNIT_BYTES * DROPPED_UNIT_BYTES,
+        };
         if start >= end {
             return;
         }

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::join_legs::{JoinedLegs, join_legs};
 use super::kept_files::KeptFiles;
+use super::look::{LegFlags, Seen, look};
 use super::paths::TypedPaths;
 use super::profile::Profile;
 use super::ranges::RangeRules;
@@ -14,15 +15,12 @@ use super::spill::{Spill, were_read};
 use super::streams::read_streams;
 use super::work::{Opened, WorkDirectory, options_digest};
 use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
-use crate::base::{
-    CaptureId, CaptureTime, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId,
-};
+use crate::base::{CaptureId, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId};
+use crate::call::{MergeLinks, Outlines};
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
-use crate::leg::midway::is_midway;
-use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules, finalise};
+use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +57,11 @@ pub struct Reconstruction {
     pub legs: Legs,
     /// Their CDRs: by leg, then by start.
     pub cdrs: Vec<Cdr>,
-    /// What else the pass over the legs told that made the CDRs.
+    /// The legs as the rules read them, by number.
+    pub outlines: Outlines,
+    /// What merge headers name; with the secret of the configuration.
+    pub links: MergeLinks,
+    /// What else the pass over the legs told.
     pub flags: LegFlags,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
@@ -87,36 +89,18 @@ pub struct Reconstruction {
     pub profile: Profile,
 }
 
-/// What is counted or noted of single legs.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct LegFlags {
-    /// Legs with an INVITE.
-    pub with_invite: u64,
-    /// Legs of which the vendor's sniffer could not have read some packets.
-    pub vendor_blind: u64,
-    /// Legs that are seen from the middle on, each with its first message.
-    pub midway: Vec<(u32, CaptureTime)>,
-    /// Legs of which a cap dropped facts.
-    pub over_limit: Vec<u32>,
-}
-
-impl LegFlags {
-    fn add(&mut self, number: u32, leg: &Leg) {
-        self.with_invite += u64::from(leg.has_invite());
-        self.vendor_blind += u64::from(leg.is_vendor_blind());
-        if is_midway(leg) {
-            self.midway.push((number, leg.first_seen().unwrap_or_default()));
-        }
-        if leg.is_over_limit() {
-            self.over_limit.push(number);
-        }
+impl Reconstruction {
+    /// Whether all that was read of it so far is what was kept; false when a file beyond the memory budget
+    /// was lost: then nothing that was made of it counts.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.legs.are_whole() && self.outlines.are_whole()
     }
 
-    fn append(&mut self, mut behind: Self) {
-        self.with_invite += behind.with_invite;
-        self.vendor_blind += behind.vendor_blind;
-        self.midway.append(&mut behind.midway);
-        self.over_limit.append(&mut behind.over_limit);
+    /// Lets go of memory that only repeats what files hold; changes nothing else.
+    pub fn release(&self) {
+        self.legs.release();
+        self.outlines.release();
     }
 }
 
@@ -183,8 +167,8 @@ fn read_all(
     let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0)?;
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
     profile.messages = messages;
-    let found = finish(listing, options, whole, joined, flows, profile);
-    were_read(&found.legs)?;
+    let found = finish(listing, options, whole, joined, flows, (profile, &spill))?;
+    were_read(found.are_whole())?;
     Ok(found)
 }
 
@@ -202,8 +186,8 @@ fn finish(
     mut whole: Gathering,
     joined: JoinedLegs,
     flows: Vec<FlowTable>,
-    mut profile: Profile,
-) -> Reconstruction {
+    (mut profile, spill): (Profile, &Spill),
+) -> Result<Reconstruction, Error> {
     let JoinedLegs { mut legs, with_invite, without_invite, running } = joined;
     let flows = join_flows(flows);
     // Every span is known here, and so how far the loss reaches.
@@ -217,8 +201,8 @@ fn finish(
     whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
     whole.ledger.add("leg.with_invite", with_invite);
     whole.ledger.add("leg.without_invite", without_invite);
-    let (cdrs, flags) = make_cdrs(&legs, options, &whole.spans);
-    profile.ended("make CDRs", ("CDRs", cdrs.len() as u64), 0);
+    let Seen { cdrs, outlines, links, flags } = look(&legs, options, &whole.spans, spill)?;
+    profile.ended("look at legs", ("CDRs", cdrs.len() as u64), 0);
     for leg in flags.over_limit.iter().filter_map(|leg| legs.get(*leg)) {
         whole.notes.add(limit_note(&leg));
     }
@@ -242,9 +226,11 @@ fn finish(
     place_losses(&mut whole, &listing);
     whole.losses.sort();
     let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
-    Reconstruction {
+    Ok(Reconstruction {
         legs,
         cdrs,
+        outlines,
+        links,
         flags,
         legs_without_invite: without_invite,
         running,
@@ -258,57 +244,7 @@ fn finish(
         listing,
         paths: TypedPaths::default(),
         profile,
-    }
-}
-
-/// Legs that one task makes CDRs of.
-const LEGS_A_TASK: usize = 2_048;
-
-/// The only pass over all legs for what is told of single ones: reading a leg costs more than looking
-/// at it.
-fn make_cdrs(
-    legs: &Legs,
-    options: &ReconstructOptions,
-    spans: &BTreeMap<SensorId, TimeSpan>,
-) -> (Vec<Cdr>, LegFlags) {
-    let rules = &options.capture;
-    let of_task = |numbers: std::ops::Range<u32>| {
-        let mut flags = LegFlags::default();
-        let mut cdrs = Vec::with_capacity(numbers.len());
-        let mut leg = Leg::new(SensorId::default(), b"");
-        let all = numbers.clone();
-        for number in numbers {
-            if !legs.read(number, &mut leg) {
-                continue;
-            }
-            flags.add(number, &leg);
-            let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
-            let made = finalise(&leg, number, &options.timing, &options.numbers, horizon);
-            cdrs.extend(made.into_iter().filter(|cdr| is_written(rules, cdr)));
-        }
-        legs.release(all);
-        (cdrs, flags)
-    };
-    let end = legs.numbers().end;
-    let starts: Vec<u32> = legs.numbers().step_by(LEGS_A_TASK).collect();
-    let task = |start: u32| start..start.saturating_add(LEGS_A_TASK as u32).min(end);
-    let made: Vec<(Vec<Cdr>, LegFlags)> =
-        starts.into_par_iter().map(|start| of_task(task(start))).collect();
-    let mut cdrs = Vec::with_capacity(made.iter().map(|(cdrs, _)| cdrs.len()).sum());
-    let mut flags = LegFlags::default();
-    for (own, own_flags) in made {
-        cdrs.extend(own);
-        flags.append(own_flags);
-    }
-    (cdrs, flags)
-}
-
-/// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').
-pub(super) fn is_written(rules: &CaptureRules, cdr: &Cdr) -> bool {
-    !rules.writes_nothing
-        && (!rules.only_answered || cdr.connected.is_some())
-        && (!rules.only_with_rtp || cdr.has_media)
-        && !rules.ignores_response(cdr.last_response)
+    })
 }
 
 /// Media flows beyond the cap were not attributed: ends of calls without a BYE may be too early,

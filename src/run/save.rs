@@ -8,7 +8,7 @@ use super::spill::were_read;
 use crate::base::{CaptureId, CaptureTime, FileId};
 use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, Told, branches};
 use crate::channel::Channels;
-use crate::leg::{Cdr, Leg};
+use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -46,7 +46,7 @@ pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Erro
     database.write_notes(&saved.report.input.notes)?;
     database.write_losses(&saved.found.losses)?;
     database.write_ledger(&saved.found.ledger)?;
-    were_read(&saved.found.legs)?;
+    were_read(saved.found.are_whole())?;
     database.commit()?;
     Ok(())
 }
@@ -214,7 +214,7 @@ fn write_calls(
         }
         text.push_str(&format!("{} with leg {}", conflict.rule, conflict.right));
     }
-    let spans = call_spans(&saved.found.cdrs, unit, grouping);
+    let spans = call_spans(saved.found, grouping);
     let rows: Vec<CallRow<'_>> = grouping
         .groups
         .iter()
@@ -229,7 +229,7 @@ fn write_calls(
         })
         .collect();
     database.write_calls(&rows)?;
-    let told = |found: &Evidence| grouping.told(&unit.outlines, &saved.config.rules, found);
+    let told = |found: &Evidence| grouping.told(&saved.found.outlines, &saved.config.rules, found);
     write_evidence(database, &grouping.evidence, told)
 }
 
@@ -243,7 +243,7 @@ struct CallSpan {
 
 /// As [`crate::call::merge`] has them, without the rest of what it makes: by the CDRs, and of a call
 /// without any by its legs.
-fn call_spans(cdrs: &[Cdr], unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Vec<CallSpan> {
+fn call_spans(found: &Reconstruction, grouping: &Grouping) -> Vec<CallSpan> {
     let mut spans: Vec<Option<CallSpan>> = vec![None; grouping.groups.len()];
     let joined = |known: Option<CallSpan>, started: CaptureTime, ended: CaptureTime| {
         let new = CallSpan { started, ended: ended.max(started), is_answered: false };
@@ -251,7 +251,7 @@ fn call_spans(cdrs: &[Cdr], unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Ve
         let (started, ended) = (known.started.min(new.started), known.ended.max(new.ended));
         CallSpan { started, ended, ..known }
     };
-    for cdr in cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
+    for cdr in found.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
         let group = grouping.groups.of_legs().get(cdr.leg as usize);
         let Some(span) = group.and_then(|group| spans.get_mut(*group as usize)) else { continue };
         let whole = joined(*span, cdr.started, cdr.ended);
@@ -259,7 +259,7 @@ fn call_spans(cdrs: &[Cdr], unit: &ScenarioUnits<'_>, grouping: &Grouping) -> Ve
         *span = Some(CallSpan { is_answered, ..whole });
     }
     let of_legs = |group: CallGroup<'_>| {
-        let legs = group.legs.iter().filter_map(|leg| unit.outlines.get(*leg));
+        let legs = group.legs.iter().filter_map(|leg| found.outlines.get(*leg));
         legs.fold(None, |span, leg| Some(joined(span, leg.started.time, leg.ended)))
     };
     let all = grouping.groups.iter().zip(spans);

@@ -1,13 +1,12 @@
 //! Scenarios: which CDRs, grouped how, each remedy would leave (design.md section 7).
 
 use super::config::CheckConfig;
-use super::reconstruct::{Reconstruction, is_written};
-use super::side_by_side::{self, LegsSeen};
+use super::look::is_written;
+use super::reconstruct::Reconstruction;
+use super::side_by_side;
 use crate::base::limits::MERGE_HEADERS_MAX;
 use crate::base::{CaptureTime, SensorId};
-use crate::call::{
-    Grouping, MergeLinks, MergeRules, Outlines, RuleTable, cdrs_by_call, merge_by_header,
-};
+use crate::call::{Grouping, MergeLinks, MergeRules, RuleTable, cdrs_by_call, merge_by_header};
 use crate::channel::{CdrTable, Groups, Joining, Units};
 use crate::leg::Cdr;
 use crate::license::{Coverage, Scenario};
@@ -40,8 +39,6 @@ pub(super) struct ScenarioUnits<'f> {
     pub(super) coverage: Option<Coverage>,
     /// Why legs were joined or not, where the scenario merges.
     pub(super) grouping: Option<Grouping>,
-    /// What the rules read of the legs; with `grouping`.
-    pub(super) outlines: Outlines,
 }
 
 impl<'f> ScenarioUnits<'f> {
@@ -58,7 +55,6 @@ impl<'f> ScenarioUnits<'f> {
             joining: Joining::Alone,
             coverage: None,
             grouping: None,
-            outlines: Outlines::default(),
         }
     }
 }
@@ -74,25 +70,23 @@ impl ScenarioUnits<'_> {
     }
 }
 
-/// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given. `seen` is what
-/// its legs tell, with the secret of the configuration.
+/// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given.
 pub(super) fn scenario_units<'f>(
     config: &CheckConfig,
     found: &'f Reconstruction,
-    seen: LegsSeen,
     recorded: Option<Vec<Cdr>>,
 ) -> Vec<ScenarioUnits<'f>> {
-    let LegsSeen { outlines, links, .. } = seen;
+    let links = &found.links;
     let header = |header: String| {
-        let cdrs = with_header(config, found, &links, &header);
+        let cdrs = with_header(config, found, &header);
         let single = ScenarioUnits::single(Scenario::MergeHeader(header), cdrs);
         ScenarioUnits { joining: Joining::ByEvidence, ..single }
     };
     let (of_headers, merged) = rayon::join(
-        || headers(config, &links).into_par_iter().map(header).collect::<Vec<_>>(),
-        || merged(found, outlines, &config.rules),
+        || headers(config, links).into_par_iter().map(header).collect::<Vec<_>>(),
+        || merged(found, &config.rules),
     );
-    let mut units = vec![as_is(config, found, &links)];
+    let mut units = vec![as_is(config, found)];
     units.extend(of_headers);
     units.push(merged);
     units.extend(recorded.map(as_recorded));
@@ -100,14 +94,10 @@ pub(super) fn scenario_units<'f>(
 }
 
 /// What the sniffer writes with its present configuration, `callidmerge_header` included.
-fn as_is<'f>(
-    config: &CheckConfig,
-    found: &'f Reconstruction,
-    links: &MergeLinks,
-) -> ScenarioUnits<'f> {
+fn as_is<'f>(config: &CheckConfig, found: &'f Reconstruction) -> ScenarioUnits<'f> {
     let cdrs = config.capture.merge_header.as_deref().map_or_else(
         || ScenarioCdrs::OfRun(&found.cdrs),
-        |header| with_header(config, found, links, header),
+        |header| with_header(config, found, header),
     );
     let joining = match config.capture.merge_header {
         Some(_) => Joining::ByEvidence,
@@ -134,7 +124,6 @@ fn headers(config: &CheckConfig, links: &MergeLinks) -> Vec<String> {
 fn with_header<'f>(
     config: &CheckConfig,
     found: &'f Reconstruction,
-    links: &MergeLinks,
     header: &str,
 ) -> ScenarioCdrs<'f> {
     let horizons: BTreeMap<SensorId, CaptureTime> =
@@ -146,7 +135,7 @@ fn with_header<'f>(
         horizons: &horizons,
     };
     let keep = |cdr: &Cdr| is_written(&config.capture, cdr);
-    let made = merge_by_header(&found.legs, links, header, rules, keep);
+    let made = merge_by_header(&found.legs, &found.links, header, rules, keep);
     if made.changed.is_empty() {
         return ScenarioCdrs::OfRun(&found.cdrs);
     }
@@ -156,18 +145,13 @@ fn with_header<'f>(
     ScenarioCdrs::Changed { without, with: made.added }
 }
 
-fn merged<'f>(
-    found: &'f Reconstruction,
-    outlines: Outlines,
-    table: &RuleTable,
-) -> ScenarioUnits<'f> {
-    let grouping = side_by_side::group(&outlines, table);
+fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
+    let grouping = side_by_side::group(&found.outlines, table);
     let (ends, members) = cdrs_by_call(&grouping, &found.cdrs);
     ScenarioUnits {
         groups: Groups::flat(ends, members),
         joining: Joining::ByEvidence,
         grouping: Some(grouping),
-        outlines,
         ..ScenarioUnits::single(Scenario::Merged, ScenarioCdrs::OfRun(&found.cdrs))
     }
 }

@@ -3,14 +3,14 @@
 
 use super::error::Error;
 use super::map::Mapping;
-use crate::leg::Legs;
+use crate::base::{PackedBytes, PackedRun};
 use crate::leg::join::join_runs;
-use crate::leg::leg_run::{LegBytes, LegRun};
+use crate::leg::leg_run::LegRun;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Part of the budget that runs may take: the rest is for the legs that are being read and for what comes
 /// after.
@@ -62,6 +62,11 @@ impl Spill {
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
         self.held.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
+
+    /// So many bytes that were held are held no more.
+    pub(super) fn let_go(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 fn temporary_directory() -> PathBuf {
@@ -73,25 +78,19 @@ fn temporary_directory() -> PathBuf {
 /// A run with fewer legs waits for others, to become one with them: a run costs as much as some legs.
 const SMALL_RUN_LEGS: usize = 512;
 
-/// The runs of one worker.
+/// The runs of legs of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    /// In the order in which they were kept; those in the file with the place where they begin there, and
-    /// without their bytes until the file is mapped.
-    kept: Vec<(Option<u64>, LegRun)>,
+    kept: PackedRuns,
     small: Vec<LegRun>,
     small_legs: usize,
-    file: Option<File>,
-    bytes_written: u64,
-    /// Why the file could not be written; the runs stay in memory then.
-    failure: Option<io::Error>,
 }
 
 impl Runs {
     /// Keeps a run.
     pub(super) fn keep(&mut self, run: LegRun, spill: &Spill) {
         if run.len() >= SMALL_RUN_LEGS {
-            self.hold_or_write(run, spill);
+            self.kept.keep(run.into_packed(), spill);
             return;
         }
         self.small_legs += run.len();
@@ -106,52 +105,18 @@ impl Runs {
         self.small_legs = 0;
         let small = std::mem::take(&mut self.small);
         for run in if small.len() > 1 { join_runs(&small) } else { small } {
-            self.hold_or_write(run, spill);
+            self.kept.keep(run.into_packed(), spill);
         }
-    }
-
-    /// Keeps a run however small it is; gives its place among all that [`Self::finish`] gives.
-    pub(super) fn keep_apart(&mut self, run: LegRun, spill: &Spill) -> usize {
-        self.hold_or_write(run, spill);
-        self.kept.len() - 1
-    }
-
-    fn hold_or_write(&mut self, run: LegRun, spill: &Spill) {
-        if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
-            self.kept.push((None, run));
-            return;
-        }
-        match self.write(&run, &spill.directory) {
-            Ok(()) => {
-                let from = self.bytes_written;
-                self.bytes_written += run.byte_count() as u64;
-                self.kept.push((Some(from), run.moved(Arc::new(Vec::new()), 0)));
-            }
-            Err(error) => {
-                let place = spill.directory.display();
-                self.failure = Some(io::Error::new(error.kind(), format!("{place}: {error}")));
-                self.kept.push((None, run));
-            }
-        }
-    }
-
-    fn write(&mut self, run: &LegRun, directory: &Path) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile_in(directory)?),
-        };
-        file.seek(SeekFrom::Start(self.bytes_written))?;
-        file.write_all(run.bytes())
     }
 
     /// Bytes that were written to the file.
     pub(super) const fn bytes_written(&self) -> u64 {
-        self.bytes_written
+        self.kept.bytes_written
     }
 
     /// Why runs stayed in memory although the budget was used up.
     pub(super) const fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
+        self.kept.failure.as_ref()
     }
 
     /// All runs, those in the file mapped.
@@ -160,23 +125,114 @@ impl Runs {
     ///
     /// When the file cannot be mapped or read again.
     pub(super) fn finish(self) -> io::Result<Vec<LegRun>> {
+        let kept = self.kept.finish()?.into_iter().map(LegRun::new);
+        Ok(kept.chain(self.small).collect())
+    }
+}
+
+/// Runs of packed items in memory as long as the budget allows, then in one file.
+#[derive(Debug, Default)]
+pub(super) struct PackedRuns {
+    /// In the order in which they were kept; those in the file with the place where they begin there, and
+    /// without their bytes until the file is mapped.
+    kept: Vec<(Option<u64>, PackedRun)>,
+    file: Option<File>,
+    bytes_written: u64,
+    /// Why the file could not be written; the runs stay in memory then.
+    failure: Option<io::Error>,
+}
+
+impl PackedRuns {
+    /// Keeps a run; gives its place among all that [`Self::finish`] gives.
+    pub(super) fn keep(&mut self, run: PackedRun, spill: &Spill) -> usize {
+        let place = self.kept.len();
+        if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
+            self.kept.push((None, run));
+            return place;
+        }
+        match self.write(&run, &spill.directory) {
+            Ok(()) => {
+                let from = self.bytes_written;
+                self.bytes_written += run.byte_count() as u64;
+                self.kept.push((Some(from), run.moved(Arc::new(Vec::new()), 0)));
+            }
+            Err(error) => {
+                let directory = spill.directory.display();
+                self.failure = Some(io::Error::new(error.kind(), format!("{directory}: {error}")));
+                self.kept.push((None, run));
+            }
+        }
+        place
+    }
+
+    fn write(&mut self, run: &PackedRun, directory: &Path) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(directory)?),
+        };
+        file.seek(SeekFrom::Start(self.bytes_written))?;
+        file.write_all(run.bytes())
+    }
+
+    /// All runs in the order in which they were kept, those in the file mapped.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be mapped or read again.
+    pub(super) fn finish(self) -> io::Result<Vec<PackedRun>> {
         let source = self.file.map(|file| reread(file, self.bytes_written)).transpose()?;
-        let in_place = |(from, run): (Option<u64>, LegRun)| match (from, &source) {
+        let in_place = |(from, run): (Option<u64>, PackedRun)| match (from, &source) {
             (Some(from), Some(source)) => {
                 let from = usize::try_from(from).map_err(io::Error::other)?;
                 Ok(run.moved(Arc::clone(source), from))
             }
             _ => Ok(run),
         };
-        let kept = self.kept.into_iter().map(in_place);
-        kept.chain(self.small.into_iter().map(Ok)).collect()
+        self.kept.into_iter().map(in_place).collect()
+    }
+}
+
+/// Runs that several threads make, part by part.
+#[derive(Debug)]
+pub(super) struct SharedRuns<'s> {
+    spill: &'s Spill,
+    runs: Mutex<PackedRuns>,
+}
+
+impl<'s> SharedRuns<'s> {
+    pub(super) fn new(spill: &'s Spill) -> Self {
+        Self { spill, runs: Mutex::default() }
+    }
+
+    /// Keeps runs of one part, one behind the other; gives their places, to be brought in the order of the
+    /// parts for [`Self::finish`].
+    pub(super) fn keep(&self, runs: impl IntoIterator<Item = PackedRun>) -> Vec<usize> {
+        // A worker that panicked has ended the program already.
+        let mut kept = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.into_iter().map(|run| kept.keep(run, self.spill)).collect()
+    }
+
+    /// All runs, in the order of `places`.
+    ///
+    /// # Errors
+    ///
+    /// When the file with some of them cannot be read back.
+    pub(super) fn finish(
+        self,
+        places: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<PackedRun>, Error> {
+        let runs = self.runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<Option<PackedRun>> =
+            runs.finish().map_err(Error::Spill)?.into_iter().map(Some).collect();
+        let take = |place: usize| found.get_mut(place).and_then(Option::take);
+        Ok(places.into_iter().filter_map(take).collect())
     }
 }
 
 /// The bytes of a file of our own, which nobody else can cut: it has no name.
-fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn LegBytes>> {
+fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn PackedBytes>> {
     if let Some(mapping) = Mapping::new(&file)? {
-        return Ok(Arc::new(mapping));
+        return Ok(Arc::new(SpilledBytes { mapping, reads: AtomicU32::new(0) }));
     }
     let mut read = Vec::new();
     file.seek(SeekFrom::Start(0))?;
@@ -187,31 +243,49 @@ fn reread(mut file: File, bytes: u64) -> io::Result<Arc<dyn LegBytes>> {
     Ok(Arc::new(read))
 }
 
-/// To be asked when legs were read and before anything made of them is told: a file that cannot be read
+/// To be asked when items were read and before anything made of them is told: a file that cannot be read
 /// any more gives zeros.
 ///
 /// # Errors
 ///
 /// When the file with some of them was lost.
-pub(super) fn were_read(legs: &Legs) -> Result<(), Error> {
-    if legs.are_whole() {
-        return Ok(());
-    }
-    Err(lost())
+pub(super) fn were_read(are_whole: bool) -> Result<(), Error> {
+    if are_whole { Ok(()) } else { Err(lost()) }
 }
 
-/// A file of legs was lost.
-pub(super) fn lost() -> Error {
+/// A file of packed items was lost.
+fn lost() -> Error {
     Error::Spill(io::Error::other("a part of it was lost while it was in use"))
 }
 
-impl LegBytes for Mapping {
-    fn release(&self, part: std::ops::Range<usize>) {
-        self.drop_behind(part);
+/// Items read in any order until the memory that they were read into is let go: each may bring up to
+/// sixteen pages in, so a file takes some megabytes at the most.
+const READS_PER_RELEASE: u32 = 256;
+
+/// A file of packed items.
+#[derive(Debug)]
+struct SpilledBytes {
+    mapping: Mapping,
+    reads: AtomicU32,
+}
+
+impl PackedBytes for SpilledBytes {
+    fn bytes(&self) -> &[u8] {
+        &self.mapping
+    }
+
+    fn was_read(&self) {
+        if self.reads.fetch_add(1, Ordering::Relaxed) % READS_PER_RELEASE == READS_PER_RELEASE - 1 {
+            self.release();
+        }
+    }
+
+    fn release(&self) {
+        self.mapping.drop_behind(0..usize::MAX);
     }
 
     fn is_whole(&self) -> bool {
-        !self.was_cut()
+        !self.mapping.was_cut()
     }
 }
 
@@ -219,9 +293,10 @@ impl LegBytes for Mapping {
 mod tests {
     use super::*;
     use crate::base::SensorId;
-    use crate::leg::Leg;
+    use crate::base::packed::release;
     use crate::leg::join::join_stretch;
     use crate::leg::leg_run::RunBuilder;
+    use crate::leg::{Leg, Legs};
 
     const LEGS: u32 = SMALL_RUN_LEGS as u32;
 
@@ -238,9 +313,7 @@ mod tests {
             (0..run.len()).map(|at| run.leg(at).call_id().to_vec()).collect::<Vec<_>>()
         };
         let mut found: Vec<Vec<u8>> = runs.iter().flat_map(legs).collect();
-        for run in &runs {
-            run.release(0..run.len());
-        }
+        release(runs.iter().map(LegRun::packed));
         assert!(runs.iter().all(|run| run.leg(9).call_id().ends_with(b"@host")));
         found.sort();
         found
@@ -249,7 +322,7 @@ mod tests {
     #[test]
     fn runs_beyond_the_budget_come_back_from_a_file() {
         let directory = tempfile::tempdir().unwrap();
-        let one = run(0).byte_count() as u64;
+        let one = run(0).packed().byte_count() as u64;
         for (fit, budget) in [(0, 1), (2, one * 2 * SHARE_OF_BUDGET), (5, 0)] {
             let spill = Spill::new(budget, 2, Some(directory.path()));
             let mut runs = Runs::default();
@@ -272,15 +345,15 @@ mod tests {
         let spill = Spill::new(1, 2, Some(directory.path()));
         let mut runs = Runs::default();
         runs.keep(run(0), &spill);
-        let file = runs.file.as_ref().unwrap().try_clone().unwrap();
+        let file = runs.kept.file.as_ref().unwrap().try_clone().unwrap();
         let runs = runs.finish().unwrap();
         let stretch = join_stretch(&runs, (None, None), |_| true);
         let legs = Legs::joined(runs, vec![stretch]);
-        assert!(legs.call_id(9).ends_with(b"@host") && were_read(&legs).is_ok());
+        assert!(legs.call_id(9).ends_with(b"@host") && were_read(legs.are_whole()).is_ok());
         file.set_len(0).unwrap();
         // Where the guard had no room for another map, as beside the tests of maps, all was read at once.
         let is_lost = legs.call_id(9).is_empty();
-        let told = were_read(&legs).map_err(|error| error.to_string());
+        let told = were_read(legs.are_whole()).map_err(|error| error.to_string());
         assert_eq!(told.is_err(), is_lost, "{told:?}");
     }
 

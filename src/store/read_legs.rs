@@ -4,7 +4,7 @@ use super::read::{bytes, endpoint, moment, record, rows, seen, wrong};
 use crate::base::{CaptureTime, Endpoint, SensorId};
 use crate::call::outline::{Failure, HangUp, Moment};
 use crate::call::transactions::{Dialog, Refer};
-use crate::call::{LegOutline, OutlineParts, Outlines};
+use crate::call::{LegOutline, OutlineBuilder, OutlineParts, Outlines};
 use crate::leg::{Identifier, IdentifierKind, IdentifierSet, Sighting};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
@@ -43,10 +43,9 @@ pub(super) fn legs(connection: &Connection) -> rusqlite::Result<(Vec<String>, Ou
         let identifier = Identifier { kind, value, said_by, cseq };
         of(&mut legs, said.leg)?.identifiers.add(identifier, sighting);
     }
-    let mut outlines = Outlines::default();
+    let mut outlines = OutlineBuilder::default();
     legs.iter().for_each(|leg| outlines.push(&leg.parts()));
-    outlines.shrink();
-    Ok((sensors, outlines))
+    Ok((sensors, Outlines::new(outlines.finish())))
 }
 
 /// A dialog with its tags.
