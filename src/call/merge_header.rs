@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
-use crate::base::{CaptureTime, SensorId};
+use crate::base::{CaptureTime, PackedBuilder, PackedList, SensorId};
 use crate::leg::{
     Cdr, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules, finalise_family,
 };
@@ -75,13 +75,19 @@ pub struct MergeRules<'r> {
     pub horizons: &'r BTreeMap<SensorId, CaptureTime>,
 }
 
-/// The Call-IDs of all legs, for a first look: nearly all values of headers are none.
+/// Every so many legs one is in the index of Call-IDs: those between two of them lie side by side.
+const LEGS_PER_MARK: u32 = 64;
+
+/// The Call-IDs of all legs: a first look, because nearly all values of headers are none, and an index,
+/// because legs may lie in a file, where a search among all of them would cost a page a step.
 #[derive(Debug)]
 pub struct CallIds<'l> {
     legs: &'l Legs,
     filter: Filter,
     /// The hash only spares a search; its seed may be known.
     hasher: foldhash::fast::FixedState,
+    /// Of every [`LEGS_PER_MARK`]th leg the sensor, in two bytes, and the Call-ID.
+    marks: PackedList,
 }
 
 impl<'l> CallIds<'l> {
@@ -89,10 +95,21 @@ impl<'l> CallIds<'l> {
     #[must_use]
     pub fn of(legs: &'l Legs) -> Self {
         let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
-        let made = Self { legs, filter, hasher: foldhash::fast::FixedState::default() };
-        let call_ids = legs.numbers().map(|leg| legs.call_id(leg));
-        call_ids.for_each(|call_id| made.filter.mark(made.hasher.hash_one(call_id)));
-        made
+        let hasher = foldhash::fast::FixedState::default();
+        let mut marks = PackedBuilder::default();
+        for number in legs.numbers() {
+            let Some((sensor, call_id)) = legs.packed(number).map(|leg| leg.key()) else {
+                continue;
+            };
+            filter.mark(hasher.hash_one(call_id));
+            if number.is_multiple_of(LEGS_PER_MARK) {
+                marks.push_with(|bytes| {
+                    bytes.extend_from_slice(&sensor.0.to_be_bytes());
+                    bytes.extend_from_slice(call_id);
+                });
+            }
+        }
+        Self { legs, filter, hasher, marks: marks.finish().into_iter().collect() }
     }
 
     /// The leg with this Call-ID on this sensor. A value that the sniffer does not read (1024 bytes and
@@ -100,7 +117,25 @@ impl<'l> CallIds<'l> {
     fn find(&self, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
         let may_be = call_id.len() <= CALL_ID_BYTES_MAX
             && self.filter.was_there(self.hasher.hash_one(call_id));
-        if may_be { self.legs.find(sensor, call_id) } else { None }
+        if !may_be {
+            return None;
+        }
+        let is_behind = |mark: &[u8]| {
+            let (of_sensor, of_call_id) = mark.split_at_checked(2).unwrap_or_default();
+            (of_sensor, of_call_id) > (&sensor.0.to_be_bytes()[..], call_id)
+        };
+        let std::ops::Range { mut start, mut end } = self.marks.numbers();
+        while start < end {
+            let middle = start.midpoint(end);
+            if self.marks.get(middle).is_some_and(is_behind) {
+                end = middle;
+            } else {
+                start = middle + 1;
+            }
+        }
+        let first = start.checked_sub(1)?.saturating_mul(LEGS_PER_MARK);
+        let last = first.saturating_add(LEGS_PER_MARK).min(self.legs.numbers().end);
+        self.legs.find_among(first..last, (sensor, call_id))
     }
 }
 
@@ -306,4 +341,27 @@ fn root(roots: &mut [usize], mut leg: usize) -> usize {
         leg = roots[leg];
     }
     leg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_finds_every_leg_and_no_other() {
+        for legs in [0u32, 1, 63, 64, 65, 128, 300] {
+            let call_id = |leg: u32| format!("{leg:04}@host").into_bytes();
+            let of_sensor =
+                |sensor: u16| (0..legs).map(move |leg| Leg::new(SensorId(sensor), &call_id(leg)));
+            let legs_of_both: Legs = of_sensor(0).chain(of_sensor(3)).collect();
+            let known = CallIds::of(&legs_of_both);
+            for (number, leg) in legs_of_both.numbers().zip(legs_of_both.iter()) {
+                assert_eq!(known.find(leg.sensor(), leg.call_id()), Some(number), "of {legs}");
+            }
+            for (sensor, absent) in [(0, &b""[..]), (1, b"0000@host"), (0, b"9"), (3, b"0000@hos")]
+            {
+                assert_eq!(known.find(SensorId(sensor), absent), None, "of {legs}");
+            }
+        }
+    }
 }

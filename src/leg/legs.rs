@@ -6,7 +6,7 @@ use super::join::{LegPlace, Stretch};
 use super::lattice::Leg;
 use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
-use super::pack::PackedLeg;
+use super::pack::{LegKey, PackedLeg};
 use crate::base::packed::release;
 use crate::base::{PackedList, SensorId};
 use std::fmt;
@@ -132,10 +132,16 @@ impl Legs {
     /// The number of the leg with this Call-ID on this sensor.
     #[must_use]
     pub fn find(&self, sensor: SensorId, call_id: &[u8]) -> Option<u32> {
-        let Range { mut start, mut end } = self.numbers();
+        self.find_among(self.numbers(), (sensor, call_id))
+    }
+
+    /// The same, among some of the legs.
+    #[must_use]
+    pub fn find_among(&self, legs: Range<u32>, key: LegKey<'_>) -> Option<u32> {
+        let Range { mut start, mut end } = legs;
         while start < end {
             let middle = start.midpoint(end);
-            match self.packed(middle)?.key().cmp(&(sensor, call_id)) {
+            match self.packed(middle)?.key().cmp(&key) {
                 std::cmp::Ordering::Less => start = middle + 1,
                 std::cmp::Ordering::Equal => return Some(middle),
                 std::cmp::Ordering::Greater => end = middle,
