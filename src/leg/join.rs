@@ -342,6 +342,26 @@ mod tests {
             prop_assert_eq!(joined(join_runs(&runs(&parts)), 1), expect);
         }
 
+        /// Copied run by run or left where they lie: the same legs, in stretches as in one.
+        #[test]
+        fn copies_are_what_was_joined(
+            parts in prop::collection::vec(any_part(), 0..40),
+            stretches in 1usize..4,
+            bytes_max in 1usize..2_000,
+        ) {
+            let runs = runs(&parts);
+            let keys = cut_keys(&runs, stretches);
+            let mut copies = Vec::new();
+            for at in 0..=keys.len() {
+                let bounds = (at.checked_sub(1).and_then(|before| keys.get(before)), keys.get(at));
+                copy_stretch(&runs, bounds, |leg| leg.has_invite(), bytes_max, |run| copies.push(run));
+            }
+            let expect: Vec<Leg> = oracle(&parts).into_iter().filter(Leg::has_invite).collect();
+            prop_assert!(copies.iter().all(|run| !run.is_empty()));
+            let found: Vec<Leg> = Legs::in_order(copies).iter().collect();
+            prop_assert_eq!(found, expect);
+        }
+
         /// Legs that are not wanted are left out, also those that are joined of parts.
         #[test]
         fn only_wanted_legs_are_kept(parts in prop::collection::vec(any_part(), 0..30)) {

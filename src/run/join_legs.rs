@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// Stretches for each thread: threads that are done early find more work.
 const STRETCHES_PER_THREAD: usize = 8;
 /// What goes to a file at once, about.
-const REWRITTEN_BYTES: usize = 4 << 20;
+const REWRITTEN_BYTES: usize = 8 << 20;
 
 /// Joined legs, and what was seen of those that are not kept.
 #[derive(Debug, Default)]

@@ -310,7 +310,7 @@ mod tests {
 
     fn call_ids(runs: Vec<LegRun>) -> Vec<Vec<u8>> {
         let legs = |run: &LegRun| {
-            (0..run.len()).map(|at| run.leg(at).call_id().to_vec()).collect::<Vec<_>>()
+            (0..run.len()).map(|at| run.read(at).call_id().to_vec()).collect::<Vec<_>>()
         };
         let mut found: Vec<Vec<u8>> = runs.iter().flat_map(legs).collect();
         release(runs.iter().map(LegRun::packed));
@@ -355,6 +355,26 @@ mod tests {
         let is_lost = legs.call_id(9).is_empty();
         let told = were_read(legs.are_whole()).map_err(|error| error.to_string());
         assert_eq!(told.is_err(), is_lost, "{told:?}");
+    }
+
+    /// Parts that end in any order come back in theirs, in memory and from a file.
+    #[test]
+    fn shared_runs_come_back_in_the_order_of_their_places() {
+        let directory = tempfile::tempdir().unwrap();
+        for budget in [0, 1] {
+            let spill = Spill::new(budget, 2, Some(directory.path()));
+            let kept = SharedRuns::new(&spill);
+            let of_part = |first: u32| kept.keep([run(first).into_packed()]);
+            let late = of_part(LEGS);
+            let early = of_part(0);
+            let none = kept.keep([]);
+            let found = kept.finish(early.into_iter().chain(none).chain(late)).unwrap();
+            let legs = Legs::in_order(found.into_iter().map(LegRun::new));
+            assert_eq!((legs.len(), legs.call_id(0)), (2 * LEGS as usize, &b"000000@host"[..]));
+            let call_ids: Vec<Vec<u8>> =
+                legs.numbers().map(|leg| legs.call_id(leg).to_vec()).collect();
+            assert!(call_ids.is_sorted());
+        }
     }
 
     /// Small runs become one, with legs of which they hold parts joined.
