@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::merge_secret::reveal;
 use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
-use crate::base::{CaptureTime, PackedBuilder, PackedList, SensorId};
+use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
 use crate::leg::{
     Cdr, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules, finalise_family,
 };
@@ -91,17 +91,31 @@ pub struct CallIds<'l> {
 }
 
 impl<'l> CallIds<'l> {
+    /// Those of `legs`, for which [`Self::mark`] is still to be called.
+    #[must_use]
+    pub fn new(legs: &'l Legs) -> Self {
+        let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
+        let hasher = foldhash::fast::FixedState::default();
+        Self { legs, filter, hasher, marks: PackedList::default() }
+    }
+
     /// Those of `legs`.
     #[must_use]
     pub fn of(legs: &'l Legs) -> Self {
-        let filter = Filter::new(legs.len(), SLOTS_PER_CALL_ID);
-        let hasher = foldhash::fast::FixedState::default();
+        let mut made = Self::new(legs);
+        let marks = made.mark(legs.numbers());
+        made.index(marks);
+        made
+    }
+
+    /// Looks at some legs; every leg wants to be looked at once, in any order. Gives their marks.
+    #[must_use]
+    pub fn mark(&self, legs: std::ops::Range<u32>) -> Vec<PackedRun> {
         let mut marks = PackedBuilder::default();
-        for number in legs.numbers() {
-            let Some((sensor, call_id)) = legs.packed(number).map(|leg| leg.key()) else {
-                continue;
-            };
-            filter.mark(hasher.hash_one(call_id));
+        for number in legs {
+            let Some(leg) = self.legs.packed(number) else { continue };
+            let (sensor, call_id) = leg.key();
+            self.filter.mark(self.hasher.hash_one(call_id));
             if number.is_multiple_of(LEGS_PER_MARK) {
                 marks.push_with(|bytes| {
                     bytes.extend_from_slice(&sensor.0.to_be_bytes());
@@ -109,7 +123,12 @@ impl<'l> CallIds<'l> {
                 });
             }
         }
-        Self { legs, filter, hasher, marks: marks.finish().into_iter().collect() }
+        marks.finish()
+    }
+
+    /// Takes the marks of all legs, in the order of the legs.
+    pub fn index(&mut self, marks: impl IntoIterator<Item = PackedRun>) {
+        self.marks = marks.into_iter().collect();
     }
 
     /// The leg with this Call-ID on this sensor. A value that the sniffer does not read (1024 bytes and

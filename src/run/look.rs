@@ -71,7 +71,10 @@ pub(super) fn look(
     spans: &BTreeMap<SensorId, TimeSpan>,
     spill: &Spill,
 ) -> Result<Seen, Error> {
-    let known = CallIds::of(legs);
+    let mut known = CallIds::new(legs);
+    let marks: Vec<Vec<PackedRun>> =
+        parts(legs.numbers()).into_par_iter().map(|part| known.mark(part)).collect();
+    known.index(marks.into_iter().flatten());
     let kept = SharedRuns::new(spill);
     let of_part = |part: Range<u32>| {
         let (seen, outlines) = look_at_part(legs, part, options, spans, &known);
