@@ -12,6 +12,10 @@ const SHIFTED_BYTES_MAX: u32 = 8;
 /// Appends a number.
 #[inline]
 pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
+    if number < 1 << BITS {
+        bytes.push((number << 1 | 1) as u8);
+        return;
+    }
     let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
     if count > SHIFTED_BYTES_MAX {
         bytes.push(0);

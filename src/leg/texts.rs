@@ -59,6 +59,9 @@ pub(super) struct Texts {
     bytes: Vec<u8>,
     /// Their length when all of them were needed last.
     needed: usize,
+    /// A bit for each mark of a string that is there, and perhaps others: of a string whose bit is
+    /// not set no equal one is searched.
+    marks: u64,
 }
 
 impl Texts {
@@ -128,9 +131,13 @@ impl Texts {
         let long = u16::try_from(text.len()).unwrap_or(u16::MAX);
         let text = &text[..usize::from(long)];
         let head = [u8::try_from(long).unwrap_or(LONG), fingerprint(text)];
-        if let Some(known) = self.find(text, head) {
+        let mark = 1 << (head[1] % 64);
+        if self.marks & mark != 0
+            && let Some(known) = self.find(text, head)
+        {
             return known;
         }
+        self.marks |= mark;
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(USUAL_BYTES);
         }
@@ -182,6 +189,7 @@ impl Texts {
     pub(super) fn set_bytes(&mut self, bytes: &[u8]) {
         self.bytes.clear();
         self.bytes.extend_from_slice(bytes);
+        self.marks = if bytes.is_empty() { 0 } else { u64::MAX };
         self.are_needed();
     }
 

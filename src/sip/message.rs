@@ -58,17 +58,17 @@ fn scan_text(payload: &[u8]) -> Option<Message<'_>> {
     // Positions are kept in 32 bits; no datagram or framed message comes near.
     let payload = payload.get(..u32::MAX as usize).unwrap_or(payload);
     let first = start_line::usual(payload).or_else(|| start_line::read(payload))?;
-    message_of(payload, &first)
+    Some(message_of(payload, &first))
 }
 
-/// Always there; written where the caller wants it.
+/// Written where the caller wants it.
 #[inline(never)]
-fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Option<Message<'a>> {
+fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Message<'a> {
     let line_end = payload.get(first.length..first.behind).unwrap_or_default();
     let rest = payload.get(first.behind..).unwrap_or_default();
     // A CR where the bytes end may be the first half of a CRLF.
     let cr_only = line_end == b"\r" && !rest.is_empty();
-    let mut made = Some(Message {
+    let mut message = Message {
         head: Head { bytes: rest, cr_only },
         start: first.parsed.line,
         start_line: payload.get(..first.length).unwrap_or_default(),
@@ -77,11 +77,9 @@ fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Option<Message<'a>>
         body: &[],
         trailing: &[],
         start_anomalies: anomalies_of_start(&first.parsed, cr_only, line_end),
-    });
-    if let Some(message) = &mut made {
-        message.read(rest);
-    }
-    made
+    };
+    message.read(rest);
+    message
 }
 
 fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u8]) -> Anomalies {

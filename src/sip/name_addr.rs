@@ -2,7 +2,7 @@
 
 use super::parameter;
 use super::search::find;
-use super::text::{quoted_string_end, split_outside, trim, unquote};
+use super::text::{is_space, quoted_string_end, split_outside, trim, unquote};
 use super::uri::Uri;
 
 /// `"Display" <uri>;parameters`, or `uri;parameters` without brackets, where the parameters belong
@@ -60,6 +60,11 @@ impl<'a> NameAddr<'a> {
     #[inline]
     #[must_use]
     pub fn tag(&self) -> &'a [u8] {
+        if !self.is_cut
+            && let Some(tag) = usual_tag(self.raw)
+        {
+            return tag;
+        }
         self.parameter(b"tag").unwrap_or_default()
     }
 
@@ -92,6 +97,20 @@ impl<'a> NameAddr<'a> {
         let uri = inner.get(..close).unwrap_or_default();
         Parts { display, uri, parameters: inner.get(close + 1..).unwrap_or_default() }
     }
+}
+
+/// The tag of a value as nearly all senders write it: `<uri>` and nothing else, or the tag alone behind
+/// it. Absent: the parameters have to be taken apart.
+#[inline]
+fn usual_tag(raw: &[u8]) -> Option<&[u8]> {
+    let [b'<', inner @ ..] = raw else { return None };
+    let behind = inner.get(find(inner, [b'>'])? + 1..)?;
+    if behind.is_empty() {
+        return Some(behind);
+    }
+    let tag = behind.strip_prefix(b";tag=")?;
+    let is_plain = !tag.first().is_some_and(|byte| is_space(*byte));
+    (is_plain && find(tag, [b';', b'"', b'<']).is_none()).then_some(tag)
 }
 
 /// Position of the `<` that opens the URI: the first one outside a quoted display name. A quote that
@@ -132,6 +151,7 @@ pub(super) fn list_items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(value: &str, display: &str, uri: &str, tag: &str) {
         let party = NameAddr::new(value.as_bytes());
@@ -162,6 +182,19 @@ mod tests {
         assert_eq!(cut(b"<sip:a@b>;tag=12").tag(), b"");
         assert_eq!(cut(b"<sip:a@b>;tag=12;x").tag(), b"12");
         assert_eq!(cut(b"<sip:a@b").tag(), b"");
+    }
+
+    proptest! {
+        /// A tag that is found at a glance is the one among all parameters.
+        #[test]
+        fn usual_tags_are_those_of_any_value(
+            raw in "(<|x)?[a;]{0,3}>?[ ]?;?(tag|TAG)?=?[ab;\"<= \r\n]{0,20}",
+        ) {
+            let raw = trim(raw.as_bytes());
+            if let Some(tag) = usual_tag(raw) {
+                prop_assert_eq!(NameAddr::new(raw).parameter(b"tag").unwrap_or_default(), tag);
+            }
+        }
     }
 
     #[test]

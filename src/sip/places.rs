@@ -5,7 +5,7 @@
 
 use super::header_name::HeaderName;
 use super::lines::{Head, Line, Lines, colon_of};
-use super::search::{find, find_in_word, word_at};
+use super::search::{BLOCK_BYTES, find, find_in_block};
 use super::text::trim;
 
 /// Lines of headers outside [`HeaderName`] that are kept; a head with more of them is walked again.
@@ -147,92 +147,127 @@ fn usual_line(rest: &[u8]) -> Option<Usual> {
 /// around it or is not found at a glance. The colon may be that of a later line.
 #[inline(always)]
 fn usual_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
-    let word = word_at(rest, 0)?;
-    let mut length = find_in_word(word, [b':']);
-    if length == 8 {
-        length += find_in_word(word_at(rest, 8)?, [b':']);
-        if length == 16 {
-            length += find_in_word(word_at(rest, 16)?, [b':']);
+    let block = rest.first_chunk::<BLOCK_BYTES>()?;
+    let Some(length) = find_in_block(block, [b':']) else { return long_name(rest) };
+    if length < 2 {
+        let is_name = length == 1 && block[0] > b' ';
+        return is_name.then(|| (length, HeaderName::from_compact(block[0])));
+    }
+    let ([front, back], _) = block.as_chunks() else { return None };
+    let front = u64::from_le_bytes(*front) & MASKS[length].0;
+    let back = u64::from_le_bytes(*back) & MASKS[length].1;
+    let slot = SLOTS[slot(front, back)];
+    // No header in any spelling has this slot, or only one has.
+    if let Some(header) = HeaderName::ALL.get(usize::from(slot)) {
+        let key = &KEYS[*header as usize];
+        if key.front == front && key.back == back && key.length == length {
+            return Some((length, Some(*header)));
+        }
+        if folded(key.front) == folded(front) && folded(key.back) == folded(back) {
+            return other_name(rest, length);
         }
     }
-    let (first, last) = (word as u8, *rest.get(length.checked_sub(1)?)?);
-    if length == NAME_BYTES_MAX || first <= b' ' || last <= b' ' {
-        return None;
-    }
-    if length == 1 {
-        return Some((length, HeaderName::from_compact(first)));
-    }
-    // No header in any spelling has this length, first and last letter.
-    let Some(header) = HeaderName::ALL.get(usize::from(SLOTS[slot(length, first, last)])) else {
-        return Some((length, None));
-    };
-    let key = &KEYS[*header as usize];
-    let is_it = if length < 8 {
-        word & !(u64::MAX << (8 * length)) == key.front
-    } else {
-        word == key.front && length <= 16 && word_at(rest, length - 8)? == key.back
-    };
-    if is_it {
-        return Some((length, Some(*header)));
-    }
-    Some((length, HeaderName::from_bytes(rest.get(..length)?)))
+    is_bare(rest, length).then_some((length, None))
 }
 
-/// Longer names belong to no header that is read by name.
-const NAME_BYTES_MAX: usize = 24;
+/// Whether the name has no white space around it.
+#[inline(always)]
+fn is_bare(rest: &[u8], length: usize) -> bool {
+    let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| *byte > b' ');
+    is_text(rest.first()) && is_text(rest.get(length.wrapping_sub(1)))
+}
+
+/// A name that is longer than a block.
+#[cold]
+fn long_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
+    other_name(rest, BLOCK_BYTES + find(rest.get(BLOCK_BYTES..)?, [b':'])?)
+}
+
+/// A name in any spelling.
+#[cold]
+fn other_name(rest: &[u8], length: usize) -> Option<(usize, Option<HeaderName>)> {
+    is_bare(rest, length).then(|| (length, rest.get(..length).and_then(HeaderName::from_bytes)))
+}
 
 /// No header.
 const NO_HEADER: u8 = u8::MAX;
 
-/// The number of the one header whose name has this length and, in either case, these letters at its
-/// ends.
-static SLOTS: [u8; 128] = slots();
+/// The number of the one header whose name, in any spelling, has this slot.
+static SLOTS: [u8; SLOT_COUNT] = slots();
+const SLOT_COUNT: usize = 128;
 
 /// The names as words.
 static KEYS: [Key; HeaderName::COUNT] = keys();
 
-/// The first eight bytes of a name, zeros behind a shorter one, and its last eight.
+/// The first eight bytes of a name and the eight behind them, with zeros behind its end.
 struct Key {
     front: u64,
     back: u64,
+    length: usize,
 }
 
-/// Factors with which no two names meet: found by trying.
-const fn slot(length: usize, first: u8, last: u8) -> usize {
-    (length + 14 * (first & 31) as usize + 27 * (last & 31) as usize) % 128
+/// What of two words belongs to a name of this length.
+static MASKS: [(u64, u64); BLOCK_BYTES] = masks();
+
+/// Letters in lower case; other bytes may meet some that they are not.
+#[inline(always)]
+const fn folded(word: u64) -> u64 {
+    word | 0x2020_2020_2020_2020
 }
 
-const fn slots() -> [u8; 128] {
-    let mut slots = [NO_HEADER; 128];
+/// Two names shorter than a block never have the same: the factor was found by trying.
+#[inline(always)]
+const fn slot(front: u64, back: u64) -> usize {
+    let sum = folded(front).wrapping_add(folded(back));
+    (sum.wrapping_mul(0xCD61_3E30_D8F1_6ADF) >> 57) as usize
+}
+
+const fn slots() -> [u8; SLOT_COUNT] {
+    let mut slots = [NO_HEADER; SLOT_COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
-        let name = HeaderName::ALL[number].name().as_bytes();
-        let slot = slot(name.len(), name[0], name[name.len() - 1]);
-        assert!(slots[slot] == NO_HEADER, "two names meet");
-        slots[slot] = number as u8;
+        let Key { front, back, length } = KEYS[number];
+        if length < BLOCK_BYTES {
+            let slot = slot(front, back);
+            assert!(slots[slot] == NO_HEADER, "two names meet");
+            slots[slot] = number as u8;
+        }
         number += 1;
     }
     slots
 }
 
 const fn keys() -> [Key; HeaderName::COUNT] {
-    let mut keys = [const { Key { front: 0, back: 0 } }; HeaderName::COUNT];
+    let mut keys = [const { Key { front: 0, back: 0, length: 0 } }; HeaderName::COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
         let name = HeaderName::ALL[number].name().as_bytes();
         let mut place = 0;
-        while place < name.len() {
+        while place < name.len() && place < BLOCK_BYTES {
+            let byte = (name[place] as u64) << (8 * (place % 8));
             if place < 8 {
-                keys[number].front |= (name[place] as u64) << (8 * place);
-            }
-            if place + 8 >= name.len() && name.len() >= 8 {
-                keys[number].back |= (name[place] as u64) << (8 * (place + 8 - name.len()));
+                keys[number].front |= byte;
+            } else {
+                keys[number].back |= byte;
             }
             place += 1;
         }
+        keys[number].length = name.len();
         number += 1;
     }
     keys
+}
+
+const fn masks() -> [(u64, u64); BLOCK_BYTES] {
+    let mut masks = [(0, 0); BLOCK_BYTES];
+    let mut length = 1;
+    while length < BLOCK_BYTES {
+        let (front, back) = masks[length - 1];
+        masks[length] =
+            if length <= 8 { (front << 8 | 0xFF, 0) } else { (front, back << 8 | 0xFF) };
+        length += 1;
+    }
+    masks
 }
 
 #[cfg(test)]

@@ -142,13 +142,12 @@ impl<'a> Lines<'a> {
             let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
             let length = find(rest, [b'\n']).unwrap_or(rest.len());
             self.at = start + length + 1;
-            let line = rest.get(..length)?;
-            match line {
-                [b'm', b'=', ..] => return Some((start, line.trim_ascii_end())),
-                [b'a', b'=', b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => {}
-                // Any other attribute says nothing that is noted.
+            match rest {
+                [b'm', b'=', ..] => return Some((start, rest.get(..length)?.trim_ascii_end())),
+                // Most attributes say nothing that is noted: `rtpmap`, `fmtp`, `ptime`.
+                [b'a', b'=', b'r', b't', b'p', ..] => {}
                 [b'c', b'=', ..] | [b'a', b'=', b'i' | b'r' | b's', ..] => {
-                    before.note(line.trim_ascii_end());
+                    before.note(rest.get(..length)?.trim_ascii_end());
                 }
                 _ => {}
             }
