@@ -10,12 +10,17 @@ const BITS: u32 = 7;
 const SHIFTED_BYTES_MAX: u32 = 8;
 
 /// Appends a number.
-#[inline]
+#[inline(always)]
 pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
     if number < 1 << BITS {
         bytes.push((number << 1 | 1) as u8);
-        return;
+    } else {
+        put_large(bytes, number);
     }
+}
+
+/// As [`put`].
+fn put_large(bytes: &mut Vec<u8>, number: u64) {
     let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
     if count > SHIFTED_BYTES_MAX {
         bytes.push(0);

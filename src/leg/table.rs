@@ -5,6 +5,7 @@
 use super::join::first_bytes;
 use super::lattice::Leg;
 use super::leg_run::{LegRun, RunBuilder};
+use super::texts::is_same;
 use crate::base::SensorId;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
@@ -34,7 +35,7 @@ impl<S: BuildHasher> LegTable<S> {
         let hash = hash_key(hasher, sensor, call_id);
         let is_wanted = |place: &u32| {
             let leg = &legs[*place as usize];
-            leg.call_id() == call_id && leg.sensor() == sensor
+            is_same(leg.call_id(), call_id) && leg.sensor() == sensor
         };
         if let Some(place) = places.find(hash, is_wanted) {
             return &mut legs[*place as usize];

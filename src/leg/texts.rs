@@ -48,6 +48,27 @@ fn fingerprint(text: &[u8]) -> u8 {
     (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
 }
 
+/// Whether two strings are equal: most are longer than a word, shorter than a line of the cache, and
+/// compared by two loads instead of a call.
+#[inline(always)]
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    const SHORT: usize = 2 * size_of::<u128>();
+    let ends = |text: &[u8]| {
+        let first = text.first_chunk().map(|bytes| u128::from_le_bytes(*bytes));
+        first.zip(text.last_chunk().map(|bytes| u128::from_le_bytes(*bytes)))
+    };
+    let short_ends = |text: &[u8]| {
+        let first = text.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        first.zip(text.last_chunk().map(|bytes| u64::from_le_bytes(*bytes)))
+    };
+    match one.len() {
+        length if length != other.len() => false,
+        8..16 => short_ends(one) == short_ends(other),
+        16..=SHORT => ends(one) == ends(other),
+        _ => one == other,
+    }
+}
+
 /// A length that does not fit one byte: two bytes with it follow.
 const LONG: u8 = u8::MAX;
 
@@ -154,7 +175,7 @@ impl Texts {
     /// As [`Self::add`]; equal to one of `near`, most likely.
     #[inline]
     pub(super) fn add_near(&mut self, text: &[u8], near: [Text; 2]) -> Text {
-        match near.into_iter().find(|near| self.get(*near) == text) {
+        match near.into_iter().find(|near| is_same(self.get(*near), text)) {
             Some(near) => near,
             None => self.add(text),
         }
@@ -235,6 +256,21 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn same_is_equal(one in "[ab]{0,40}", other in "[ab]{0,40}", at in any::<prop::sample::Index>()) {
+            let (one, other) = (one.as_bytes(), other.as_bytes());
+            prop_assert_eq!(is_same(one, other), one == other);
+            let mut changed = one.to_vec();
+            prop_assert!(is_same(one, &changed));
+            if !changed.is_empty() {
+                changed[at.index(one.len())] = b'c';
+                prop_assert!(!is_same(one, &changed));
+            }
+        }
+    }
 
     #[test]
     fn strings_come_back_and_equal_ones_share_their_place() {

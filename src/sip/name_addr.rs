@@ -1,7 +1,7 @@
 //! A header value that names a party: display name, URI, header parameters.
 
 use super::parameter;
-use super::search::find;
+use super::search::{ends_without, find};
 use super::text::{is_space, quoted_string_end, split_outside, trim, unquote};
 use super::uri::Uri;
 
@@ -27,9 +27,10 @@ impl<'a> NameAddr<'a> {
         Self { raw: trim(value), is_cut: false }
     }
 
-    /// The view of a value whose end may be missing.
-    pub(super) fn cut_if(value: &'a [u8], is_cut: bool) -> Self {
-        Self { is_cut, ..Self::new(value) }
+    /// The view of a value without white space around it, whose end may be missing.
+    #[inline]
+    pub(super) const fn of_trimmed(raw: &'a [u8], is_cut: bool) -> Self {
+        Self { raw, is_cut }
     }
 
     /// The whole value, white space around it dropped, folded lines kept.
@@ -110,7 +111,7 @@ fn usual_tag(raw: &[u8]) -> Option<&[u8]> {
     }
     let tag = behind.strip_prefix(b";tag=")?;
     let is_plain = !tag.first().is_some_and(|byte| is_space(*byte));
-    (is_plain && find(tag, [b';', b'"', b'<']).is_none()).then_some(tag)
+    (is_plain && ends_without(raw, tag.len(), [b';', b'"', b'<'])).then_some(tag)
 }
 
 /// Position of the `<` that opens the URI: the first one outside a quoted display name. A quote that
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn cut_values_do_not_give_a_part_of_a_tag() {
-        let cut = |value| NameAddr::cut_if(value, true);
+        let cut = |value| NameAddr::of_trimmed(value, true);
         assert_eq!(cut(b"<sip:a@b>;tag=12").tag(), b"");
         assert_eq!(cut(b"<sip:a@b>;tag=12;x").tag(), b"12");
         assert_eq!(cut(b"<sip:a@b").tag(), b"");

@@ -5,7 +5,7 @@
 
 use super::header_name::HeaderName;
 use super::lines::{Head, Line, Lines, colon_of};
-use super::search::{BLOCK_BYTES, find, find_in_block};
+use super::search::{BLOCK_BYTES, find, find_from, find_in_block};
 use super::text::trim;
 
 /// Lines of headers outside [`HeaderName`] that are kept; a head with more of them is walked again.
@@ -69,23 +69,30 @@ impl Places {
     pub(super) fn read(&mut self, head: Head<'_>) -> HeadEnd {
         let mut at = 0;
         loop {
-            let rest = head.bytes.get(at..).unwrap_or_default();
-            let Some(line) = usual_line(rest).filter(|_| !head.cr_only) else {
-                let mut lines = Lines::new(head, at);
-                let Some(line) = lines.next_line() else {
-                    return HeadEnd { head: lines.head_end, body: lines.at };
-                };
-                self.add_any(&line);
-                at = lines.at;
-                continue;
-            };
-            if line.end == 0 {
-                return HeadEnd { head: at, body: at + line.next };
+            if !head.cr_only {
+                at = self.read_usual(head.bytes, at);
+                if let Some(b"\r\n") = head.bytes.get(at..at + 2) {
+                    return HeadEnd { head: at, body: at + 2 };
+                }
             }
-            let (colon, end) = ((at + line.colon) as u32, (at + line.end) as u32);
-            self.add(line.header, Place { start: at as u32, colon, end });
-            at += line.next;
+            let mut lines = Lines::new(head, at);
+            let Some(line) = lines.next_line() else {
+                return HeadEnd { head: lines.head_end, body: lines.at };
+            };
+            self.add_any(&line);
+            at = lines.at;
         }
+    }
+
+    /// Finds lines as long as they are usual; gives where one begins that is not.
+    #[inline(always)]
+    fn read_usual(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        while let Some(line) = usual_line(bytes, at) {
+            let (start, colon, end) = (at as u32, (at + line.colon) as u32, line.end as u32);
+            self.add(line.header, Place { start, colon, end });
+            at = line.next;
+        }
+        at
     }
 
     #[inline]
@@ -114,10 +121,11 @@ impl Places {
     }
 }
 
-/// A usual line; places are counted from its start.
+/// A usual line.
 struct Usual {
+    /// Its colon, counted from its start.
     colon: usize,
-    /// Where its text ends; 0: it is the blank line.
+    /// Where its text ends.
     end: usize,
     /// Where the next line begins.
     next: usize,
@@ -125,22 +133,16 @@ struct Usual {
     header: Option<HeaderName>,
 }
 
-/// The line that `rest` begins with; absent when it is not usual.
+/// The line that begins at `at`; absent when it is not usual, as the blank line is not.
 #[inline(always)]
-fn usual_line(rest: &[u8]) -> Option<Usual> {
-    let line_feed = find(rest, [b'\n'])?;
+fn usual_line(bytes: &[u8], at: usize) -> Option<Usual> {
+    let (colon, header) = usual_name(bytes.get(at..)?)?;
+    let line_feed = find_from(bytes, at, [b'\n'])?;
     let next = line_feed + 1;
-    let text = rest.get(..line_feed)?;
-    let end = line_feed - usize::from(text.last() == Some(&b'\r'));
-    if end == 0 {
-        return Some(Usual { colon: 0, end, next, header: None });
-    }
+    let end = line_feed - usize::from(bytes.get(line_feed.wrapping_sub(1)) == Some(&b'\r'));
     // A folded line goes on.
-    if matches!(rest.get(next), Some(b' ' | b'\t')) {
-        return None;
-    }
-    let (colon, header) = usual_name(rest)?;
-    (colon < end).then_some(Usual { colon, end, next, header })
+    let is_whole = !matches!(bytes.get(next), Some(b' ' | b'\t'));
+    (is_whole && at + colon < end).then_some(Usual { colon, end, next, header })
 }
 
 /// The colon and the header of the line that `rest` begins with; absent when the name has white space
@@ -148,20 +150,22 @@ fn usual_line(rest: &[u8]) -> Option<Usual> {
 #[inline(always)]
 fn usual_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
     let block = rest.first_chunk::<BLOCK_BYTES>()?;
+    let ([front, back], _) = block.as_chunks() else { return None };
+    let (front, back) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
+    // The blank line and a fold are none.
+    if front as u8 <= b' ' {
+        return None;
+    }
     let Some(length) = find_in_block(block, [b':']) else { return long_name(rest) };
     if length < 2 {
-        let is_name = length == 1 && block[0] > b' ';
-        return is_name.then(|| (length, HeaderName::from_compact(block[0])));
+        return short_name(front as u8, length);
     }
-    let ([front, back], _) = block.as_chunks() else { return None };
-    let front = u64::from_le_bytes(*front) & MASKS[length].0;
-    let back = u64::from_le_bytes(*back) & MASKS[length].1;
-    let slot = SLOTS[slot(front, back)];
+    let (front, back) = (front & MASKS[length].0, back & MASKS[length].1);
     // No header in any spelling has this slot, or only one has.
-    if let Some(header) = HeaderName::ALL.get(usize::from(slot)) {
-        let key = &KEYS[*header as usize];
+    if let Some(header) = SLOTS[slot(front, back)] {
+        let key = &KEYS[header as usize];
         if key.front == front && key.back == back && key.length == length {
-            return Some((length, Some(*header)));
+            return Some((length, Some(header)));
         }
         if folded(key.front) == folded(front) && folded(key.back) == folded(back) {
             return other_name(rest, length);
@@ -177,6 +181,12 @@ fn is_bare(rest: &[u8], length: usize) -> bool {
     is_text(rest.first()) && is_text(rest.get(length.wrapping_sub(1)))
 }
 
+/// A name of one letter or none.
+#[cold]
+fn short_name(first: u8, length: usize) -> Option<(usize, Option<HeaderName>)> {
+    (length == 1).then(|| (length, HeaderName::from_compact(first)))
+}
+
 /// A name that is longer than a block.
 #[cold]
 fn long_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
@@ -189,11 +199,8 @@ fn other_name(rest: &[u8], length: usize) -> Option<(usize, Option<HeaderName>)>
     is_bare(rest, length).then(|| (length, rest.get(..length).and_then(HeaderName::from_bytes)))
 }
 
-/// No header.
-const NO_HEADER: u8 = u8::MAX;
-
-/// The number of the one header whose name, in any spelling, has this slot.
-static SLOTS: [u8; SLOT_COUNT] = slots();
+/// The one header whose name, in any spelling, has this slot.
+static SLOTS: [Option<HeaderName>; SLOT_COUNT] = slots();
 const SLOT_COUNT: usize = 128;
 
 /// The names as words.
@@ -222,15 +229,15 @@ const fn slot(front: u64, back: u64) -> usize {
     (sum.wrapping_mul(0xCD61_3E30_D8F1_6ADF) >> 57) as usize
 }
 
-const fn slots() -> [u8; SLOT_COUNT] {
-    let mut slots = [NO_HEADER; SLOT_COUNT];
+const fn slots() -> [Option<HeaderName>; SLOT_COUNT] {
+    let mut slots = [None; SLOT_COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
         let Key { front, back, length } = KEYS[number];
         if length < BLOCK_BYTES {
             let slot = slot(front, back);
-            assert!(slots[slot] == NO_HEADER, "two names meet");
-            slots[slot] = number as u8;
+            assert!(slots[slot].is_none(), "two names meet");
+            slots[slot] = Some(HeaderName::ALL[number]);
         }
         number += 1;
     }

@@ -40,18 +40,61 @@ pub(super) fn find<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> Option<usiz
     bytes.iter().position(|byte| wanted.contains(byte))
 }
 
+/// Position of the first byte from `from` on that is one of `wanted`: as [`find`], where what stands
+/// before `from` is at hand.
+#[inline(always)]
+pub(super) fn find_from<const N: usize>(
+    bytes: &[u8],
+    mut from: usize,
+    wanted: [u8; N],
+) -> Option<usize> {
+    while let Some(block) = bytes.get(from..)?.first_chunk() {
+        if let Some(step) = find_in_block(block, wanted) {
+            return Some(from + step);
+        }
+        from += BLOCK_BYTES;
+    }
+    let left = bytes.len() - from;
+    let Some(block) = bytes.last_chunk() else {
+        let step = bytes.get(from..)?.iter().position(|byte| wanted.contains(byte))?;
+        return Some(from + step);
+    };
+    match marks_in_block(block, wanted) >> (BLOCK_BYTES - left) {
+        0 => None,
+        marks => Some(from + marks.trailing_zeros() as usize),
+    }
+}
+
 /// Position of the first of `wanted` in a block.
 #[inline(always)]
 pub(super) fn find_in_block<const N: usize>(
     block: &[u8; BLOCK_BYTES],
     wanted: [u8; N],
 ) -> Option<usize> {
+    match marks_in_block(block, wanted) {
+        0 => None,
+        marks => Some(marks.trailing_zeros() as usize),
+    }
+}
+
+/// A bit for each byte of a block that is one of `wanted`, the lowest for the first byte.
+#[inline(always)]
+fn marks_in_block<const N: usize>(block: &[u8; BLOCK_BYTES], wanted: [u8; N]) -> u32 {
     let block = u8x16::new(*block);
     let none = u8x16::splat(0);
     let marks = wanted.iter().fold(none, |marks, byte| marks | block.simd_eq(u8x16::splat(*byte)));
-    match marks.to_bitmask() {
-        0 => None,
-        bits => Some(bits.trailing_zeros() as usize),
+    marks.to_bitmask()
+}
+
+/// Whether none of `unwanted` is among the last `length` bytes.
+#[inline(always)]
+pub(super) fn ends_without<const N: usize>(bytes: &[u8], length: usize, unwanted: [u8; N]) -> bool {
+    match bytes.last_chunk() {
+        Some(block) if length <= BLOCK_BYTES => {
+            marks_in_block(block, unwanted) >> (BLOCK_BYTES - length) == 0
+        }
+        _ => find(bytes.get(bytes.len() - length.min(bytes.len())..).unwrap_or(bytes), unwanted)
+            .is_none(),
     }
 }
 
@@ -79,6 +122,15 @@ mod tests {
             prop_assert_eq!(find(bytes, [b'a']), expect(b"a"));
             prop_assert_eq!(find(bytes, [b'a', b'd']), expect(b"ad"));
             prop_assert_eq!(find(bytes, [b'z']), None);
+            for length in 0..=bytes.len() {
+                let expect = !bytes[bytes.len() - length..].contains(&b'b');
+                prop_assert_eq!(ends_without(bytes, length, [b'b', b'z']), expect);
+            }
+            for from in 0..=bytes.len() {
+                let expect = bytes[from..].iter().position(|byte| b"ce".contains(byte));
+                let found = find_from(bytes, from, [b'c', b'e']);
+                prop_assert_eq!(found, expect.map(|step| from + step));
+            }
             for block in bytes.windows(BLOCK_BYTES) {
                 let block: &[u8; BLOCK_BYTES] = block.try_into().unwrap();
                 let expect = block.iter().position(|byte| *byte == b'b');
