@@ -21,6 +21,10 @@ pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
 
 /// As [`put`].
 fn put_large(bytes: &mut Vec<u8>, number: u64) {
+    if number < 1 << (2 * BITS) {
+        bytes.extend_from_slice(&((number << 2 | 2) as u16).to_le_bytes());
+        return;
+    }
     let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
     if count > SHIFTED_BYTES_MAX {
         bytes.push(0);
