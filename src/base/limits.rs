@@ -27,6 +27,9 @@ pub const CANDIDATE_VALUE_BYTES_MAX: usize = 256;
 pub const HEADER_CANDIDATES_PER_INVITE_MAX: usize = 16;
 /// Output window of one decoder, reused; fits the second-level cache.
 pub const DECODER_WINDOW_BYTES: usize = 256 << 10;
+/// Zstd frames of at most so many decoded bytes, in blocks of the largest size, are decoded as a whole:
+/// those of a usual minute, which stay in the third-level cache.
+pub const ZSTD_WHOLE_FRAME_BYTES_MAX: u64 = 2 << 20;
 /// Memory that all decoders of one file may hold at once (windows, dictionaries, parts of blocks), by
 /// what the streams ask for. zstd's own limit for one window is 128 MiB, `xz -9` needs 65 MiB; a
 /// thousand calls that are written in pieces of zstd entries need 1 MiB each.

@@ -23,6 +23,8 @@ pub(super) struct Problem {
 pub(super) struct Output<'a> {
     /// Reused space for decoded bytes.
     pub(super) window: &'a mut [u8],
+    /// Reused space for frames that are decoded as a whole; grows as they need.
+    pub(super) frame: &'a mut Vec<u8>,
     /// Takes decoded bytes; `false`: no more are wanted.
     pub(super) emit: &'a mut dyn FnMut(&[u8]) -> bool,
     /// Takes what went wrong.

@@ -41,7 +41,10 @@ impl Default for UnpackLimits {
 
 /// Space that decoders write to. Kept from file to file, it is made once.
 #[derive(Debug, Default)]
-pub struct Windows(Vec<Vec<u8>>);
+pub struct Windows {
+    windows: Vec<Vec<u8>>,
+    frames: Vec<Vec<u8>>,
+}
 
 /// Takes one file apart.
 pub struct Unpacker {
@@ -121,7 +124,7 @@ pub(super) struct Shared {
 
 impl Shared {
     fn window(&mut self) -> Vec<u8> {
-        self.windows.0.pop().unwrap_or_else(|| vec![0; DECODER_WINDOW_BYTES])
+        self.windows.windows.pop().unwrap_or_else(|| vec![0; DECODER_WINDOW_BYTES])
     }
 }
 
@@ -333,6 +336,7 @@ impl Node {
         let State::Decode(decoding) = &mut self.state else { return None };
         let Decoding { decoder, child } = &mut **decoding;
         let mut window = walk.shared.window();
+        let mut frame = walk.shared.windows.frames.pop().unwrap_or_default();
         let mut problems = Vec::new();
         let mut over_limit = false;
         let mut emit = |decoded: &[u8]| {
@@ -347,13 +351,19 @@ impl Node {
             child.push(&decoded[..kept], walk);
             !over_limit && child.is_wanted()
         };
-        let mut output = Output { window: &mut window, emit: &mut emit, problems: &mut problems };
+        let mut output = Output {
+            window: &mut window,
+            frame: &mut frame,
+            emit: &mut emit,
+            problems: &mut problems,
+        };
         let mut end = None;
         match bytes {
             Some(bytes) => decoder.push(bytes, &mut output),
             None => end = Some(decoder.finish(&mut output)),
         }
-        walk.shared.windows.0.push(window);
+        walk.shared.windows.windows.push(window);
+        walk.shared.windows.frames.push(frame);
         if over_limit {
             let limit = walk.shared.limits.expanded_bytes;
             problems.push(Problem {

@@ -3,10 +3,15 @@
 //! The frames are walked here and their blocks handed to the library one at a time: the library's
 //! streaming call drops what it decoded in the same call before an error, and the walk knows what a
 //! frame's window costs before it is allocated.
+//!
+//! A frame that is at hand whole, and small, is decoded into one space instead, by the same steps of the
+//! library, without the copy out of its own window. What is wrong with such a frame is found out by
+//! beginning it again block by block.
 
 use super::StreamEnd;
 use super::decode::{Budget, Charge, Decode, GivenUp, Output, cut_problem};
-use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use crate::base::limits::ZSTD_WHOLE_FRAME_BYTES_MAX;
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 const FRAME_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Magic, descriptor, window, dictionary (4) and content size (8).
@@ -106,6 +111,53 @@ impl Zstd {
         }
     }
 
+    /// Decodes the frame that `bytes` begin with, when it is whole, small and sound; absent, and nothing
+    /// done, when it is not.
+    fn whole_frame(
+        &mut self,
+        bytes: &mut &[u8],
+        output: &mut Output<'_>,
+    ) -> Option<Result<(), Halt>> {
+        let frame = WholeFrame::at_front(bytes)?;
+        let as_blocks = frame.window.saturating_add(2 * BLOCK_BYTES_MAX);
+        let wanted = as_blocks.max(frame.decoded_max as u64) + DECODER_STATE_BYTES;
+        if !self.memory.grow_to(wanted) {
+            return None;
+        }
+        if output.frame.len() < frame.decoded_max {
+            output.frame.resize(frame.decoded_max, 0);
+        }
+        self.decoder.set_parameter(DParameter::StableOutBuffer(true)).ok()?;
+        let space = output.frame.get_mut(..frame.decoded_max).unwrap_or_default();
+        let made = self.run_whole(frame.parts, space);
+        self.decoder.reinit().ok()?;
+        self.decoder.set_parameter(DParameter::StableOutBuffer(false)).ok()?;
+        let made = made?;
+        let stored = frame.parts[0].len() + frame.parts[1].len();
+        *bytes = &bytes[stored..];
+        self.offset += stored as u64;
+        let decoded = output.frame.get(..made).unwrap_or_default();
+        let goes_on = decoded.is_empty() || (output.emit)(decoded);
+        Some(if goes_on { Ok(()) } else { Err(Halt::Stopped) })
+    }
+
+    /// Feeds the library the parts of a frame; gives how many bytes it made of a sound one.
+    fn run_whole(&mut self, parts: [&[u8]; 2], space: &mut [u8]) -> Option<usize> {
+        let mut space = OutBuffer::around(space);
+        let mut missing = usize::MAX;
+        for part in parts {
+            let mut input = InBuffer::around(part);
+            while input.pos() < part.len() {
+                let before = input.pos();
+                missing = self.decoder.run(&mut input, &mut space).ok()?;
+                if input.pos() == before {
+                    return None;
+                }
+            }
+        }
+        (missing == 0).then(|| space.pos())
+    }
+
     /// Feeds the library what was collected.
     fn feed_head(&mut self, output: &mut Output<'_>) -> Result<(), Halt> {
         let head = std::mem::take(&mut self.head);
@@ -121,7 +173,14 @@ impl Zstd {
             self.unit_start = self.offset;
         }
         match self.state {
-            State::Header => self.header(bytes, output),
+            State::Header => {
+                if self.head.is_empty()
+                    && let Some(result) = self.whole_frame(bytes, output)
+                {
+                    return result;
+                }
+                self.header(bytes, output)
+            }
             State::Skip(left) => {
                 let take = self.take(bytes, left).len() as u64;
                 self.state = if take == left { State::Header } else { State::Skip(left - take) };
@@ -215,6 +274,56 @@ impl Zstd {
         }
         self.state = State::BlockHeader { checksum: self.head[4] & 4 != 0 };
         self.feed_head(output)
+    }
+}
+
+/// A frame whose bytes are all at hand.
+struct WholeFrame<'a> {
+    window: u64,
+    /// At most so many bytes come out.
+    decoded_max: usize,
+    /// The header, and what stands behind it: the library judges a frame that it is given at once by
+    /// other rules.
+    parts: [&'a [u8]; 2],
+}
+
+impl<'a> WholeFrame<'a> {
+    /// The frame at the front of `bytes`; absent when it is not whole, is large, or is odd.
+    fn at_front(bytes: &'a [u8]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<4>()?;
+        let descriptor = *rest.first()?;
+        let header = bytes.get(..header_bytes(descriptor))?;
+        let window = window_bytes(header);
+        if *magic != FRAME_MAGIC || window > ZSTD_WHOLE_FRAME_BYTES_MAX {
+            return None;
+        }
+        let block_max = window.min(BLOCK_BYTES_MAX);
+        let (mut end, mut decoded_max) = (header.len(), 0);
+        loop {
+            let [low, middle, high] = *bytes.get(end..)?.first_chunk()?;
+            let raw = u32::from_le_bytes([low, middle, high, 0]);
+            let size = u64::from(raw >> 3);
+            let (stored, decoded) = match (raw >> 1) & 3 {
+                0 => (size, size),
+                1 => (1, size),
+                2 => (size, block_max),
+                _ => return None,
+            };
+            decoded_max += decoded;
+            let is_odd = stored > block_max || decoded > block_max;
+            if is_odd || decoded_max > ZSTD_WHOLE_FRAME_BYTES_MAX {
+                return None;
+            }
+            // Both are far below 32 bits.
+            end += 3 + stored as usize;
+            if raw & 1 == 1 {
+                break;
+            }
+        }
+        let has_checksum = descriptor & 4 != 0;
+        let whole = bytes.get(..end + if has_checksum { 4 } else { 0 })?;
+        let parts = whole.split_at_checked(header.len())?.into();
+        Some(Self { window, decoded_max: decoded_max as usize, parts })
     }
 }
 

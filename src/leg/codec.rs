@@ -10,8 +10,21 @@ const BITS: u32 = 7;
 const SHIFTED_BYTES_MAX: u32 = 8;
 
 /// Appends a number.
-#[inline]
+#[inline(always)]
 pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
+    if number < 1 << BITS {
+        bytes.push((number << 1 | 1) as u8);
+    } else {
+        put_large(bytes, number);
+    }
+}
+
+/// As [`put`].
+fn put_large(bytes: &mut Vec<u8>, number: u64) {
+    if number < 1 << (2 * BITS) {
+        bytes.extend_from_slice(&((number << 2 | 2) as u16).to_le_bytes());
+        return;
+    }
     let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
     if count > SHIFTED_BYTES_MAX {
         bytes.push(0);

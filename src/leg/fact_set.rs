@@ -77,6 +77,16 @@ impl fmt::Debug for FactSet {
     }
 }
 
+/// What [`FactKey`]s are ordered by first, as one number.
+#[inline]
+const fn rank(cseq_number: u32, kind: MessageKind, cseq_method: Method) -> u64 {
+    let kind = match kind {
+        MessageKind::Request(method) => method as u64,
+        MessageKind::Response(status) => 1 << 16 | status as u64,
+    };
+    (cseq_number as u64) << 32 | kind << 8 | cseq_method as u64
+}
+
 impl FactSet {
     /// How many messages.
     pub(super) const fn len(&self) -> usize {
@@ -176,15 +186,19 @@ impl FactSet {
 
     #[inline]
     fn find(&self, key: &FactKey<'_>) -> Result<usize, usize> {
-        self.facts.binary_search_by(|fact| self.compare(fact, key))
+        let rank_of_key = rank(key.cseq_number, key.kind, key.cseq_method);
+        self.facts.binary_search_by(|fact| {
+            rank(fact.cseq_number, fact.kind, fact.cseq_method)
+                .cmp(&rank_of_key)
+                .then_with(|| self.compare_strings(fact, key))
+        })
     }
 
-    /// The order of [`FactKey`], without making one.
-    #[inline]
-    fn compare(&self, fact: &Fact, key: &FactKey<'_>) -> Ordering {
-        (fact.cseq_number, fact.kind, fact.cseq_method)
-            .cmp(&(key.cseq_number, key.kind, key.cseq_method))
-            .then_with(|| self.texts.get(fact.from_tag).cmp(key.from_tag))
+    /// The order of the [`FactKey`]s of one rank, without making one.
+    fn compare_strings(&self, fact: &Fact, key: &FactKey<'_>) -> Ordering {
+        self.texts
+            .get(fact.from_tag)
+            .cmp(key.from_tag)
             .then_with(|| self.texts.get(fact.to_tag).cmp(key.to_tag))
             .then_with(|| self.texts.get(fact.branch).cmp(key.branch))
             .then_with(|| self.texts.endpoint(fact.source).cmp(&key.source))

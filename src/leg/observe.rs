@@ -16,14 +16,15 @@ pub struct Scratch {
     pub(super) value: Vec<u8>,
 }
 
-/// Adds what a message says to its leg. The caller found the leg by the message's Call-ID.
+/// Adds what a message says to its leg. The caller found the leg by the message's Call-ID. True when the
+/// message most likely ends the leg's dialog.
 pub fn observe(
     leg: &mut Leg,
     datagram: &Datagram<'_>,
     message: &Message<'_>,
     scratch: &mut Scratch,
-) {
-    let Some((key, sdp)) = fact_key(datagram, message) else { return };
+) -> bool {
+    let Some((key, sdp)) = fact_key(datagram, message) else { return false };
     if datagram.vendor_blind {
         leg.mark_vendor_blind();
     }
@@ -31,6 +32,18 @@ pub fn observe(
     let parties = is_invite.then(|| invite_parties(message));
     identify(leg, datagram, message, &key, sdp, scratch);
     leg.add_message(&key, parties.as_ref(), datagram.time, datagram.record);
+    ends_dialog(&key)
+}
+
+/// Whether few messages of the dialog follow this one: its BYE was answered, or its INVITE refused for
+/// good, without a request to authenticate, to go elsewhere or to try again.
+const fn ends_dialog(key: &FactKey<'_>) -> bool {
+    let MessageKind::Response(status) = key.kind else { return false };
+    match key.cseq_method {
+        Method::Bye => status >= 200 && !matches!(status, 401 | 407),
+        Method::Invite => status >= 400 && !matches!(status, 401 | 407 | 422 | 491),
+        _ => false,
+    }
 }
 
 /// The key of a message's fact, and the session description of a message that shapes the dialog; absent

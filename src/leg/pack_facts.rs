@@ -77,12 +77,15 @@ impl FactSet {
 
 fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
     let spans = fact.times.spans.as_slice();
-    let is_moment = matches!(spans, [span] if span.first == span.last);
+    let moment = match spans {
+        [span] if span.first == span.last => Some(span.first),
+        _ => None,
+    };
     let bits = [
         (fact.auth_failed, AUTH_FAILED),
         (fact.has_sdp, HAS_SDP),
         (fact.parties != NO_PARTIES, HAS_PARTIES),
-        (!is_moment, HAS_SPANS),
+        (moment.is_none(), HAS_SPANS),
     ];
     let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
     bytes.push(bits | (fact.cseq_method as u8) << 4);
@@ -98,10 +101,9 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
     if fact.parties != NO_PARTIES {
         put(bytes, u64::from(fact.parties));
     }
-    if is_moment {
-        put_signed(bytes, fact.times.first().ns().wrapping_sub(base.first_ns));
-    } else {
-        put_spans(bytes, spans, base);
+    match moment {
+        Some(moment) => put_signed(bytes, moment.ns().wrapping_sub(base.first_ns)),
+        None => put_spans(bytes, spans, base),
     }
     places.put(bytes, fact.times.record);
 }

@@ -48,6 +48,27 @@ fn fingerprint(text: &[u8]) -> u8 {
     (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
 }
 
+/// Whether two strings are equal: most are longer than a word, shorter than a line of the cache, and
+/// compared by two loads instead of a call.
+#[inline(always)]
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    const SHORT: usize = 2 * size_of::<u128>();
+    let ends = |text: &[u8]| {
+        let first = text.first_chunk().map(|bytes| u128::from_le_bytes(*bytes));
+        first.zip(text.last_chunk().map(|bytes| u128::from_le_bytes(*bytes)))
+    };
+    let short_ends = |text: &[u8]| {
+        let first = text.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        first.zip(text.last_chunk().map(|bytes| u64::from_le_bytes(*bytes)))
+    };
+    match one.len() {
+        length if length != other.len() => false,
+        8..16 => short_ends(one) == short_ends(other),
+        16..=SHORT => ends(one) == ends(other),
+        _ => one == other,
+    }
+}
+
 /// A length that does not fit one byte: two bytes with it follow.
 const LONG: u8 = u8::MAX;
 
@@ -59,6 +80,9 @@ pub(super) struct Texts {
     bytes: Vec<u8>,
     /// Their length when all of them were needed last.
     needed: usize,
+    /// A bit for each mark of a string that is there, and perhaps others: of a string whose bit is
+    /// not set no equal one is searched.
+    marks: u64,
 }
 
 impl Texts {
@@ -128,9 +152,13 @@ impl Texts {
         let long = u16::try_from(text.len()).unwrap_or(u16::MAX);
         let text = &text[..usize::from(long)];
         let head = [u8::try_from(long).unwrap_or(LONG), fingerprint(text)];
-        if let Some(known) = self.find(text, head) {
+        let mark = 1 << (head[1] % 64);
+        if self.marks & mark != 0
+            && let Some(known) = self.find(text, head)
+        {
             return known;
         }
+        self.marks |= mark;
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(USUAL_BYTES);
         }
@@ -147,7 +175,7 @@ impl Texts {
     /// As [`Self::add`]; equal to one of `near`, most likely.
     #[inline]
     pub(super) fn add_near(&mut self, text: &[u8], near: [Text; 2]) -> Text {
-        match near.into_iter().find(|near| self.get(*near) == text) {
+        match near.into_iter().find(|near| is_same(self.get(*near), text)) {
             Some(near) => near,
             None => self.add(text),
         }
@@ -182,6 +210,7 @@ impl Texts {
     pub(super) fn set_bytes(&mut self, bytes: &[u8]) {
         self.bytes.clear();
         self.bytes.extend_from_slice(bytes);
+        self.marks = if bytes.is_empty() { 0 } else { u64::MAX };
         self.are_needed();
     }
 
@@ -227,6 +256,21 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn same_is_equal(one in "[ab]{0,40}", other in "[ab]{0,40}", at in any::<prop::sample::Index>()) {
+            let (one, other) = (one.as_bytes(), other.as_bytes());
+            prop_assert_eq!(is_same(one, other), one == other);
+            let mut changed = one.to_vec();
+            prop_assert!(is_same(one, &changed));
+            if !changed.is_empty() {
+                changed[at.index(one.len())] = b'c';
+                prop_assert!(!is_same(one, &changed));
+            }
+        }
+    }
 
     #[test]
     fn strings_come_back_and_equal_ones_share_their_place() {

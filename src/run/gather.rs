@@ -259,7 +259,10 @@ impl Gathering {
             if self.is_full(datagram.payload.len()) {
                 self.end_table();
             }
-            observe(self.legs.leg(sensor, call_id), datagram, message, &mut self.scratch);
+            let leg = self.legs.leg(sensor, call_id);
+            if observe(leg, datagram, message, &mut self.scratch) {
+                self.legs.end_last();
+            }
             self.registrations.observe(message, datagram.time);
         }
     }

@@ -35,7 +35,7 @@ pub const YOUNG: Duration = Duration::from_secs(3_600);
 /// Size of a piece: fits the second-level cache, where pieces are parsed as fast as a map.
 pub const PIECE_BYTES: usize = 512 << 10;
 /// What is dropped behind the reader is a multiple of this: no system has larger pages by default.
-const DROPPED_UNIT_BYTES: usize = 64 << 10;
+pub(super) const DROPPED_UNIT_BYTES: usize = 64 << 10;
 /// Maps at one time; more files than that are read in pieces. Far above any number of threads.
 const MAPS_MAX: usize = 256;
 

@@ -8,7 +8,7 @@
 
 use super::extract::{entry_name_of, finish_capture};
 use super::gather::{FileSummary, Gathering, Origin};
-use super::map::{Content, FileBytes, OpenFile, OpenRules};
+use super::map::{Content, DROPPED_UNIT_BYTES, FileBytes, OpenFile, OpenRules};
 use crate::base::{CaptureId, CaptureTime, FileId};
 use crate::capture::{
     CaptureEnd, CaptureParser, CaptureRange, LinkType, PcapHeader, RangeSplitter, Record,
@@ -21,9 +21,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Smaller captures are read by one thread.
 const RANGED_BYTES_MIN: u64 = 64 << 20;
-/// Size of a range: the walk over its record headers brings it into the third-level cache, where the
+/// Size of a range: the walk over its record headers brings them into the second-level cache, where the
 /// thread that found it parses it.
-const RANGE_BYTES: usize = 8 << 20;
+const RANGE_BYTES: usize = 1 << 20;
 /// Captures that are open as ranges at one time, the largest first.
 pub(super) const RANGED_FILES_MAX: usize = 64;
 
@@ -196,7 +196,9 @@ impl<'f> RangedFile<'f> {
             }
             has_ended |= self.go_on(&mut order, gathering, rules, &mut summary);
             drop(order);
-            self.bytes().drop_behind(bytes);
+            // With the unit that the range before it ends in, which would stay otherwise.
+            let start = bytes.start.saturating_sub(DROPPED_UNIT_BYTES);
+            self.bytes().drop_behind(start..bytes.end);
         }
         gathering.add_summary(self.id, self.file.sensor, summary);
         has_ended

@@ -58,17 +58,17 @@ fn scan_text(payload: &[u8]) -> Option<Message<'_>> {
     // Positions are kept in 32 bits; no datagram or framed message comes near.
     let payload = payload.get(..u32::MAX as usize).unwrap_or(payload);
     let first = start_line::usual(payload).or_else(|| start_line::read(payload))?;
-    message_of(payload, &first)
+    Some(message_of(payload, &first))
 }
 
-/// Always there; written where the caller wants it.
+/// Written where the caller wants it.
 #[inline(never)]
-fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Option<Message<'a>> {
+fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Message<'a> {
     let line_end = payload.get(first.length..first.behind).unwrap_or_default();
     let rest = payload.get(first.behind..).unwrap_or_default();
     // A CR where the bytes end may be the first half of a CRLF.
     let cr_only = line_end == b"\r" && !rest.is_empty();
-    let mut made = Some(Message {
+    let mut message = Message {
         head: Head { bytes: rest, cr_only },
         start: first.parsed.line,
         start_line: payload.get(..first.length).unwrap_or_default(),
@@ -77,11 +77,9 @@ fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Option<Message<'a>>
         body: &[],
         trailing: &[],
         start_anomalies: anomalies_of_start(&first.parsed, cr_only, line_end),
-    });
-    if let Some(message) = &mut made {
-        message.read(rest);
-    }
-    made
+    };
+    message.read(rest);
+    message
 }
 
 fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u8]) -> Anomalies {
@@ -265,9 +263,10 @@ impl<'a> Message<'a> {
         };
         // From and To are no lists: a comma belongs to a display name without quotes.
         let is_list = name == HeaderName::Contact;
-        let end = if is_list { find_outside(header.value, b',') } else { None };
-        let value = end.and_then(|end| header.value.get(..end)).unwrap_or(header.value);
-        NameAddr::cut_if(value, header.is_cut && end.is_none())
+        if is_list && let Some(end) = find_outside(header.value, b',') {
+            return NameAddr::new(header.value.get(..end).unwrap_or_default());
+        }
+        NameAddr::of_trimmed(header.value, header.is_cut)
     }
 
     /// The `branch` of the topmost Via, quotes dropped; empty when absent or when the bytes end
@@ -279,7 +278,11 @@ impl<'a> Message<'a> {
         };
         // Nearly always no quotes, brackets or list come before the first parameter.
         let at = find(header.value, [b';', b',', b'"', b'<']).unwrap_or_default();
-        if let Some(parameters @ [b';', ..]) = header.value.get(at..)
+        let behind = header.value.get(at..);
+        if let Some(branch) = behind.and_then(|behind| usual_branch(behind, header.is_cut)) {
+            return branch;
+        }
+        if let Some(parameters @ [b';', ..]) = behind
             && let Some(found) = parameter::find_in_first(parameters, b"branch")
         {
             let whole = found.filter(|found| !(header.is_cut && found.is_last));
@@ -363,7 +366,12 @@ impl<'a> Message<'a> {
     fn first_line(&self, name: HeaderName) -> Option<FirstLine<'a>> {
         let place = self.places.first(name)?;
         let value = self.head.bytes.get(place.colon as usize + 1..place.end as usize)?;
-        Some(FirstLine { value: trim(value), is_cut: self.is_cut(place) })
+        // Nearly always one space stands before it and nothing behind it.
+        let value = match value {
+            [b' ', rest @ ..] if begins_and_ends_in_text(rest) => rest,
+            _ => trim(value),
+        };
+        Some(FirstLine { value, is_cut: self.is_cut(place) })
     }
 
     fn header_at(&self, place: Place) -> Option<Header<'a>> {
@@ -378,6 +386,27 @@ impl<'a> Message<'a> {
     fn is_cut(&self, place: Place) -> bool {
         place.end as usize == self.head.bytes.len() && !ends_line(self.head.bytes)
     }
+}
+
+/// Whether no white space stands around the bytes, of which there are some.
+#[inline]
+fn begins_and_ends_in_text(bytes: &[u8]) -> bool {
+    let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| *byte > b' ');
+    is_text(bytes.first()) && is_text(bytes.last())
+}
+
+/// The branch where it is the first parameter and nothing is odd about it.
+#[inline]
+fn usual_branch(parameters: &[u8], is_cut: bool) -> Option<&[u8]> {
+    let [b';', b'b', b'r', b'a', b'n', b'c', b'h', b'=', value @ ..] = parameters else {
+        return None;
+    };
+    let branch = match find(value, [b';', b',', b'"', b'<']) {
+        Some(end) if matches!(value.get(end), Some(b';' | b',')) => value.get(..end)?,
+        None if !is_cut => value,
+        _ => return None,
+    };
+    matches!(branch, [b'!'..=b'~', .., b'!'..=b'~']).then_some(branch)
 }
 
 /// [`Message::via_branch`] of any Via line.
@@ -413,6 +442,32 @@ mod tests {
         let message = scan(payload.as_bytes()).expect("a start line");
         assert_eq!(message.call_id(), call_id.as_bytes(), "{headers:?}");
         assert_eq!(message.anomalies().to_string(), anomalies, "{headers:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// The branch at a glance is the one of a close look.
+        #[test]
+        fn usual_branches_are_those_of_any_via(
+            value in "(;branch=|;BRANCH=|;|,)?[a;, \t]{0,3}(;branch=)?[ab;,\"< \r\n=]{0,9}",
+            is_cut in prop::bool::ANY,
+        ) {
+            let value = trim(value.as_bytes());
+            let header = FirstLine { value, is_cut };
+            if let Some(branch) = usual_branch(value, is_cut) {
+                prop_assert_eq!(branch, top_branch(&header));
+            }
+        }
+
+        /// White space around a value is dropped, whatever stands there.
+        #[test]
+        fn values_are_trimmed(value in "[ \t]{0,2}[a-c \t]{0,3}[ \t]{0,2}") {
+            let payload = format!("INVITE sip:c@d SIP/2.0\r\nSubject: x\r\nVia:{value}\r\n\r\n");
+            let message = scan(payload.as_bytes()).expect("a start line");
+            let found = message.header(HeaderName::Via).unwrap_or_default();
+            prop_assert_eq!(found, trim(value.as_bytes()));
+        }
     }
 
     #[test]

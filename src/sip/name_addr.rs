@@ -1,8 +1,8 @@
 //! A header value that names a party: display name, URI, header parameters.
 
 use super::parameter;
-use super::search::find;
-use super::text::{quoted_string_end, split_outside, trim, unquote};
+use super::search::{ends_without, find};
+use super::text::{is_space, quoted_string_end, split_outside, trim, unquote};
 use super::uri::Uri;
 
 /// `"Display" <uri>;parameters`, or `uri;parameters` without brackets, where the parameters belong
@@ -27,9 +27,10 @@ impl<'a> NameAddr<'a> {
         Self { raw: trim(value), is_cut: false }
     }
 
-    /// The view of a value whose end may be missing.
-    pub(super) fn cut_if(value: &'a [u8], is_cut: bool) -> Self {
-        Self { is_cut, ..Self::new(value) }
+    /// The view of a value without white space around it, whose end may be missing.
+    #[inline]
+    pub(super) const fn of_trimmed(raw: &'a [u8], is_cut: bool) -> Self {
+        Self { raw, is_cut }
     }
 
     /// The whole value, white space around it dropped, folded lines kept.
@@ -60,6 +61,11 @@ impl<'a> NameAddr<'a> {
     #[inline]
     #[must_use]
     pub fn tag(&self) -> &'a [u8] {
+        if !self.is_cut
+            && let Some(tag) = usual_tag(self.raw)
+        {
+            return tag;
+        }
         self.parameter(b"tag").unwrap_or_default()
     }
 
@@ -92,6 +98,20 @@ impl<'a> NameAddr<'a> {
         let uri = inner.get(..close).unwrap_or_default();
         Parts { display, uri, parameters: inner.get(close + 1..).unwrap_or_default() }
     }
+}
+
+/// The tag of a value as nearly all senders write it: `<uri>` and nothing else, or the tag alone behind
+/// it. Absent: the parameters have to be taken apart.
+#[inline]
+fn usual_tag(raw: &[u8]) -> Option<&[u8]> {
+    let [b'<', inner @ ..] = raw else { return None };
+    let behind = inner.get(find(inner, [b'>'])? + 1..)?;
+    if behind.is_empty() {
+        return Some(behind);
+    }
+    let tag = behind.strip_prefix(b";tag=")?;
+    let is_plain = !tag.first().is_some_and(|byte| is_space(*byte));
+    (is_plain && ends_without(raw, tag.len(), [b';', b'"', b'<'])).then_some(tag)
 }
 
 /// Position of the `<` that opens the URI: the first one outside a quoted display name. A quote that
@@ -132,6 +152,7 @@ pub(super) fn list_items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(value: &str, display: &str, uri: &str, tag: &str) {
         let party = NameAddr::new(value.as_bytes());
@@ -158,10 +179,23 @@ mod tests {
 
     #[test]
     fn cut_values_do_not_give_a_part_of_a_tag() {
-        let cut = |value| NameAddr::cut_if(value, true);
+        let cut = |value| NameAddr::of_trimmed(value, true);
         assert_eq!(cut(b"<sip:a@b>;tag=12").tag(), b"");
         assert_eq!(cut(b"<sip:a@b>;tag=12;x").tag(), b"12");
         assert_eq!(cut(b"<sip:a@b").tag(), b"");
+    }
+
+    proptest! {
+        /// A tag that is found at a glance is the one among all parameters.
+        #[test]
+        fn usual_tags_are_those_of_any_value(
+            raw in "(<|x)?[a;]{0,3}>?[ ]?;?(tag|TAG)?=?[ab;\"<= \r\n]{0,20}",
+        ) {
+            let raw = trim(raw.as_bytes());
+            if let Some(tag) = usual_tag(raw) {
+                prop_assert_eq!(NameAddr::new(raw).parameter(b"tag").unwrap_or_default(), tag);
+            }
+        }
     }
 
     #[test]

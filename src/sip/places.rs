@@ -5,7 +5,7 @@
 
 use super::header_name::HeaderName;
 use super::lines::{Head, Line, Lines, colon_of};
-use super::search::{find, find_in_word, word_at};
+use super::search::{BLOCK_BYTES, find, find_from, find_in_block};
 use super::text::trim;
 
 /// Lines of headers outside [`HeaderName`] that are kept; a head with more of them is walked again.
@@ -69,23 +69,30 @@ impl Places {
     pub(super) fn read(&mut self, head: Head<'_>) -> HeadEnd {
         let mut at = 0;
         loop {
-            let rest = head.bytes.get(at..).unwrap_or_default();
-            let Some(line) = usual_line(rest).filter(|_| !head.cr_only) else {
-                let mut lines = Lines::new(head, at);
-                let Some(line) = lines.next_line() else {
-                    return HeadEnd { head: lines.head_end, body: lines.at };
-                };
-                self.add_any(&line);
-                at = lines.at;
-                continue;
-            };
-            if line.end == 0 {
-                return HeadEnd { head: at, body: at + line.next };
+            if !head.cr_only {
+                at = self.read_usual(head.bytes, at);
+                if let Some(b"\r\n") = head.bytes.get(at..at + 2) {
+                    return HeadEnd { head: at, body: at + 2 };
+                }
             }
-            let (colon, end) = ((at + line.colon) as u32, (at + line.end) as u32);
-            self.add(line.header, Place { start: at as u32, colon, end });
-            at += line.next;
+            let mut lines = Lines::new(head, at);
+            let Some(line) = lines.next_line() else {
+                return HeadEnd { head: lines.head_end, body: lines.at };
+            };
+            self.add_any(&line);
+            at = lines.at;
         }
+    }
+
+    /// Finds lines as long as they are usual; gives where one begins that is not.
+    #[inline(always)]
+    fn read_usual(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        while let Some(line) = usual_line(bytes, at) {
+            let (start, colon, end) = (at as u32, (at + line.colon) as u32, line.end as u32);
+            self.add(line.header, Place { start, colon, end });
+            at = line.next;
+        }
+        at
     }
 
     #[inline]
@@ -114,10 +121,11 @@ impl Places {
     }
 }
 
-/// A usual line; places are counted from its start.
+/// A usual line.
 struct Usual {
+    /// Its colon, counted from its start.
     colon: usize,
-    /// Where its text ends; 0: it is the blank line.
+    /// Where its text ends.
     end: usize,
     /// Where the next line begins.
     next: usize,
@@ -125,114 +133,148 @@ struct Usual {
     header: Option<HeaderName>,
 }
 
-/// The line that `rest` begins with; absent when it is not usual.
+/// The line that begins at `at`; absent when it is not usual, as the blank line is not.
 #[inline(always)]
-fn usual_line(rest: &[u8]) -> Option<Usual> {
-    let line_feed = find(rest, [b'\n'])?;
+fn usual_line(bytes: &[u8], at: usize) -> Option<Usual> {
+    let (colon, header) = usual_name(bytes.get(at..)?)?;
+    let line_feed = find_from(bytes, at, [b'\n'])?;
     let next = line_feed + 1;
-    let text = rest.get(..line_feed)?;
-    let end = line_feed - usize::from(text.last() == Some(&b'\r'));
-    if end == 0 {
-        return Some(Usual { colon: 0, end, next, header: None });
-    }
+    let end = line_feed - usize::from(bytes.get(line_feed.wrapping_sub(1)) == Some(&b'\r'));
     // A folded line goes on.
-    if matches!(rest.get(next), Some(b' ' | b'\t')) {
-        return None;
-    }
-    let (colon, header) = usual_name(rest)?;
-    (colon < end).then_some(Usual { colon, end, next, header })
+    let is_whole = !matches!(bytes.get(next), Some(b' ' | b'\t'));
+    (is_whole && at + colon < end).then_some(Usual { colon, end, next, header })
 }
 
 /// The colon and the header of the line that `rest` begins with; absent when the name has white space
 /// around it or is not found at a glance. The colon may be that of a later line.
 #[inline(always)]
 fn usual_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
-    let word = word_at(rest, 0)?;
-    let mut length = find_in_word(word, [b':']);
-    if length == 8 {
-        length += find_in_word(word_at(rest, 8)?, [b':']);
-        if length == 16 {
-            length += find_in_word(word_at(rest, 16)?, [b':']);
-        }
-    }
-    let (first, last) = (word as u8, *rest.get(length.checked_sub(1)?)?);
-    if length == NAME_BYTES_MAX || first <= b' ' || last <= b' ' {
+    let block = rest.first_chunk::<BLOCK_BYTES>()?;
+    let ([front, back], _) = block.as_chunks() else { return None };
+    let (front, back) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
+    // The blank line and a fold are none.
+    if front as u8 <= b' ' {
         return None;
     }
-    if length == 1 {
-        return Some((length, HeaderName::from_compact(first)));
+    let Some(length) = find_in_block(block, [b':']) else { return long_name(rest) };
+    if length < 2 {
+        return short_name(front as u8, length);
     }
-    // No header in any spelling has this length, first and last letter.
-    let Some(header) = HeaderName::ALL.get(usize::from(SLOTS[slot(length, first, last)])) else {
-        return Some((length, None));
-    };
-    let key = &KEYS[*header as usize];
-    let is_it = if length < 8 {
-        word & !(u64::MAX << (8 * length)) == key.front
-    } else {
-        word == key.front && length <= 16 && word_at(rest, length - 8)? == key.back
-    };
-    if is_it {
-        return Some((length, Some(*header)));
+    let (front, back) = (front & MASKS[length].0, back & MASKS[length].1);
+    // No header in any spelling has this slot, or only one has.
+    if let Some(header) = SLOTS[slot(front, back)] {
+        let key = &KEYS[header as usize];
+        if key.front == front && key.back == back && key.length == length {
+            return Some((length, Some(header)));
+        }
+        if folded(key.front) == folded(front) && folded(key.back) == folded(back) {
+            return other_name(rest, length);
+        }
     }
-    Some((length, HeaderName::from_bytes(rest.get(..length)?)))
+    is_bare(rest, length).then_some((length, None))
 }
 
-/// Longer names belong to no header that is read by name.
-const NAME_BYTES_MAX: usize = 24;
+/// Whether the name has no white space around it.
+#[inline(always)]
+fn is_bare(rest: &[u8], length: usize) -> bool {
+    let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| *byte > b' ');
+    is_text(rest.first()) && is_text(rest.get(length.wrapping_sub(1)))
+}
 
-/// No header.
-const NO_HEADER: u8 = u8::MAX;
+/// A name of one letter or none.
+#[cold]
+fn short_name(first: u8, length: usize) -> Option<(usize, Option<HeaderName>)> {
+    (length == 1).then(|| (length, HeaderName::from_compact(first)))
+}
 
-/// The number of the one header whose name has this length and, in either case, these letters at its
-/// ends.
-static SLOTS: [u8; 128] = slots();
+/// A name that is longer than a block.
+#[cold]
+fn long_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
+    other_name(rest, BLOCK_BYTES + find(rest.get(BLOCK_BYTES..)?, [b':'])?)
+}
+
+/// A name in any spelling.
+#[cold]
+fn other_name(rest: &[u8], length: usize) -> Option<(usize, Option<HeaderName>)> {
+    is_bare(rest, length).then(|| (length, rest.get(..length).and_then(HeaderName::from_bytes)))
+}
+
+/// The one header whose name, in any spelling, has this slot.
+static SLOTS: [Option<HeaderName>; SLOT_COUNT] = slots();
+const SLOT_COUNT: usize = 128;
 
 /// The names as words.
 static KEYS: [Key; HeaderName::COUNT] = keys();
 
-/// The first eight bytes of a name, zeros behind a shorter one, and its last eight.
+/// The first eight bytes of a name and the eight behind them, with zeros behind its end.
 struct Key {
     front: u64,
     back: u64,
+    length: usize,
 }
 
-/// Factors with which no two names meet: found by trying.
-const fn slot(length: usize, first: u8, last: u8) -> usize {
-    (length + 14 * (first & 31) as usize + 27 * (last & 31) as usize) % 128
+/// What of two words belongs to a name of this length.
+static MASKS: [(u64, u64); BLOCK_BYTES] = masks();
+
+/// Letters in lower case; other bytes may meet some that they are not.
+#[inline(always)]
+const fn folded(word: u64) -> u64 {
+    word | 0x2020_2020_2020_2020
 }
 
-const fn slots() -> [u8; 128] {
-    let mut slots = [NO_HEADER; 128];
+/// Two names shorter than a block never have the same: the factor was found by trying.
+#[inline(always)]
+const fn slot(front: u64, back: u64) -> usize {
+    let sum = folded(front).wrapping_add(folded(back));
+    (sum.wrapping_mul(0xCD61_3E30_D8F1_6ADF) >> 57) as usize
+}
+
+const fn slots() -> [Option<HeaderName>; SLOT_COUNT] {
+    let mut slots = [None; SLOT_COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
-        let name = HeaderName::ALL[number].name().as_bytes();
-        let slot = slot(name.len(), name[0], name[name.len() - 1]);
-        assert!(slots[slot] == NO_HEADER, "two names meet");
-        slots[slot] = number as u8;
+        let Key { front, back, length } = KEYS[number];
+        if length < BLOCK_BYTES {
+            let slot = slot(front, back);
+            assert!(slots[slot].is_none(), "two names meet");
+            slots[slot] = Some(HeaderName::ALL[number]);
+        }
         number += 1;
     }
     slots
 }
 
 const fn keys() -> [Key; HeaderName::COUNT] {
-    let mut keys = [const { Key { front: 0, back: 0 } }; HeaderName::COUNT];
+    let mut keys = [const { Key { front: 0, back: 0, length: 0 } }; HeaderName::COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
         let name = HeaderName::ALL[number].name().as_bytes();
         let mut place = 0;
-        while place < name.len() {
+        while place < name.len() && place < BLOCK_BYTES {
+            let byte = (name[place] as u64) << (8 * (place % 8));
             if place < 8 {
-                keys[number].front |= (name[place] as u64) << (8 * place);
-            }
-            if place + 8 >= name.len() && name.len() >= 8 {
-                keys[number].back |= (name[place] as u64) << (8 * (place + 8 - name.len()));
+                keys[number].front |= byte;
+            } else {
+                keys[number].back |= byte;
             }
             place += 1;
         }
+        keys[number].length = name.len();
         number += 1;
     }
     keys
+}
+
+const fn masks() -> [(u64, u64); BLOCK_BYTES] {
+    let mut masks = [(0, 0); BLOCK_BYTES];
+    let mut length = 1;
+    while length < BLOCK_BYTES {
+        let (front, back) = masks[length - 1];
+        masks[length] =
+            if length <= 8 { (front << 8 | 0xFF, 0) } else { (front, back << 8 | 0xFF) };
+        length += 1;
+    }
+    masks
 }
 
 #[cfg(test)]

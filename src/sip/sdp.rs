@@ -1,7 +1,7 @@
 //! Session descriptions (RFC 8866): media addresses, codecs, directions, origin. Lines end with LF or
 //! CRLF; what is cut off or malformed is absent.
 
-use super::search::find;
+use super::search::{find, find_from};
 use super::text::{split_at_byte, trim, whole_number};
 use crate::base::limits::CODECS_PER_MEDIA_MAX;
 use std::net::IpAddr;
@@ -140,20 +140,26 @@ impl<'a> Lines<'a> {
         loop {
             let start = self.at;
             let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
-            let length = find(rest, [b'\n']).unwrap_or(rest.len());
-            self.at = start + length + 1;
-            let line = rest.get(..length)?;
-            match line {
-                [b'm', b'=', ..] => return Some((start, line.trim_ascii_end())),
-                [b'a', b'=', b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => {}
-                // Any other attribute says nothing that is noted.
+            let end = line_end(self.body, start);
+            self.at = end + 1;
+            let line = || self.body.get(start..end).map(<[u8]>::trim_ascii_end);
+            match rest {
+                [b'm', b'=', ..] => return Some((start, line()?)),
+                // Most attributes say nothing that is noted: `rtpmap`, `fmtp`, `ptime`.
+                [b'a', b'=', b'r', b't', b'p', ..] => {}
                 [b'c', b'=', ..] | [b'a', b'=', b'i' | b'r' | b's', ..] => {
-                    before.note(line.trim_ascii_end());
+                    before.note(line()?);
                 }
                 _ => {}
             }
         }
     }
+}
+
+/// Where the line ends that begins at `start`. Not inlined: a loop by itself is translated best.
+#[inline(never)]
+fn line_end(body: &[u8], start: usize) -> usize {
+    find_from(body, start, [b'\n']).unwrap_or(body.len())
 }
 
 /// What session and media level say alike.
@@ -167,6 +173,7 @@ struct Attributes {
 }
 
 impl Attributes {
+    #[inline(never)]
     fn note(&mut self, line: &[u8]) {
         match line {
             [b'c', b'=', value @ ..] => {

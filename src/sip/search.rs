@@ -1,44 +1,101 @@
 //! Search for bytes in short texts: lines of a head, parts of a value.
 //!
 //! Nearly all of them are shorter than what a call of a vector search costs. Blocks of fixed size are
-//! looked at in place instead, in a form that compilers turn into a handful of vector instructions.
+//! compared in place instead, by a handful of vector instructions.
+
+use wide::u8x16;
 
 /// Bytes that are looked at in one step.
-const BLOCK_BYTES: usize = 16;
+pub(super) const BLOCK_BYTES: usize = 16;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Position of the first byte that is one of `wanted`.
 #[inline(always)]
 pub(super) fn find<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> Option<usize> {
-    // One after the other and without an exit in the middle, so that all bytes of a block are compared
-    // with one wanted byte at once.
-    let has =
-        |block: &[u8; BLOCK_BYTES], one: u8| block.iter().fold(false, |any, b| any | (*b == one));
-    let has_any = |block: &_| wanted.iter().fold(false, |any, one| any | has(block, *one));
     let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
-    for (number, block) in blocks.iter().enumerate() {
-        if has_any(block) {
-            let ([low, high], _) = block.as_chunks() else { return None };
-            let step = match find_in_word(u64::from_le_bytes(*low), wanted) {
-                8 => 8 + find_in_word(u64::from_le_bytes(*high), wanted),
-                step => step,
-            };
-            return Some(number * BLOCK_BYTES + step);
+    let mut at = 0;
+    for block in blocks {
+        if let Some(step) = find_in_block(block, wanted) {
+            return Some(at + step);
         }
+        at += BLOCK_BYTES;
     }
-    if let Some(word) = rest.first_chunk() {
-        let step = find_in_word(u64::from_le_bytes(*word), wanted);
+    if rest.is_empty() {
+        return None;
+    }
+    // The last block or word begins with bytes that were looked at and are not wanted.
+    if let Some(block) = bytes.last_chunk() {
+        let step = find_in_block(block, wanted)?;
+        return Some(bytes.len() - BLOCK_BYTES + step);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let step = find_in_word(u64::from_le_bytes(*first), wanted);
         if step < 8 {
-            return Some(bytes.len() - rest.len() + step);
+            return Some(step);
         }
-    }
-    // The last word begins with bytes that were looked at and are not wanted.
-    if let Some(word) = bytes.last_chunk() {
-        let step = find_in_word(u64::from_le_bytes(*word), wanted);
+        let step = find_in_word(u64::from_le_bytes(*last), wanted);
         return (step < 8).then_some(bytes.len() - 8 + step);
     }
     bytes.iter().position(|byte| wanted.contains(byte))
+}
+
+/// Position of the first byte from `from` on that is one of `wanted`: as [`find`], where what stands
+/// before `from` is at hand.
+#[inline(always)]
+pub(super) fn find_from<const N: usize>(
+    bytes: &[u8],
+    mut from: usize,
+    wanted: [u8; N],
+) -> Option<usize> {
+    while let Some(block) = bytes.get(from..)?.first_chunk() {
+        if let Some(step) = find_in_block(block, wanted) {
+            return Some(from + step);
+        }
+        from += BLOCK_BYTES;
+    }
+    let left = bytes.len() - from;
+    let Some(block) = bytes.last_chunk() else {
+        let step = bytes.get(from..)?.iter().position(|byte| wanted.contains(byte))?;
+        return Some(from + step);
+    };
+    match marks_in_block(block, wanted) >> (BLOCK_BYTES - left) {
+        0 => None,
+        marks => Some(from + marks.trailing_zeros() as usize),
+    }
+}
+
+/// Position of the first of `wanted` in a block.
+#[inline(always)]
+pub(super) fn find_in_block<const N: usize>(
+    block: &[u8; BLOCK_BYTES],
+    wanted: [u8; N],
+) -> Option<usize> {
+    match marks_in_block(block, wanted) {
+        0 => None,
+        marks => Some(marks.trailing_zeros() as usize),
+    }
+}
+
+/// A bit for each byte of a block that is one of `wanted`, the lowest for the first byte.
+#[inline(always)]
+fn marks_in_block<const N: usize>(block: &[u8; BLOCK_BYTES], wanted: [u8; N]) -> u32 {
+    let block = u8x16::new(*block);
+    let none = u8x16::splat(0);
+    let marks = wanted.iter().fold(none, |marks, byte| marks | block.simd_eq(u8x16::splat(*byte)));
+    marks.to_bitmask()
+}
+
+/// Whether none of `unwanted` is among the last `length` bytes.
+#[inline(always)]
+pub(super) fn ends_without<const N: usize>(bytes: &[u8], length: usize, unwanted: [u8; N]) -> bool {
+    match bytes.last_chunk() {
+        Some(block) if length <= BLOCK_BYTES => {
+            marks_in_block(block, unwanted) >> (BLOCK_BYTES - length) == 0
+        }
+        _ => find(bytes.get(bytes.len() - length.min(bytes.len())..).unwrap_or(bytes), unwanted)
+            .is_none(),
+    }
 }
 
 /// Position of the first of `wanted` among eight bytes in little-endian order; 8 when none is there.
@@ -50,12 +107,6 @@ pub(super) fn find_in_word<const N: usize>(word: u64, wanted: [u8; N]) -> usize 
         marks | (differences.wrapping_sub(ONES) & !differences)
     });
     ((marks & (ONES << 7)).trailing_zeros() / 8) as usize
-}
-
-/// The eight bytes from `at` on in little-endian order; absent where the bytes end before.
-#[inline(always)]
-pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]
@@ -71,6 +122,20 @@ mod tests {
             prop_assert_eq!(find(bytes, [b'a']), expect(b"a"));
             prop_assert_eq!(find(bytes, [b'a', b'd']), expect(b"ad"));
             prop_assert_eq!(find(bytes, [b'z']), None);
+            for length in 0..=bytes.len() {
+                let expect = !bytes[bytes.len() - length..].contains(&b'b');
+                prop_assert_eq!(ends_without(bytes, length, [b'b', b'z']), expect);
+            }
+            for from in 0..=bytes.len() {
+                let expect = bytes[from..].iter().position(|byte| b"ce".contains(byte));
+                let found = find_from(bytes, from, [b'c', b'e']);
+                prop_assert_eq!(found, expect.map(|step| from + step));
+            }
+            for block in bytes.windows(BLOCK_BYTES) {
+                let block: &[u8; BLOCK_BYTES] = block.try_into().unwrap();
+                let expect = block.iter().position(|byte| *byte == b'b');
+                prop_assert_eq!(find_in_block(block, [b'b']), expect);
+            }
         }
 
         #[test]
@@ -79,8 +144,6 @@ mod tests {
             let expect = |wanted: &[u8]| bytes.iter().position(|byte| wanted.contains(byte)).unwrap_or(8);
             prop_assert_eq!(find_in_word(word, wanted), expect(&wanted));
             prop_assert_eq!(find_in_word(word, [bytes[3]]), expect(&bytes[3..4]));
-            prop_assert_eq!(word_at(&bytes, 0), Some(word));
-            prop_assert_eq!(word_at(&bytes, 1), None);
         }
     }
 }

@@ -80,7 +80,7 @@ fn usual_status(rest: &[u8]) -> Option<StartLine<'_>> {
 fn usual_request(line: &[u8]) -> Option<StartLine<'_>> {
     let before_version = line.strip_suffix(b" SIP/2.0")?;
     // The longest known method is SUBSCRIBE.
-    let space = before_version.iter().take(10).position(|byte| *byte == b' ')?;
+    let space = find(before_version, [b' ']).filter(|space| *space < 10)?;
     let (token, uri) = (before_version.get(..space)?, before_version.get(space + 1..)?);
     let method = Method::from_token(token);
     let is_loose = |end: Option<&u8>| end.is_none_or(|byte| is_space(*byte));

@@ -4,7 +4,7 @@ use super::search::find;
 
 /// Linear white space, line ends of folded values included (RFC 3261 section 25.1, LWS).
 pub(super) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Characters of a token (RFC 3261 section 25.1).
@@ -53,15 +53,23 @@ pub(super) fn split_at_byte(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]
     }
 }
 
+/// Numbers of so many digits are below 2^64.
+const DIGITS_THAT_FIT: usize = 19;
+
 /// The decimal number at the start of `bytes` and the rest; absent without a digit or beyond `u64`.
 pub(super) fn leading_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0_u64;
-    let mut rest = bytes;
-    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
-        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
-        rest = behind;
+    let mut length = 0;
+    while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
+        let digit = u64::from(digit - b'0');
+        number = if length < DIGITS_THAT_FIT {
+            number.wrapping_mul(10).wrapping_add(digit)
+        } else {
+            number.checked_mul(10)?.checked_add(digit)?
+        };
+        length += 1;
     }
-    (rest.len() < bytes.len()).then_some((number, rest))
+    (length > 0).then_some((number, bytes.get(length..)?))
 }
 
 /// The decimal number that is all of `bytes`, white space around it ignored.

@@ -68,6 +68,13 @@ fn number_of(
     number_only: bool,
     semicolon_in_number: bool,
 ) -> Option<&[u8]> {
+    // Nearly always `@` ends it.
+    let first = find(text, [b'@', b';', b'>']);
+    if let Some(at) = first
+        && text.get(at) == Some(&b'@')
+    {
+        return text.get(..at);
+    }
     // Looked up once: a later `@` or `>` lets a semicolon with a digit behind it stay.
     let mut last_stop = None;
     for (at, byte) in text.iter().enumerate() {
