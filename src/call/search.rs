@@ -25,9 +25,13 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Room in the filter for each leg: it has some eight keys that others may have, so one key in six is
+/// Room in the filter for each leg: it has some seven keys that others may have, so one key in six is
 /// kept by accident.
-const SLOTS_PER_LEG: usize = 48;
+const SLOTS_PER_LEG: usize = 40;
+/// Room for what legs ask for: few ask.
+const ASKED_SLOTS_PER_LEG: usize = 8;
+/// A part of time is so many windows long: few roles are so near to its ends that the next part matters.
+const WINDOWS_PER_MOMENT: i64 = 16;
 /// Odd numbers without a pattern, by which rules, moments and values are mixed into one hash.
 const OF_RULE: u64 = 0x9E37_79B9_7F4A_7C15;
 const OF_MOMENT: u64 = 0xC2B2_AE3D_27D4_EB4F;
@@ -36,14 +40,17 @@ const OF_ALL: u64 = 0xD6E8_FEB8_6659_FD93;
 /// What the first pass over all legs notes of all keys; gone when the second one is over.
 #[derive(Debug)]
 pub struct Marks {
-    filter: Filter,
-    /// The rules by which a leg asks for others, a bit each.
-    asked: AtomicU32,
+    /// Keys that legs have alike.
+    alike: Filter,
+    /// Keys by which legs ask for others.
+    asked: Filter,
+    /// The rules by which a leg asks, a bit each.
+    asking: AtomicU32,
 }
 
 impl Marks {
     fn is_asked(&self, rule: RuleName) -> bool {
-        self.asked.load(Ordering::Relaxed) & (1 << rule as u32) != 0
+        self.asking.load(Ordering::Relaxed) & (1 << rule as u32) != 0
     }
 }
 
@@ -137,8 +144,12 @@ impl<'o> Search<'o> {
     /// What the first pass marks.
     #[must_use]
     pub fn marks(&self) -> Marks {
-        let filter = Filter::new(self.outlines.len(), SLOTS_PER_LEG);
-        Marks { filter, asked: AtomicU32::new(0) }
+        let filter = |slots| Filter::new(self.outlines.len(), slots);
+        Marks {
+            alike: filter(SLOTS_PER_LEG),
+            asked: filter(ASKED_SLOTS_PER_LEG),
+            asking: AtomicU32::new(0),
+        }
     }
 
     /// The first pass, over all legs: remembers which keys were there, and keeps those that ask.
@@ -149,15 +160,15 @@ impl<'o> Search<'o> {
             for rule in &self.rules {
                 let mut ask = |key: Key<'_>| {
                     let hash = self.hash(key.value);
-                    marks.filter.mark(mixed(*rule, hash, 0));
-                    marks.asked.fetch_or(1 << *rule as u32, Ordering::Relaxed);
+                    marks.asked.mark(mixed(*rule, hash, 0));
+                    marks.asking.fetch_or(1 << *rule as u32, Ordering::Relaxed);
                     kept.add(*rule, hash, key, (leg, &outline));
                 };
                 asks(*rule, self.table, &outline, &mut Keys::new(&outline, &mut ask));
                 let window_ns = meeting_window_ns(*rule, self.table);
                 let mut meet = |key: Key<'_>| {
-                    let moment = moment_of(&key, window_ns);
-                    marks.filter.mark(mixed(*rule, self.hash(key.value), moment));
+                    let (moment, _) = moment_of(&key, window_ns);
+                    marks.alike.mark(mixed(*rule, self.hash(key.value), moment));
                 };
                 meets(*rule, self.table, &outline, &mut Keys::new(&outline, &mut meet));
             }
@@ -177,7 +188,7 @@ impl<'o> Search<'o> {
                 if marks.is_asked(*rule) {
                     let mut offer = |key: Key<'_>| {
                         let hash = self.hash(key.value);
-                        if marks.filter.was_there(mixed(*rule, hash, 0)) {
+                        if marks.asked.was_there(mixed(*rule, hash, 0)) {
                             kept.add(*rule, hash, key, (leg, &outline));
                         }
                     };
@@ -188,7 +199,7 @@ impl<'o> Search<'o> {
                 let mut meet = |key: Key<'_>| {
                     let hash = self.hash(key.value);
                     let moment = moment_of(&key, window_ns);
-                    if may_meet(&marks.filter, *rule, hash, moment, window_ns.is_some()) {
+                    if may_meet(&marks.alike, *rule, hash, moment) {
                         kept.add(*rule, hash, key, (leg, &outline));
                     }
                 };
@@ -248,19 +259,65 @@ impl<'o> Search<'o> {
     }
 }
 
-fn may_meet(filter: &Filter, rule: RuleName, hash: u64, moment: i64, has_window: bool) -> bool {
-    let near = |by: i64| filter.was_there(mixed(rule, hash, moment.saturating_add(by)));
-    filter.was_there_twice(mixed(rule, hash, moment)) || (has_window && (near(-1) || near(1)))
+fn may_meet(alike: &Filter, rule: RuleName, hash: u64, (moment, near): (i64, Near)) -> bool {
+    let was_there = |moment| alike.was_there(mixed(rule, hash, moment));
+    alike.was_there_twice(mixed(rule, hash, moment))
+        || (near.before && was_there(moment.saturating_sub(1)))
+        || (near.behind && was_there(moment.saturating_add(1)))
 }
 
-/// The part of time that a key is in: with a window, two roles that are near enough are in the same part
-/// or in parts beside each other.
-fn moment_of(key: &Key<'_>, window_ns: Option<i64>) -> i64 {
-    window_ns.map_or(0, |window_ns| key.at.ns().div_euclid(window_ns.max(1)))
+/// Whether what is near enough to a role may be in the part of time before or behind its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Near {
+    before: bool,
+    behind: bool,
+}
+
+/// The part of time that a key is in, where its time matters.
+fn moment_of(key: &Key<'_>, window_ns: Option<i64>) -> (i64, Near) {
+    let Some(window_ns) = window_ns else { return (0, Near::default()) };
+    let length_ns = window_ns.max(1).saturating_mul(WINDOWS_PER_MOMENT);
+    let since_ns = key.at.ns().rem_euclid(length_ns);
+    let near = Near {
+        before: since_ns < window_ns,
+        behind: since_ns.saturating_add(window_ns) >= length_ns,
+    };
+    (key.at.ns().div_euclid(length_ns), near)
 }
 
 const fn mixed(rule: RuleName, hash: u64, moment: i64) -> u64 {
     let of_rule = (rule as u64 + 1).wrapping_mul(OF_RULE);
     let of_moment = moment.cast_unsigned().wrapping_mul(OF_MOMENT);
     (hash ^ of_rule).wrapping_add(of_moment).wrapping_mul(OF_ALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::index::Role;
+    use super::*;
+    use crate::base::CaptureTime;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Two keys within the window find each other, wherever parts of time end.
+        #[test]
+        fn keys_within_the_window_may_meet(
+            at in prop_oneof![-1_000i64..1_000, i64::MIN..i64::MIN + 1_000],
+            (by, window_ns) in (0i64..=20).prop_flat_map(|window| (0..=window, Just(window))),
+        ) {
+            let moment = |at: i64| {
+                let at = CaptureTime::from_ns(at);
+                let key = Key { role: Role::Other, at, value: KeyValue::Bytes(b"") };
+                moment_of(&key, Some(window_ns))
+            };
+            let moments = [at, at + by].map(moment);
+            let alike = Filter::new(1_000, SLOTS_PER_LEG);
+            for (moment, _) in moments {
+                alike.mark(mixed(RuleName::Fork, 1, moment));
+            }
+            for moment in moments {
+                prop_assert!(may_meet(&alike, RuleName::Fork, 1, moment));
+            }
+        }
+    }
 }
