@@ -106,13 +106,7 @@ impl EvidenceList {
 
     /// Adds other evidence behind all of this.
     pub(super) fn append(&mut self, other: &Self) {
-        self.list.reserve(other.len());
         other.iter().for_each(|evidence| self.push(&evidence));
-    }
-
-    /// Room for so much more.
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.list.reserve_exact(more);
     }
 
     /// Says that evidence does not join its legs.

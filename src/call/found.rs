@@ -67,17 +67,6 @@ impl FoundEvidence {
         self.tokens.append(behind.tokens);
     }
 
-    /// Joins parts in the order of their legs.
-    #[must_use]
-    pub fn joined(parts: Vec<Self>) -> Self {
-        let mut all = Self::default();
-        let count = parts.iter().map(|part| part.evidence.len()).sum();
-        all.evidence.reserve(count);
-        all.sides.reserve_exact(count);
-        parts.into_iter().for_each(|part| all.append(part));
-        all
-    }
-
     /// The places of evidence of a rule that joins its legs, each with its first shared value.
     pub(super) fn joined_by(&self, rule: RuleName) -> impl Iterator<Item = (usize, &[u8])> {
         let places =

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::spill::{SharedRuns, Spill, were_read};
 use crate::base::PackedRun;
-use crate::call::{FoundEvidence, Grouping, Outlines, Pairs, RuleTable, Search, group_by};
+use crate::call::{FoundEvidence, Grouping, Outlines, Pair, Pairs, RuleTable, Search, group_by};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -15,6 +15,8 @@ const LEGS_PER_PART: u32 = 2_048;
 const LEGS_PER_RUN: u32 = 8_192;
 /// Pairs of one part of the work.
 const PAIRS_PER_PART: usize = 512;
+/// Pairs whose evidence is held in parts before it goes to the rest.
+const PAIRS_PER_ROUND: usize = 131_072;
 
 /// The threads of a run; 0 is one for each processor.
 pub(super) fn pool(threads: usize) -> Result<ThreadPool, Error> {
@@ -51,9 +53,13 @@ pub(super) fn group(
     drop(kept);
     were_read(are_whole)?;
     let pairs = Pairs::of(found, |list| list.par_sort_unstable());
-    let parts = pairs.list.par_chunks(PAIRS_PER_PART);
-    let found = parts.map(|part| search.compare(part, pairs.demoted())).collect();
-    Ok(group_by(outlines, pairs, FoundEvidence::joined(found)))
+    let compare = |part: &[Pair]| search.compare(part, pairs.demoted());
+    let mut found = FoundEvidence::default();
+    for round in pairs.list.chunks(PAIRS_PER_ROUND) {
+        let parts: Vec<FoundEvidence> = round.par_chunks(PAIRS_PER_PART).map(compare).collect();
+        parts.into_iter().for_each(|part| found.append(part));
+    }
+    Ok(group_by(outlines, pairs, found))
 }
 
 /// The keys that may meet others.
