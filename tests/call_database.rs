@@ -80,7 +80,8 @@ impl Pair {
             threads: 1,
             progress: false,
             work: None,
-            memory_bytes: 0,
+            // What is found lies in files; of the database it lies in memory.
+            memory_bytes: 1,
             timing: TimingRules::default(),
             numbers: NumberRules::default(),
             capture: CaptureRules { sip_ports: Vec::new(), ..CaptureRules::default() },

@@ -143,7 +143,7 @@ struct Row {
 
 fn rows(population: &Population, grouping: &Grouping) -> BTreeMap<(RuleName, Class), Row> {
     let mut rows: BTreeMap<(RuleName, Class), Row> = BTreeMap::new();
-    for found in &grouping.evidence {
+    for found in grouping.evidence.iter() {
         let of = |leg: u32| population.call_of[leg as usize];
         let is_right = usize::from(of(found.left) == of(found.right));
         let row = rows.entry((found.rule, found.class)).or_default();
@@ -193,7 +193,7 @@ fn look_alikes(
     for leg in (0u32..).take(population.outlines.len()).filter(|leg| is_planted(kind_of(*leg))) {
         found.entry(kind_of(leg)).or_default().0 += 1;
     }
-    for evidence in &grouping.evidence {
+    for evidence in grouping.evidence.iter() {
         let of = |leg: u32| population.call_of[leg as usize];
         if of(evidence.left) != of(evidence.right) && is_planted(kind_of(evidence.left)) {
             let row = found.entry(kind_of(evidence.left)).or_default();

@@ -157,7 +157,7 @@ impl Audit {
         });
         self.near_misses.retain(|miss| {
             let found = grouping.evidence.get(miss.evidence);
-            found.is_some_and(|found| filter.keeps_miss(found, outlines, grouping, merged))
+            found.is_some_and(|found| filter.keeps_miss(&found, outlines, grouping, merged))
         });
     }
 }
@@ -243,12 +243,13 @@ fn near_misses(grouping: &Grouping, merged: &MergedCalls, cdrs: &[Cdr]) -> Vec<N
     for (place, found) in grouping.evidence.iter().enumerate() {
         let groups = [found.left, found.right].map(|leg| grouping.groups.of_legs()[leg as usize]);
         let pair = (groups[0].min(groups[1]), groups[0].max(groups[1]));
-        if pair.0 == pair.1 || !is_near(found) {
+        if pair.0 == pair.1 || !is_near(&found) {
             continue;
         }
         let known = best.entry(pair).or_insert(place);
-        let rank =
-            |place: usize| (grouping.evidence[place].class, grouping.evidence[place].rule, place);
+        let rank = |place: usize| {
+            (grouping.evidence.at(place).class, grouping.evidence.at(place).rule, place)
+        };
         if rank(place) < rank(*known) {
             *known = place;
         }

@@ -2,9 +2,9 @@
 //!
 //! In: the legs that share a value. Out: nothing, or why the value says little.
 
-use super::outlines::Outlines;
 use super::rule::RuleName;
 use super::table::{ADJOIN_WINDOW_NS, DISCRIMINATION_WINDOW_NS};
+use crate::base::CaptureTime;
 
 /// Why a value was demoted to weak.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -49,19 +49,34 @@ pub struct DemotedValue {
     pub demotion: Demotion,
 }
 
-/// Judges a value by the legs that share it. `must_adjoin`: whether answered legs apart in time
+/// The values of one rule, among those of all that stand by rule and value.
+#[must_use]
+pub fn demoted_of(demoted: &[DemotedValue], rule: RuleName) -> &[DemotedValue] {
+    let start = demoted.partition_point(|demoted| demoted.rule < rule);
+    let end = demoted.partition_point(|demoted| demoted.rule <= rule);
+    &demoted[start..end]
+}
+
+/// A leg that shares a value.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Sharer {
+    /// The leg.
+    pub leg: u32,
+    /// First INVITE, else first message.
+    pub started: CaptureTime,
+    /// Last message or media packet.
+    pub ended: CaptureTime,
+    /// Whether it was answered.
+    pub is_answered: bool,
+}
+
+/// Judges a value by the legs that share it, each once. `must_adjoin`: whether answered legs apart in time
 /// speak against it (a token is made for one conversation; a media port is reused).
 #[must_use]
-pub fn judge(
-    outlines: &Outlines,
-    legs: &[u32],
-    shared_legs_max: usize,
-    must_adjoin: bool,
-) -> Option<Demotion> {
+pub fn judge(legs: &[Sharer], shared_legs_max: usize, must_adjoin: bool) -> Option<Demotion> {
     let demoted = |reason| Some(Demotion { reason, legs: legs.len() });
     if legs.len() > shared_legs_max {
-        let mut starts: Vec<i64> =
-            legs.iter().map(|leg| outlines.span(*leg).started.ns()).collect();
+        let mut starts: Vec<i64> = legs.iter().map(|leg| leg.started.ns()).collect();
         starts.sort_unstable();
         let is_crowded = starts
             .iter()
@@ -76,9 +91,8 @@ pub fn judge(
     }
     let mut answered: Vec<(i64, i64)> = legs
         .iter()
-        .map(|leg| outlines.span(*leg))
-        .filter(|span| span.is_answered)
-        .map(|span| (span.started.ns(), span.ended.ns()))
+        .filter(|leg| leg.is_answered)
+        .map(|leg| (leg.started.ns(), leg.ended.ns()))
         .collect();
     answered.sort_unstable();
     let mut reach = i64::MAX;

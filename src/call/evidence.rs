@@ -51,7 +51,7 @@ impl Compared {
 }
 
 /// Why a rule did not join two legs.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
     /// The rule is switched off.
     Off,
@@ -271,7 +271,7 @@ pub struct Told {
 
 /// Evidence about two legs: a rule held, and whether it joined them. Its values are those of
 /// [`super::Grouping::told`].
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Evidence {
     /// The rule.
     pub rule: RuleName,

@@ -56,14 +56,14 @@ fn outcome_of(
     second: u32,
 ) -> RuleOutcome {
     if let Some(found) = grouping.evidence_of(rule, first, second) {
-        let Told { compared, records } = grouping.told(outlines, table, found);
-        let (class, joined) = (found.class, found.joined.clone());
+        let Told { compared, records } = grouping.told(outlines, table, &found);
+        let (class, joined) = (found.class, found.joined);
         return RuleOutcome { rule, class, joined, compared, records };
     }
     let demoted = grouping.demoted_of(rule);
     let context = Context { outlines, table, demoted, explains: true };
     let found = compare(rule, context, first.min(second), first.max(second));
-    let (class, refusal) = match found.holds.clone() {
+    let (class, refusal) = match found.holds {
         _ if !table.is_on(rule) => (rule.class(), Refusal::Off),
         Ok(class) => (class, Refusal::BeyondLimit),
         Err(refusal) => (rule.class(), refusal),

@@ -327,6 +327,42 @@ impl<'o> LegOutline<'o> {
         })
     }
 
+    /// The values of [`Self::streams`], each once.
+    pub fn media_values(self, kind: IdentifierKind) -> impl Iterator<Item = MediaValue<'o>> {
+        let mut reader = if is_media(kind) { self.list_of(kind) } else { Reader { rest: &[] } };
+        let (source, destination) = (self.source, self.destination);
+        let is_origin = kind == IdentifierKind::MediaOrigin;
+        std::iter::from_fn(move || {
+            while !reader.rest.is_empty() {
+                let form = reader.byte();
+                let said_by = match form & !FORM {
+                    BY_SOURCE => source,
+                    BY_DESTINATION => destination,
+                    _ => reader.end(),
+                };
+                let value = match form & FORM {
+                    AS_BEFORE => {
+                        reader.skip_moment();
+                        continue;
+                    }
+                    OF_SAYER if is_origin => MediaValue::Origin(reader.number(), said_by.address),
+                    OF_SAYER => {
+                        let port = reader.number() as u16;
+                        MediaValue::Address(Endpoint { port, ..said_by })
+                    }
+                    OF_OTHER if is_origin => {
+                        MediaValue::Origin(reader.number(), reader.end().address)
+                    }
+                    OF_OTHER => MediaValue::Address(reader.end()),
+                    _ => MediaValue::Text(kind, reader.text()),
+                };
+                reader.skip_moment();
+                return Some(value);
+            }
+            None
+        })
+    }
+
     /// The Request-URIs of its INVITEs, each once, by their texts.
     pub fn request_uris(self) -> impl Iterator<Item = Target<'o>> {
         let mut reader = self.list_of(IdentifierKind::RequestUri);

@@ -152,7 +152,7 @@ fn merge_one(
         legs.iter().map(|leg| outlines.span(*leg)).map(|leg| (leg.started, leg.ended)).collect(),
     );
     let spans = if occupied.is_empty() { &of_legs } else { &occupied };
-    let joined: Vec<&Evidence> = evidence.iter().map(|place| &grouping.evidence[*place]).collect();
+    let joined: Vec<Evidence> = evidence.iter().map(|place| grouping.evidence.at(*place)).collect();
     Call {
         id,
         legs: legs.to_vec(),

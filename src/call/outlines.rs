@@ -147,6 +147,11 @@ impl Outlines {
         self.0.iter().map(|rest| read_head(Reader { rest }))
     }
 
+    /// Some legs by number, rising.
+    pub fn range(&self, legs: std::ops::Range<u32>) -> impl Iterator<Item = LegOutline<'_>> {
+        self.0.range(legs).map(|rest| read_head(Reader { rest }))
+    }
+
     /// The number of the leg with this Call-ID on this sensor.
     #[must_use]
     pub fn find(&self, sensor: SensorId, call_id: &[u8]) -> Option<u32> {

@@ -211,6 +211,23 @@ impl<'o> Reader<'o> {
         Moment { time, record }
     }
 
+    /// Goes behind a number.
+    #[inline]
+    fn skip_number(&mut self) {
+        while self.byte() >= 0x80 {}
+    }
+
+    /// Goes behind what [`put_moment`] wrote.
+    #[inline]
+    pub(super) fn skip_moment(&mut self) {
+        if self.number() == 0 {
+            self.skip_number();
+        }
+        if self.number() == 1 {
+            (0..3).for_each(|_| self.skip_number());
+        }
+    }
+
     /// What [`put_end`] wrote.
     pub(super) fn end(&mut self) -> Endpoint {
         let octets = self.byte();
@@ -273,7 +290,10 @@ mod tests {
             let mut reader = Reader { rest: &bytes };
             prop_assert_eq!(reader.number(), number);
             prop_assert_eq!(reader.text(), &text);
+            let mut behind = reader;
             prop_assert_eq!(reader.moment(started), moment);
+            behind.skip_moment();
+            prop_assert_eq!(behind.rest, reader.rest);
             for end in [ends.0, ends.1, ends.2] {
                 prop_assert_eq!(base.end(&mut reader), end);
             }

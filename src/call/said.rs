@@ -30,6 +30,12 @@ pub enum MediaValue<'o> {
     Text(IdentifierKind, &'o [u8]),
 }
 
+/// Forms of a value among keys.
+const PUT_ADDRESS: u8 = 0;
+const PUT_ORIGIN: u8 = 1;
+const PUT_ADDRESS_TEXT: u8 = 2;
+const PUT_ORIGIN_TEXT: u8 = 3;
+
 /// A session id of fewer digits is no clock (RFC 4566 section 5.2 wants an NTP time stamp).
 const ORIGIN_DIGITS_MIN: usize = 6;
 const ORIGIN_MIN: u64 = 100_000;
@@ -59,6 +65,53 @@ impl<'o> MediaValue<'o> {
             Self::Origin(id, address) => Cow::Owned(format!("{id} {address}").into_bytes()),
             Self::Text(_, text) => Cow::Borrowed(text),
         }
+    }
+
+    /// Bytes that are equal when the values are.
+    pub(super) fn put(&self, bytes: &mut Vec<u8>) {
+        let put_address = |bytes: &mut Vec<u8>, address: &IpAddr| match address {
+            IpAddr::V4(address) => bytes.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => bytes.extend_from_slice(&address.octets()),
+        };
+        match self {
+            Self::Address(end) => {
+                bytes.push(PUT_ADDRESS);
+                bytes.extend_from_slice(&end.port.to_le_bytes());
+                put_address(bytes, &end.address);
+            }
+            Self::Origin(id, address) => {
+                bytes.push(PUT_ORIGIN);
+                bytes.extend_from_slice(&id.to_le_bytes());
+                put_address(bytes, address);
+            }
+            Self::Text(kind, text) => {
+                let is_origin = *kind == IdentifierKind::MediaOrigin;
+                bytes.push(if is_origin { PUT_ORIGIN_TEXT } else { PUT_ADDRESS_TEXT });
+                bytes.extend_from_slice(text);
+            }
+        }
+    }
+
+    /// The value of what [`Self::put`] wrote.
+    pub(super) fn read(bytes: &'o [u8]) -> Self {
+        let (form, rest) = bytes.split_first().unwrap_or((&PUT_ADDRESS_TEXT, &[]));
+        let address_at = |start: usize| {
+            let rest = rest.get(start..).unwrap_or_default();
+            let v6 = || <[u8; 16]>::try_from(rest).map(IpAddr::from);
+            <[u8; 4]>::try_from(rest).map(IpAddr::from).or_else(|_| v6()).ok()
+        };
+        let value = match *form {
+            PUT_ADDRESS => rest.first_chunk().zip(address_at(2)).map(|(port, address)| {
+                Self::Address(Endpoint::new(address, u16::from_le_bytes(*port)))
+            }),
+            PUT_ORIGIN => rest
+                .first_chunk()
+                .zip(address_at(8))
+                .map(|(id, address)| Self::Origin(u64::from_le_bytes(*id), address)),
+            PUT_ORIGIN_TEXT => Some(Self::Text(IdentifierKind::MediaOrigin, rest)),
+            _ => None,
+        };
+        value.unwrap_or(Self::Text(IdentifierKind::MediaAddress, rest))
     }
 
     /// The address that it names; absent where it names none.
@@ -236,6 +289,12 @@ mod tests {
     use super::super::uri::target_key;
     use super::*;
 
+    fn assert_comes_back(value: MediaValue<'_>) {
+        let mut bytes = Vec::new();
+        value.put(&mut bytes);
+        assert_eq!(MediaValue::read(&bytes), value);
+    }
+
     #[test]
     fn every_text_comes_back_and_is_read_as_before() {
         for (text, is_short) in [
@@ -262,6 +321,7 @@ mod tests {
         ] {
             let value = MediaValue::of(IdentifierKind::MediaAddress, text.as_bytes());
             assert_eq!(*value.text(), *text.as_bytes());
+            assert_comes_back(value);
             assert_eq!(matches!(value, MediaValue::Address(_)), is_short, "{text}");
             let socket = text.parse::<std::net::SocketAddr>().ok();
             assert_eq!(value.address(), socket.map(|socket| socket.ip()), "{text}");
@@ -281,6 +341,7 @@ mod tests {
         ] {
             let value = MediaValue::of(IdentifierKind::MediaOrigin, text.as_bytes());
             assert_eq!(*value.text(), *text.as_bytes());
+            assert_comes_back(value);
             assert_eq!(matches!(value, MediaValue::Origin(..)), is_short, "{text}");
             assert_eq!(value.is_usable(), is_usable, "{text}");
         }

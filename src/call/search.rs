@@ -1,72 +1,98 @@
-//! The search for evidence: keys, candidates, comparison and choice, rule by rule.
+//! The search for evidence: keys, candidates and comparison.
 //!
-//! In: outlines of all legs, rule table. Out: what each rule says about all legs. Every step is made of
-//! parts that know nothing of each other, legs or pairs by ranges, so they may be run side by side; what
-//! comes out is sorted, so the order of the legs and of the parts cannot matter.
+//! In: outlines of all legs, rule table. Out: evidence by legs, then rule. Every step is made of parts that
+//! know nothing of each other: legs by ranges, keys by rule and part of their hashes, pairs by ranges. So they
+//! may be run side by side, and lie anywhere in between; what comes out is sorted, so the order of the legs
+//! and the number of the parts cannot matter.
 
-use super::discriminate::DemotedValue;
-use super::evidence::{Comparison, Evidence, Refusal};
+use super::discriminate::{DemotedValue, demoted_of};
 use super::filter::Filter;
-use super::index::{Candidates, Entries, candidates};
+use super::found::FoundEvidence;
+use super::index::{Candidates, candidates};
+use super::kept::{Entries, KeptKeys, parts_for};
+use super::outline::LegOutline;
 use super::outlines::Outlines;
-use super::rule::{Class, RuleName};
+use super::rule::RuleName;
 use super::rules::{
-    Context, Key, KeyValue, Keys, asks, compare, meeting_window_ns, meets, must_adjoin, offers,
-    pairings, resolve, target_keys,
+    Context, Key, KeyValue, Keys, asks, compare_legs, meeting_window_ns, meets, must_adjoin,
+    offers, pairings, target_keys,
 };
 use super::said::MediaValue;
 use super::table::RuleTable;
-use super::tokens::Tokens;
-use crate::base::Endpoint;
+use crate::base::{Endpoint, PackedRun};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Room in the filter for each leg: it has some eight keys that others may have, so one key in six is
+/// Room in the filter for each leg: it has some seven keys that others may have, so one key in six is
 /// kept by accident.
-const SLOTS_PER_LEG: usize = 48;
+const SLOTS_PER_LEG: usize = 40;
+/// Room for what legs ask for: few ask.
+const ASKED_SLOTS_PER_LEG: usize = 8;
+/// A part of time is so many windows long: few roles are so near to its ends that the next part matters.
+const WINDOWS_PER_MOMENT: i64 = 16;
 /// Odd numbers without a pattern, by which rules, moments and values are mixed into one hash.
 const OF_RULE: u64 = 0x9E37_79B9_7F4A_7C15;
 const OF_MOMENT: u64 = 0xC2B2_AE3D_27D4_EB4F;
 const OF_ALL: u64 = 0xD6E8_FEB8_6659_FD93;
 
-/// The keys that were kept, by rule.
+/// What the first pass over all legs notes of all keys; gone when the second one is over.
+#[derive(Debug)]
+pub struct Marks {
+    /// Keys that legs have alike.
+    alike: Filter,
+    /// Keys by which legs ask for others.
+    asked: Filter,
+    /// The rules by which a leg asks, a bit each.
+    asking: AtomicU32,
+}
+
+impl Marks {
+    fn is_asked(&self, rule: RuleName) -> bool {
+        self.asking.load(Ordering::Relaxed) & (1 << rule as u32) != 0
+    }
+}
+
+/// A pair that a rule compares, the smaller leg first.
+pub type Pair = (u32, u32, RuleName);
+
+/// What all rules compare.
 #[derive(Clone, Debug, Default)]
-pub struct KeptKeys {
-    of_rule: [Entries; RuleName::ALL.len()],
-}
-
-impl KeptKeys {
-    /// Adds the keys of other legs.
-    pub fn append(&mut self, other: Self) {
-        for (own, others) in self.of_rule.iter_mut().zip(other.of_rule) {
-            own.append(others);
-        }
-    }
-
-    /// Takes the keys of one rule out.
-    #[must_use]
-    pub fn take(&mut self, rule: RuleName) -> Entries {
-        std::mem::take(&mut self.of_rule[rule as usize])
-    }
-
-    fn add(&mut self, rule: RuleName, hash: u64, key: Key<'_>, leg: u32) {
-        let value = key.value.text();
-        self.of_rule[rule as usize].add(hash, &value, (key.role, key.at), leg);
-    }
-}
-
-/// What one rule says about all legs.
-#[derive(Clone, Debug)]
-pub struct RuleEvidence {
-    pub(super) rule: RuleName,
-    /// By legs.
-    pub(super) evidence: Vec<Evidence>,
-    /// The shared values, of each piece of evidence.
-    pub(super) tokens: Tokens,
+pub struct Pairs {
+    /// Each once; to be sorted before they are compared.
+    pub list: Vec<Pair>,
+    /// Values that do not discriminate, by rule and value.
     pub(super) demoted: Vec<DemotedValue>,
-    pub(super) comparisons: u64,
+    /// Pairs left out because a leg had too many for one key.
     pub(super) left_out: u64,
+}
+
+impl Pairs {
+    /// Values that do not discriminate, by rule and value.
+    #[must_use]
+    pub fn demoted(&self) -> &[DemotedValue] {
+        &self.demoted
+    }
+
+    /// Joins the candidates of all rules and parts; what several parts found becomes one when the list was
+    /// sorted by `sort`.
+    #[must_use]
+    pub fn of(found: Vec<(RuleName, Candidates)>, sort: impl FnOnce(&mut Vec<Pair>)) -> Self {
+        let mut all = Self::default();
+        all.list.reserve_exact(found.iter().map(|(_, found)| found.pairs.len()).sum());
+        for (rule, mut found) in found {
+            all.list.extend(found.pairs.iter().map(|(left, right)| (*left, *right, rule)));
+            all.demoted.append(&mut found.demoted);
+            all.left_out += found.left_out;
+        }
+        sort(&mut all.list);
+        all.list.dedup();
+        all.demoted.sort_unstable_by(|left, right| {
+            (left.rule, &left.value).cmp(&(right.rule, &right.value))
+        });
+        all
+    }
 }
 
 /// A search among all legs.
@@ -75,7 +101,8 @@ pub struct Search<'o> {
     outlines: &'o Outlines,
     table: &'o RuleTable,
     rules: Vec<RuleName>,
-    filter: Filter,
+    /// Into how many parts the keys of a rule go.
+    parts: usize,
     /// Which keys meet is decided by their values: hashes only tell most of them apart, and no result
     /// shows them, so the seed may be known.
     hasher: foldhash::fast::FixedState,
@@ -95,60 +122,74 @@ impl<'o> Search<'o> {
             outlines,
             table,
             rules: RuleName::ALL.into_iter().filter(can_be).collect(),
-            filter: Filter::new(outlines.len(), SLOTS_PER_LEG),
+            parts: parts_for(outlines.len()),
             hasher: foldhash::fast::FixedState::default(),
         }
     }
 
-    /// The rules that may say something.
+    /// The same with so many parts; changes no result.
     #[must_use]
-    pub fn rules(&self) -> &[RuleName] {
-        &self.rules
+    pub fn with_parts(self, parts: usize) -> Self {
+        Self { parts: parts.max(1), ..self }
+    }
+
+    /// The rules that may say something, each with the parts that its keys go into.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(RuleName, usize)> {
+        let of_rule =
+            |rule: &RuleName| (0..self.parts).map(|part| (*rule, part)).collect::<Vec<_>>();
+        self.rules.iter().flat_map(of_rule).collect()
+    }
+
+    /// What the first pass marks.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        let filter = |slots| Filter::new(self.outlines.len(), slots);
+        Marks {
+            alike: filter(SLOTS_PER_LEG),
+            asked: filter(ASKED_SLOTS_PER_LEG),
+            asking: AtomicU32::new(0),
+        }
     }
 
     /// The first pass, over all legs: remembers which keys were there, and keeps those that ask.
     #[must_use]
-    pub fn mark(&self, legs: Range<u32>) -> KeptKeys {
-        let mut kept = KeptKeys::default();
-        for leg in legs {
-            let outline = self.outlines.at(leg);
+    pub fn mark(&self, legs: Range<u32>, marks: &Marks) -> Vec<PackedRun> {
+        let mut kept = KeptKeys::new(self.parts);
+        for (leg, outline) in self.legs(legs) {
             for rule in &self.rules {
                 let mut ask = |key: Key<'_>| {
                     let hash = self.hash(key.value);
-                    self.filter.mark(mixed(*rule, hash, 0));
-                    kept.add(*rule, hash, key, leg);
+                    marks.asked.mark(mixed(*rule, hash, 0));
+                    marks.asking.fetch_or(1 << *rule as u32, Ordering::Relaxed);
+                    kept.add(*rule, hash, key, (leg, &outline));
                 };
                 asks(*rule, self.table, &outline, &mut Keys::new(&outline, &mut ask));
                 let window_ns = meeting_window_ns(*rule, self.table);
                 let mut meet = |key: Key<'_>| {
-                    let moment = moment_of(&key, window_ns);
-                    self.filter.mark(mixed(*rule, self.hash(key.value), moment));
+                    let (moment, _) = moment_of(&key, window_ns);
+                    marks.alike.mark(mixed(*rule, self.hash(key.value), moment));
                 };
                 meets(*rule, self.table, &outline, &mut Keys::new(&outline, &mut meet));
             }
+            kept.end_leg();
         }
-        kept
+        kept.finish()
     }
 
     /// The second pass, when the first one is over for all legs: keeps the keys that may meet others.
-    /// `asked` is what the first pass kept, of all legs.
     #[must_use]
-    pub fn meet(&self, legs: Range<u32>, asked: &KeptKeys) -> KeptKeys {
-        let mut kept = KeptKeys::default();
-        for leg in legs {
-            let outline = self.outlines.at(leg);
-            let is_asked = |rule: RuleName| !asked.of_rule[rule as usize].is_empty();
-            let targets = if is_asked(RuleName::Refer) || is_asked(RuleName::Redirect) {
-                target_keys(&outline)
-            } else {
-                Vec::new()
-            };
+    pub fn meet(&self, legs: Range<u32>, marks: &Marks) -> Vec<PackedRun> {
+        let mut kept = KeptKeys::new(self.parts);
+        for (leg, outline) in self.legs(legs) {
+            let is_aimed = marks.is_asked(RuleName::Refer) || marks.is_asked(RuleName::Redirect);
+            let targets = if is_aimed { target_keys(&outline) } else { Vec::new() };
             for rule in &self.rules {
-                if is_asked(*rule) {
+                if marks.is_asked(*rule) {
                     let mut offer = |key: Key<'_>| {
                         let hash = self.hash(key.value);
-                        if self.filter.was_there(mixed(*rule, hash, 0)) {
-                            kept.add(*rule, hash, key, leg);
+                        if marks.asked.was_there(mixed(*rule, hash, 0)) {
+                            kept.add(*rule, hash, key, (leg, &outline));
                         }
                     };
                     let mut keys = Keys::new(&outline, &mut offer);
@@ -157,20 +198,20 @@ impl<'o> Search<'o> {
                 let window_ns = meeting_window_ns(*rule, self.table);
                 let mut meet = |key: Key<'_>| {
                     let hash = self.hash(key.value);
-                    if self.may_meet(*rule, hash, moment_of(&key, window_ns), window_ns.is_some()) {
-                        kept.add(*rule, hash, key, leg);
+                    let moment = moment_of(&key, window_ns);
+                    if may_meet(&marks.alike, *rule, hash, moment) {
+                        kept.add(*rule, hash, key, (leg, &outline));
                     }
                 };
                 meets(*rule, self.table, &outline, &mut Keys::new(&outline, &mut meet));
             }
+            kept.end_leg();
         }
-        kept
+        kept.finish()
     }
 
-    fn may_meet(&self, rule: RuleName, hash: u64, moment: i64, has_window: bool) -> bool {
-        let near = |by: i64| self.filter.was_there(mixed(rule, hash, moment.saturating_add(by)));
-        self.filter.was_there_twice(mixed(rule, hash, moment))
-            || (has_window && (near(-1) || near(1)))
+    fn legs(&self, legs: Range<u32>) -> impl Iterator<Item = (u32, LegOutline<'o>)> {
+        legs.clone().zip(self.outlines.range(legs))
     }
 
     fn hash(&self, value: KeyValue<'_>) -> u64 {
@@ -189,73 +230,59 @@ impl<'o> Search<'o> {
         }
     }
 
-    /// The pairs that a rule compares, by the keys that both passes kept of it.
+    /// The pairs that a rule compares by one part of its keys; `kept` is what both passes kept of all legs.
     #[must_use]
-    pub fn candidates(&self, rule: RuleName, keys: Entries) -> Candidates {
-        let pairings = pairings(rule, self.table);
-        candidates(keys, (rule, &pairings), self.outlines, self.table, must_adjoin(rule))
+    pub fn candidates(&self, rule: RuleName, part: usize, kept: &[PackedRun]) -> Candidates {
+        let entries = Entries::read(rule, (part, self.parts), kept);
+        candidates(&entries, (rule, &pairings(rule, self.table)), self.table, must_adjoin(rule))
     }
 
-    /// Compares some of the candidates; the evidence of each part goes to [`Search::resolve`].
+    /// Compares some of the pairs, which are sorted.
     #[must_use]
-    pub fn compare(
-        &self,
-        rule: RuleName,
-        candidates: &Candidates,
-        pairs: &[(u32, u32)],
-    ) -> RuleEvidence {
-        let (outlines, table) = (self.outlines, self.table);
-        let context = Context { outlines, table, demoted: &candidates.demoted, explains: false };
-        let mut made = RuleEvidence::none(rule);
-        for (left, right) in pairs {
-            let mut found = compare(rule, context, *left, *right);
-            let tokens = std::mem::take(&mut found.tokens);
-            if let Some(evidence) = evidence_from(rule, table, (*left, *right), &found) {
-                made.evidence.push(evidence);
-                made.tokens.push(tokens.iter().map(|token| &**token));
-            }
+    pub fn compare(&self, pairs: &[Pair], demoted: &[DemotedValue]) -> FoundEvidence {
+        let mut found = FoundEvidence::default();
+        let mut left: Option<(u32, LegOutline<'_>)> = None;
+        let mut right: Option<(u32, LegOutline<'_>)> = None;
+        let outline = |known: &mut Option<(u32, LegOutline<'o>)>, leg: u32| match known {
+            Some((number, outline)) if *number == leg => *outline,
+            none => none.insert((leg, self.outlines.at(leg))).1,
+        };
+        for (one, other, rule) in pairs {
+            let legs = (&outline(&mut left, *one), &outline(&mut right, *other));
+            let demoted = demoted_of(demoted, *rule);
+            let (outlines, table) = (self.outlines, self.table);
+            let context = Context { outlines, table, demoted, explains: false };
+            let compared = compare_legs(*rule, context, legs.0, legs.1);
+            found.add((*rule, self.table), (*one, *other), legs, &compared);
         }
-        made
-    }
-
-    /// Joins the parts, in the order of their pairs, and lets the rule choose among them.
-    #[must_use]
-    pub fn resolve(
-        &self,
-        rule: RuleName,
-        candidates: Candidates,
-        parts: impl IntoIterator<Item = RuleEvidence>,
-    ) -> RuleEvidence {
-        let mut made = RuleEvidence::none(rule);
-        for mut part in parts {
-            made.evidence.append(&mut part.evidence);
-            made.tokens.append(part.tokens);
-        }
-        resolve(rule, self.outlines, &mut made.evidence, &made.tokens);
-        made.comparisons = candidates.pairs.len() as u64;
-        made.left_out = candidates.left_out;
-        made.demoted = candidates.demoted;
-        made
+        found
     }
 }
 
-impl RuleEvidence {
-    fn none(rule: RuleName) -> Self {
-        Self {
-            rule,
-            evidence: Vec::new(),
-            tokens: Tokens::default(),
-            demoted: Vec::new(),
-            comparisons: 0,
-            left_out: 0,
-        }
-    }
+fn may_meet(alike: &Filter, rule: RuleName, hash: u64, (moment, near): (i64, Near)) -> bool {
+    let was_there = |moment| alike.was_there(mixed(rule, hash, moment));
+    alike.was_there_twice(mixed(rule, hash, moment))
+        || (near.before && was_there(moment.saturating_sub(1)))
+        || (near.behind && was_there(moment.saturating_add(1)))
 }
 
-/// The part of time that a key is in: with a window, two roles that are near enough are in the same part
-/// or in parts beside each other.
-fn moment_of(key: &Key<'_>, window_ns: Option<i64>) -> i64 {
-    window_ns.map_or(0, |window_ns| key.at.ns().div_euclid(window_ns.max(1)))
+/// Whether what is near enough to a role may be in the part of time before or behind its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Near {
+    before: bool,
+    behind: bool,
+}
+
+/// The part of time that a key is in, where its time matters.
+fn moment_of(key: &Key<'_>, window_ns: Option<i64>) -> (i64, Near) {
+    let Some(window_ns) = window_ns else { return (0, Near::default()) };
+    let length_ns = window_ns.max(1).saturating_mul(WINDOWS_PER_MOMENT);
+    let since_ns = key.at.ns().rem_euclid(length_ns);
+    let near = Near {
+        before: since_ns < window_ns,
+        behind: since_ns.saturating_add(window_ns) >= length_ns,
+    };
+    (key.at.ns().div_euclid(length_ns), near)
 }
 
 const fn mixed(rule: RuleName, hash: u64, moment: i64) -> u64 {
@@ -264,20 +291,33 @@ const fn mixed(rule: RuleName, hash: u64, moment: i64) -> u64 {
     (hash ^ of_rule).wrapping_add(of_moment).wrapping_mul(OF_ALL)
 }
 
-/// Evidence is kept when the rule held, or when its value was demoted; `joined` is whether the merge
-/// set takes it, before choice and conflicts.
-fn evidence_from(
-    rule: RuleName,
-    table: &RuleTable,
-    (left, right): (u32, u32),
-    found: &Comparison<'_>,
-) -> Option<Evidence> {
-    let (class, joined) = match &found.holds {
-        Ok(class) if table.joins(rule, *class, *class > rule.class()) => (*class, Ok(())),
-        Ok(class) => (*class, Err(Refusal::NotMerged)),
-        Err(Refusal::Demoted(_)) if table.joins(rule, Class::Weak, true) => (Class::Weak, Ok(())),
-        Err(refusal @ Refusal::Demoted(_)) => (Class::Weak, Err(refusal.clone())),
-        Err(_) => return None,
-    };
-    Some(Evidence { rule, class, left, right, joined })
+#[cfg(test)]
+mod tests {
+    use super::super::index::Role;
+    use super::*;
+    use crate::base::CaptureTime;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Two keys within the window find each other, wherever parts of time end.
+        #[test]
+        fn keys_within_the_window_may_meet(
+            at in prop_oneof![-1_000i64..1_000, i64::MIN..i64::MIN + 1_000],
+            (by, window_ns) in (0i64..=20).prop_flat_map(|window| (0..=window, Just(window))),
+        ) {
+            let moment = |at: i64| {
+                let at = CaptureTime::from_ns(at);
+                let key = Key { role: Role::Other, at, value: KeyValue::Bytes(b"") };
+                moment_of(&key, Some(window_ns))
+            };
+            let moments = [at, at + by].map(moment);
+            let alike = Filter::new(1_000, SLOTS_PER_LEG);
+            for (moment, _) in moments {
+                alike.mark(mixed(RuleName::Fork, 1, moment));
+            }
+            for moment in moments {
+                prop_assert!(may_meet(&alike, RuleName::Fork, 1, moment));
+            }
+        }
+    }
 }

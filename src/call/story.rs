@@ -106,7 +106,7 @@ pub struct StoryEvent {
 
 /// Tells the story of the legs of one call; `evidence` is what joined them.
 #[must_use]
-pub fn story(outlines: &Outlines, legs: &[u32], evidence: &[&Evidence]) -> Vec<StoryEvent> {
+pub fn story(outlines: &Outlines, legs: &[u32], evidence: &[Evidence]) -> Vec<StoryEvent> {
     let scene = Scene { outlines, legs, evidence };
     let mut events: Vec<StoryEvent> = Vec::new();
     for leg in legs {
@@ -124,7 +124,7 @@ pub fn story(outlines: &Outlines, legs: &[u32], evidence: &[&Evidence]) -> Vec<S
 struct Scene<'a> {
     outlines: &'a Outlines,
     legs: &'a [u32],
-    evidence: &'a [&'a Evidence],
+    evidence: &'a [Evidence],
 }
 
 impl<'a> Scene<'a> {

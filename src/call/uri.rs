@@ -44,9 +44,10 @@ pub fn plain_user(user: &[u8]) -> Cow<'_, [u8]> {
 /// Absent for empty and anonymous users, which are never alike.
 #[must_use]
 pub fn number_key(user: &[u8], digits: usize) -> Option<Cow<'_, [u8]>> {
-    let is_number = !user.is_empty() && user.iter().all(u8::is_ascii_digit);
+    let number = user.strip_prefix(b"+").unwrap_or(user);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
     if is_number {
-        return Some(Cow::Borrowed(&user[user.len().saturating_sub(digits)..]));
+        return Some(Cow::Borrowed(&number[number.len().saturating_sub(digits)..]));
     }
     let user = user.split(|byte| *byte == b';').next().unwrap_or_default();
     let found: Vec<u8> = user.iter().copied().filter(u8::is_ascii_digit).collect();

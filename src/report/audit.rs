@@ -163,7 +163,7 @@ fn near_misses(text: &mut String, audited: Audited<'_>, rows: usize) {
     for miss in shown() {
         if let Some(found) = view.grouping.evidence.get(miss.evidence) {
             let hours = channel_hours(miss.cost_ns);
-            line(text, &format!("  {hours} channel-hours: {}", pair_text(view, found)));
+            line(text, &format!("  {hours} channel-hours: {}", pair_text(view, &found)));
         }
     }
     left_out(text, audit.near_misses.len(), rows);

@@ -60,7 +60,7 @@ fn calls(audited: Audited<'_>) -> Vec<Value> {
 fn near_misses(audited: Audited<'_>) -> Vec<Value> {
     let one = |miss: &crate::call::NearMiss| {
         let found = audited.view.grouping.evidence.get(miss.evidence)?;
-        let mut value = evidence_json(audited.view, found);
+        let mut value = evidence_json(audited.view, &found);
         value["cost_channel_ns"] = json!(miss.cost_ns);
         Some(value)
     };
@@ -146,7 +146,7 @@ pub fn call_json(view: CallsView<'_>, call: &Call) -> Value {
         "last_response": call.result.last_response,
         "parties": parties,
         "story": story,
-        "evidence": view.evidence_of(call).map(|found| evidence_json(view, found)).collect::<Vec<_>>(),
+        "evidence": view.evidence_of(call).map(|found| evidence_json(view, &found)).collect::<Vec<_>>(),
     })
 }
 

@@ -71,7 +71,7 @@ impl<'a> CallsView<'a> {
     }
 
     /// The evidence that joined a call.
-    pub fn evidence_of<'c>(&'c self, call: &'c Call) -> impl Iterator<Item = &'c Evidence> {
+    pub fn evidence_of<'c>(&'c self, call: &'c Call) -> impl Iterator<Item = Evidence> + use<'c> {
         call.evidence.iter().filter_map(|place| self.grouping.evidence.get(*place))
     }
 }
@@ -188,7 +188,7 @@ pub fn evidence_text(view: CallsView<'_>, call: &Call) -> String {
     let mut text = String::new();
     for found in view.evidence_of(call) {
         let (mut left, mut right) = (numbers.name(found.left), numbers.name(found.right));
-        let Told { mut compared, records } = view.told(found);
+        let Told { mut compared, records } = view.told(&found);
         if numbers.place(found.left) > numbers.place(found.right) {
             std::mem::swap(&mut left, &mut right);
             compared.iter_mut().for_each(Compared::mirror);

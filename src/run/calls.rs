@@ -9,7 +9,7 @@ use super::error::Error;
 use super::paths::TypedPaths;
 use super::reconstruct::{ReconstructOptions, reconstruct};
 use super::side_by_side;
-use super::spill::were_read;
+use super::spill::{Spill, were_read};
 use crate::base::{CaptureId, CaptureTime, FileId, Note, NoteKind, RecordRef, SensorId};
 use crate::call::{
     Audit, AuditFilter, Call, Grouping, LegOutline, MergedCalls, Outlines, RuleOutcome, RuleTable,
@@ -102,7 +102,8 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
         losses: found.losses.len(),
         messages: found.profile.messages,
     };
-    let run = pool.install(|| grouped(read, config.rules.clone(), config.time_zone.clone()));
+    let (rules, time_zone) = (config.rules.clone(), config.time_zone.clone());
+    let run = pool.install(|| grouped(read, rules, time_zone, &found.spill))?;
     were_read(run.outlines.are_whole())?;
     Ok(run)
 }
@@ -138,14 +139,21 @@ pub fn stored_calls(config: &StoredConfig) -> Result<CallRun, Error> {
         losses: stored.losses,
         messages: Vec::new(),
     };
-    Ok(side_by_side::pool(config.threads)?.install(|| grouped(read, rules, time_zone)))
+    // All of it was read into memory already.
+    let spill = Spill::new(0, 1, None);
+    side_by_side::pool(config.threads)?.install(|| grouped(read, rules, time_zone, &spill))
 }
 
-fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
+fn grouped(
+    read: Read,
+    rules: RuleTable,
+    time_zone: TimeZone,
+    spill: &Spill,
+) -> Result<CallRun, Error> {
     let Read { legs, outlines, cdrs, sensors, places, span, losses, messages } = read;
-    let grouping = side_by_side::group(&outlines, &rules);
+    let grouping = side_by_side::group(&outlines, &rules, spill)?;
     let merged = merge(&outlines, &grouping, &cdrs);
-    CallRun {
+    Ok(CallRun {
         legs,
         outlines,
         cdrs,
@@ -158,7 +166,7 @@ fn grouped(read: Read, rules: RuleTable, time_zone: TimeZone) -> CallRun {
         span,
         losses,
         messages,
-    }
+    })
 }
 
 fn options(config: &CallsConfig) -> ReconstructOptions {

@@ -126,7 +126,7 @@ fn judged<T>(
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let pool = pool(config.threads)?;
     let coverage = coverage(&found);
-    let units = pool.install(|| scenario_units(config, &found, recorded));
+    let units = pool.install(|| scenario_units(config, &found, recorded))?;
     found.release();
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&units, &found.outlines);

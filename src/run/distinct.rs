@@ -37,7 +37,7 @@ impl<'u> LinkedLegs<'u> {
         if let Some(grouping) = self.grouping {
             let group = |cdr: &Cdr| grouping.place_of(cdr.leg);
             let is_one_call = group(first).is_some() && group(first) == group(other);
-            if is_one_call || grouping.evidence_about(first.leg, other.leg).iter().any(links) {
+            if is_one_call || grouping.evidence_about(first.leg, other.leg).any(links) {
                 return false;
             }
         }
@@ -58,7 +58,7 @@ impl<'u> LinkedLegs<'u> {
 
 /// Whether evidence ties two legs together. A value that does not discriminate does not, nor does
 /// one that was refused because the calls are evidently different.
-fn links(found: &Evidence) -> bool {
+fn links(found: Evidence) -> bool {
     let holds = matches!(found.joined, Ok(()) | Err(Refusal::NotMerged));
     holds && found.rule != RuleName::Numbers
 }

@@ -87,6 +87,8 @@ pub struct Reconstruction {
     pub losses: Vec<Loss>,
     /// What each stage took.
     pub profile: Profile,
+    /// What the run may still hold in memory.
+    pub(super) spill: Arc<Spill>,
 }
 
 impl Reconstruction {
@@ -186,7 +188,7 @@ fn finish(
     mut whole: Gathering,
     joined: JoinedLegs,
     flows: Vec<FlowTable>,
-    (mut profile, spill): (Profile, &Spill),
+    (mut profile, spill): (Profile, &Arc<Spill>),
 ) -> Result<Reconstruction, Error> {
     let JoinedLegs { mut legs, with_invite, without_invite, running } = joined;
     let flows = join_flows(flows);
@@ -244,6 +246,7 @@ fn finish(
         listing,
         paths: TypedPaths::default(),
         profile,
+        spill: Arc::clone(spill),
     })
 }
 

@@ -6,7 +6,9 @@ use super::reconstruct::Reconstruction;
 use super::scenarios::ScenarioUnits;
 use super::spill::were_read;
 use crate::base::{CaptureId, CaptureTime, FileId};
-use crate::call::{Branch, CallGroup, Evidence, Grouping, OutlineParts, Told, branches};
+use crate::call::{
+    Branch, CallGroup, Evidence, EvidenceList, Grouping, OutlineParts, Told, branches,
+};
 use crate::channel::Channels;
 use crate::leg::Leg;
 use crate::license::{DayRow, Margin, ScenarioVerdict};
@@ -268,15 +270,15 @@ fn call_spans(found: &Reconstruction, grouping: &Grouping) -> Vec<CallSpan> {
 
 fn write_evidence(
     database: &Database,
-    evidence: &[Evidence],
+    evidence: &EvidenceList,
     told: impl Fn(&Evidence) -> Told,
 ) -> Result<(), Error> {
-    let told: Vec<Told> = evidence.iter().map(told).collect();
+    let told: Vec<Told> = evidence.iter().map(|found| told(&found)).collect();
     let reasons: Vec<String> = evidence
         .iter()
-        .map(|found| match &found.joined {
+        .map(|found| match found.joined {
             Ok(()) => "joined".to_owned(),
-            Err(refusal) => refusal_text(refusal),
+            Err(refusal) => refusal_text(&refusal),
         })
         .collect();
     let rows: Vec<EvidenceRow<'_>> = evidence

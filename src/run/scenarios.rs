@@ -1,6 +1,7 @@
 //! Scenarios: which CDRs, grouped how, each remedy would leave (design.md section 7).
 
 use super::config::CheckConfig;
+use super::error::Error;
 use super::look::is_written;
 use super::reconstruct::Reconstruction;
 use super::side_by_side;
@@ -71,11 +72,15 @@ impl ScenarioUnits<'_> {
 }
 
 /// Every scenario that the captures allow, `as-is` first; `recorded` where CDRs were given.
+///
+/// # Errors
+///
+/// When a file with what does not fit the memory cannot be read back.
 pub(super) fn scenario_units<'f>(
     config: &CheckConfig,
     found: &'f Reconstruction,
     recorded: Option<Vec<Cdr>>,
-) -> Vec<ScenarioUnits<'f>> {
+) -> Result<Vec<ScenarioUnits<'f>>, Error> {
     let links = &found.links;
     let header = |header: String| {
         let cdrs = with_header(config, found, &header);
@@ -88,9 +93,9 @@ pub(super) fn scenario_units<'f>(
     );
     let mut units = vec![as_is(config, found)];
     units.extend(of_headers);
-    units.push(merged);
+    units.push(merged?);
     units.extend(recorded.map(as_recorded));
-    units
+    Ok(units)
 }
 
 /// What the sniffer writes with its present configuration, `callidmerge_header` included.
@@ -145,15 +150,15 @@ fn with_header<'f>(
     ScenarioCdrs::Changed { without, with: made.added }
 }
 
-fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> ScenarioUnits<'f> {
-    let grouping = side_by_side::group(&found.outlines, table);
+fn merged<'f>(found: &'f Reconstruction, table: &RuleTable) -> Result<ScenarioUnits<'f>, Error> {
+    let grouping = side_by_side::group(&found.outlines, table, &found.spill)?;
     let (ends, members) = cdrs_by_call(&grouping, &found.cdrs);
-    ScenarioUnits {
+    Ok(ScenarioUnits {
         groups: Groups::flat(ends, members),
         joining: Joining::ByEvidence,
         grouping: Some(grouping),
         ..ScenarioUnits::single(Scenario::Merged, ScenarioCdrs::OfRun(&found.cdrs))
-    }
+    })
 }
 
 /// What the database counts. It says nothing about days before its first and after its last CDR.

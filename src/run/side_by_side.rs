@@ -2,15 +2,21 @@
 //! are those of the core's own functions, whoever did which part.
 
 use super::error::Error;
-use crate::call::{Grouping, KeptKeys, Outlines, RuleTable, Search, group_by};
+use super::spill::{SharedRuns, Spill, were_read};
+use crate::base::PackedRun;
+use crate::call::{FoundEvidence, Grouping, Outlines, Pair, Pairs, RuleTable, Search, group_by};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Legs of one part of the work: enough of them that parts are few.
-const LEGS_PER_PART: usize = 2_048;
+const LEGS_PER_PART: u32 = 2_048;
+/// Legs whose keys go to one run: enough of them that the keys of one rule in one part lie together.
+const LEGS_PER_RUN: u32 = 8_192;
 /// Pairs of one part of the work.
 const PAIRS_PER_PART: usize = 512;
+/// Pairs whose evidence is held in parts before it goes to the rest.
+const PAIRS_PER_ROUND: usize = 131_072;
 
 /// The threads of a run; 0 is one for each processor.
 pub(super) fn pool(threads: usize) -> Result<ThreadPool, Error> {
@@ -19,29 +25,54 @@ pub(super) fn pool(threads: usize) -> Result<ThreadPool, Error> {
 
 /// Numbers of legs in parts, rising.
 pub(super) fn parts(legs: Range<u32>) -> Vec<Range<u32>> {
-    let starts = legs.clone().step_by(LEGS_PER_PART);
-    starts.map(|start| start..legs.end.min(start.saturating_add(LEGS_PER_PART as u32))).collect()
+    parts_of(legs, LEGS_PER_PART)
 }
 
-/// As [`crate::call::group()`], the legs, rules and pairs side by side.
-pub(super) fn group(outlines: &Outlines, table: &RuleTable) -> Grouping {
+fn parts_of(legs: Range<u32>, length: u32) -> Vec<Range<u32>> {
+    let starts = legs.clone().step_by(length as usize);
+    starts.map(|start| start..legs.end.min(start.saturating_add(length))).collect()
+}
+
+/// As [`crate::call::group()`], the legs, parts of keys and pairs side by side. Keys that do not fit the memory
+/// go to a file.
+///
+/// # Errors
+///
+/// When that file cannot be read back.
+pub(super) fn group(
+    outlines: &Outlines,
+    table: &RuleTable,
+    spill: &Spill,
+) -> Result<Grouping, Error> {
     let search = Search::new(outlines, table);
-    let parts = parts(outlines.numbers());
-    let joined = |parts: Vec<KeptKeys>| {
-        let mut all = KeptKeys::default();
-        parts.into_iter().for_each(|part| all.append(part));
-        all
-    };
-    let mut kept = joined(parts.par_iter().map(|part| search.mark(part.clone())).collect());
-    let met: Vec<KeptKeys> =
-        parts.par_iter().map(|part| search.meet(part.clone(), &kept)).collect();
-    met.into_iter().for_each(|part| kept.append(part));
-    let keys: Vec<_> = search.rules().iter().map(|rule| (*rule, kept.take(*rule))).collect();
-    let of_rules = keys.into_par_iter().map(|(rule, keys)| {
-        let candidates = search.candidates(rule, keys);
-        let parts = candidates.pairs.par_chunks(PAIRS_PER_PART);
-        let found: Vec<_> = parts.map(|part| search.compare(rule, &candidates, part)).collect();
-        search.resolve(rule, candidates, found)
-    });
-    group_by(outlines, of_rules.collect())
+    let kept = keys(&search, outlines, spill)?;
+    let candidates = |(rule, part)| (rule, search.candidates(rule, part, &kept));
+    let found: Vec<_> = search.parts().into_par_iter().map(candidates).collect();
+    let are_whole = kept.iter().all(PackedRun::is_whole);
+    spill.let_go(kept.iter().filter(|run| run.is_held()).map(|run| run.byte_count() as u64).sum());
+    drop(kept);
+    were_read(are_whole)?;
+    let pairs = Pairs::of(found, |list| list.par_sort_unstable());
+    let compare = |part: &[Pair]| search.compare(part, pairs.demoted());
+    let mut found = FoundEvidence::default();
+    for round in pairs.list.chunks(PAIRS_PER_ROUND) {
+        let parts: Vec<FoundEvidence> = round.par_chunks(PAIRS_PER_PART).map(compare).collect();
+        parts.into_iter().for_each(|part| found.append(part));
+    }
+    Ok(group_by(outlines, pairs, found))
+}
+
+/// The keys that may meet others.
+fn keys(search: &Search<'_>, outlines: &Outlines, spill: &Spill) -> Result<Vec<PackedRun>, Error> {
+    let kept = SharedRuns::new(spill);
+    let marks = search.marks();
+    let parts = parts_of(outlines.numbers(), LEGS_PER_RUN);
+    let keep = |runs: Vec<PackedRun>| kept.keep(runs);
+    let asking: Vec<Vec<usize>> =
+        parts.par_iter().map(|part| keep(search.mark(part.clone(), &marks))).collect();
+    let meeting: Vec<Vec<usize>> =
+        parts.par_iter().map(|part| keep(search.meet(part.clone(), &marks))).collect();
+    drop(marks);
+    outlines.release();
+    kept.finish(asking.into_iter().chain(meeting).flatten())
 }

@@ -68,7 +68,7 @@ fn costs_near_misses_and_what_if() {
     let misses: Vec<(RuleName, u32, u32, i64)> = found
         .near_misses
         .iter()
-        .map(|miss| (&run.grouping.evidence[miss.evidence], miss.cost_ns))
+        .map(|miss| (run.grouping.evidence.at(miss.evidence), miss.cost_ns))
         .map(|(evidence, cost_ns)| (evidence.rule, evidence.left, evidence.right, cost_ns))
         .collect();
     assert_eq!(misses, [(RuleName::Numbers, 2, 3, 55 * NS_PER_S)]);

@@ -4,8 +4,8 @@ use super::support::*;
 use proptest::prelude::*;
 use respool::base::{CaptureTime, SensorId};
 use respool::call::{
-    Grouping, Outlines, Refusal, RuleName, RuleTable, explain, explain_pair, group, group_legs,
-    merge, outline_all,
+    Grouping, Outlines, Refusal, RuleName, RuleTable, Search, explain, explain_pair, group,
+    group_legs, group_with, merge, outline_all,
 };
 use respool::leg::{Bye, Cdr, Ends, IdentifierKind::*, Leg, ShortText};
 
@@ -135,6 +135,14 @@ proptest! {
             prop_assert_eq!(&all_explanations(&shuffled, &again, &table), &told);
             prop_assert_eq!(&group_legs(&order, &table), &grouping);
         }
+    }
+
+    /// Keys in any number of parts give the same grouping.
+    #[test]
+    fn parts_of_keys_change_nothing(legs in world(), table in tables(), parts in 1usize..40) {
+        let outlines = outline_all(&legs);
+        let search = Search::new(&outlines, &table).with_parts(parts);
+        prop_assert_eq!(group_with(&outlines, &search), group(&outlines, &table));
     }
 
     /// For every pair and rule: explain says joined exactly when the grouping has the evidence; and no

@@ -246,7 +246,7 @@ impl Run {
         self.grouping.groups.iter().map(|group| group.legs.iter().map(name).collect()).collect()
     }
 
-    pub(crate) fn joined(&self) -> Vec<&Evidence> {
+    pub(crate) fn joined(&self) -> Vec<Evidence> {
         self.grouping.evidence.iter().filter(|found| found.is_joined()).collect()
     }
 }

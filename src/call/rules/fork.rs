@@ -5,13 +5,12 @@
 
 use super::Keys;
 use crate::base::CaptureTime;
-use crate::call::evidence::{Comparison, Evidence, Refusal, Value};
+use crate::call::evidence::{Comparison, Refusal, Value};
+use crate::call::found::{FoundEvidence, Sides};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
-use crate::call::outlines::Outlines;
-use crate::call::rule::Class;
+use crate::call::rule::{Class, RuleName};
 use crate::call::table::{NUMBERS_DIGITS, RuleTable};
-use crate::call::tokens::Tokens;
 use crate::call::uri::number_key;
 use std::net::IpAddr;
 
@@ -129,37 +128,26 @@ fn inbound<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Com
 }
 
 /// Evidence of one shape: a leg, its partner, the place of the evidence.
-type Found = (u32, u32, usize);
+type Pair = (u32, u32, usize);
 
 /// A cancelled leg has one answered sibling, an outbound leg one inbound, an inbound leg at least two
 /// outbound and at most one of them answered: else it is no fork, or it is not clear which.
-pub(super) fn resolve(outlines: &Outlines, evidence: &mut [Evidence], tokens: &Tokens) {
-    let mut cancelled_first = of_shape(evidence, tokens, SIBLING, |found| {
-        if outlines.span(found.left).is_answered {
-            (found.right, found.left)
-        } else {
-            (found.left, found.right)
-        }
-    });
-    refuse_second(evidence, &mut cancelled_first);
-    let mut outbound_first = of_shape(evidence, tokens, INBOUND, |found| {
-        let (left, right) = (outlines.at(found.left), outlines.at(found.right));
-        if left.destination.address == right.source.address
-            && left.started.time <= right.started.time
-        {
-            (found.right, found.left)
-        } else {
-            (found.left, found.right)
-        }
-    });
-    refuse_second(evidence, &mut outbound_first);
-    let swapped = |(out, into, place): Found| (into, out, place);
-    let mut fans: Vec<Found> = outbound_first.into_iter().map(swapped).collect();
-    fans.retain(|(_, _, place)| evidence[*place].is_joined());
+pub(super) fn resolve(found: &mut FoundEvidence) {
+    let mut cancelled_first = of_shape(found, SIBLING, |sides| sides.is_left_answered);
+    refuse_second(found, &mut cancelled_first);
+    let mut outbound_first = of_shape(found, INBOUND, |sides| sides.left_leads);
+    refuse_second(found, &mut outbound_first);
+    let swapped = |(out, into, place): Pair| (into, out, place);
+    let mut fans: Vec<Pair> = outbound_first.into_iter().map(swapped).collect();
+    fans.retain(|(_, _, place)| found.evidence.is_joined(*place));
     fans.sort_unstable();
     for fan in fans.chunk_by(|left, right| left.0 == right.0) {
-        let legs = || fan.chunk_by(|left, right| left.1 == right.1).map(|same| same[0].1);
-        let answered = legs().filter(|out| outlines.span(*out).is_answered).count();
+        let legs = || fan.chunk_by(|left, right| left.1 == right.1).map(|same| same[0]);
+        let is_answered = |(into, out, place): &Pair| {
+            let sides = found.sides[*place];
+            if out < into { sides.is_left_answered } else { sides.is_right_answered }
+        };
+        let answered = legs().filter(is_answered).count();
         let refusal = if legs().count() < 2 {
             Refusal::Differs("number of legs: one outbound leg is no fork")
         } else if answered > 1 {
@@ -168,37 +156,38 @@ pub(super) fn resolve(outlines: &Outlines, evidence: &mut [Evidence], tokens: &T
             continue;
         };
         for (_, _, place) in fan {
-            evidence[*place].joined = Err(refusal.clone());
+            found.evidence.refuse(*place, refusal);
         }
     }
 }
 
-/// The joined evidence of one shape, as `sides` turns it.
+/// The joined evidence of one shape, the right leg first where `is_right_first` says so.
 fn of_shape(
-    evidence: &[Evidence],
-    tokens: &Tokens,
+    found: &FoundEvidence,
     shape: &[u8],
-    sides: impl Fn(&Evidence) -> (u32, u32),
-) -> Vec<Found> {
-    let of_shape = evidence.iter().enumerate().filter(|(place, found)| {
-        found.is_joined() && tokens.first(*place).is_some_and(|token| token == shape)
-    });
+    is_right_first: impl Fn(Sides) -> bool,
+) -> Vec<Pair> {
+    let of_shape = found.joined_by(RuleName::Fork).filter(|(_, token)| *token == shape);
     of_shape
-        .map(|(place, found)| {
-            let (leg, partner) = sides(found);
-            (leg, partner, place)
+        .map(|(place, _)| {
+            let (left, right) = found.evidence.legs(place);
+            if is_right_first(found.sides[place]) {
+                (right, left, place)
+            } else {
+                (left, right, place)
+            }
         })
         .collect()
 }
 
 /// Refuses all evidence of a leg that has more than one partner, each for the first of the others.
-fn refuse_second(evidence: &mut [Evidence], found: &mut [Found]) {
-    found.sort_unstable();
-    for of_leg in found.chunk_by(|left, right| left.0 == right.0) {
+fn refuse_second(found: &mut FoundEvidence, pairs: &mut [Pair]) {
+    pairs.sort_unstable();
+    for of_leg in pairs.chunk_by(|left, right| left.0 == right.0) {
         for (_, partner, place) in of_leg {
             let other = of_leg.iter().find(|(_, other, _)| other != partner);
             if let Some((_, other, _)) = other {
-                evidence[*place].joined = Err(Refusal::Ambiguous(*other));
+                found.evidence.refuse(*place, Refusal::Ambiguous(*other));
             }
         }
     }

@@ -68,13 +68,9 @@ fn shared<'s, 'o>(left: &'s Streams<'o>, right: &'s Streams<'o>) -> Shared<'s, '
 
 pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
     for kind in [IdentifierKind::MediaAddress, IdentifierKind::MediaOrigin] {
-        let mut before = None;
-        for said in leg.streams(kind) {
-            if before != Some(said.value) && said.value.is_usable() {
-                keys.add_media(said.value);
-            }
-            before = Some(said.value);
-        }
+        leg.media_values(kind)
+            .filter(MediaValue::is_usable)
+            .for_each(|value| keys.add_media(value));
     }
 }
 

@@ -18,14 +18,14 @@ mod session_id;
 mod stated;
 
 use super::discriminate::{DemotedValue, Demotion};
-use super::evidence::{Comparison, Evidence};
+use super::evidence::Comparison;
+use super::found::FoundEvidence;
 use super::index::{Pairing, Role, Window};
 use super::outline::LegOutline;
 use super::outlines::Outlines;
 use super::rule::RuleName;
 use super::said::{MediaValue, Target};
 use super::table::{ADJOIN_WINDOW_NS, RuleTable};
-use super::tokens::Tokens;
 use crate::base::CaptureTime;
 use crate::leg::IdentifierKind;
 use std::borrow::Cow;
@@ -67,22 +67,11 @@ pub(super) struct Key<'k> {
     pub(super) value: KeyValue<'k>,
 }
 
-/// The value of a key: bytes that are equal when the values are, or media, whose text is made for keys
-/// that are kept.
+/// The value of a key: bytes that are equal when the values are, or media, which have such bytes as well.
 #[derive(Clone, Copy)]
 pub(super) enum KeyValue<'k> {
     Bytes(&'k [u8]),
     Media(MediaValue<'k>),
-}
-
-impl<'k> KeyValue<'k> {
-    /// As evidence and demotions name it.
-    pub(super) fn text(self) -> Cow<'k, [u8]> {
-        match self {
-            Self::Bytes(bytes) => Cow::Borrowed(bytes),
-            Self::Media(value) => value.text(),
-        }
-    }
 }
 
 /// Takes the keys of one leg.
@@ -255,7 +244,17 @@ pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> C
     let (Some(a), Some(b)) = (legs.get(left), legs.get(right)) else {
         return Comparison::refused(super::evidence::Refusal::Absent("there is no such leg"));
     };
-    let (a, b, table) = (&a, &b, context.table);
+    compare_legs(rule, context, &a, &b)
+}
+
+/// As [`compare`], of legs that were read.
+pub(super) fn compare_legs<'o>(
+    rule: RuleName,
+    context: Context<'o>,
+    a: &LegOutline<'o>,
+    b: &LegOutline<'o>,
+) -> Comparison<'o> {
+    let table = context.table;
     match rule {
         RuleName::CallId => call_id::compare(table, a, b),
         RuleName::Replaces => either(rule, context, a, b, replaces::compare),
@@ -278,19 +277,10 @@ pub fn compare(rule: RuleName, context: Context<'_>, left: u32, right: u32) -> C
     }
 }
 
-/// Lets a rule choose between pairs that hold: the one INVITE of a REFER, the one answer of a fork.
-/// `tokens` are those of the evidence, in its order.
-pub(super) fn resolve(
-    rule: RuleName,
-    outlines: &Outlines,
-    evidence: &mut [Evidence],
-    tokens: &Tokens,
-) {
-    match rule {
-        RuleName::Refer => refer::resolve(outlines, evidence, tokens),
-        RuleName::Fork => fork::resolve(outlines, evidence, tokens),
-        _ => {}
-    }
+/// Lets the rules choose between pairs that hold: the one INVITE of a REFER, the one answer of a fork.
+pub(super) fn resolve(outlines: &Outlines, found: &mut FoundEvidence) {
+    refer::resolve(outlines, found);
+    fork::resolve(found);
 }
 
 /// Tries a directed comparison both ways and keeps what explains more. For a person a refusal also

@@ -3,14 +3,14 @@
 use super::replaces::{DialogName, Found, tags_text};
 use super::{Context, Keys};
 use crate::base::{CaptureTime, Endpoint};
-use crate::call::evidence::{Comparison, Evidence, Refusal};
+use crate::call::evidence::{Comparison, Refusal};
+use crate::call::found::FoundEvidence;
 use crate::call::index::Role;
 use crate::call::outline::{LegOutline, Moment};
 use crate::call::outlines::Outlines;
-use crate::call::rule::Class;
+use crate::call::rule::{Class, RuleName};
 use crate::call::said::Target;
 use crate::call::table::{ADJOIN_WINDOW_NS, RuleTable};
-use crate::call::tokens::Tokens;
 use crate::call::transactions::Refer;
 use crate::call::uri::{number_key, target_key};
 use crate::leg::IdentifierKind;
@@ -334,27 +334,26 @@ fn compare_also<'o>(
 }
 
 /// One transfer causes one INVITE: without Referred-By, the first that fits is believed.
-pub(super) fn resolve(outlines: &Outlines, evidence: &mut [Evidence], tokens: &Tokens) {
+pub(super) fn resolve(outlines: &Outlines, found: &mut FoundEvidence) {
     let start = |leg: u32| outlines.span(leg).started;
-    let caused = |found: &Evidence| {
-        if start(found.left) > start(found.right) { found.left } else { found.right }
+    let caused = |place: usize| {
+        let (left, right) = found.evidence.legs(place);
+        if found.sides[place].apart_ns > 0 { left } else { right }
     };
     let mut first: BTreeMap<&[u8], u32> = BTreeMap::new();
-    for (place, found) in evidence.iter().enumerate().filter(|(_, found)| found.is_joined()) {
-        if let Some(token) = tokens.first(place) {
-            let leg = caused(found);
-            let known = first.entry(token).or_insert(leg);
-            if (start(leg), leg) < (start(*known), *known) {
-                *known = leg;
-            }
+    for (place, token) in found.joined_by(RuleName::Refer) {
+        let leg = caused(place);
+        let known = first.entry(token).or_insert(leg);
+        if *known != leg && (start(leg), leg) < (start(*known), *known) {
+            *known = leg;
         }
     }
-    let of_class = |found: &&mut Evidence| found.class == Class::Strong;
-    for (place, found) in evidence.iter_mut().enumerate().filter(|(_, found)| of_class(found)) {
-        let chosen = tokens.first(place).and_then(|token| first.get(token)).copied();
-        if let Some(chosen) = chosen.filter(|chosen| found.is_joined() && *chosen != caused(found))
-        {
-            found.joined = Err(Refusal::Ambiguous(chosen));
-        }
-    }
+    let of_class = |place: usize| found.evidence.at(place).class == Class::Strong;
+    let strong = found.joined_by(RuleName::Refer).filter(|(place, _)| of_class(*place));
+    let chosen = strong.filter_map(|(place, token)| {
+        let chosen = *first.get(token)?;
+        (chosen != caused(place)).then_some((place, Refusal::Ambiguous(chosen)))
+    });
+    let refused: Vec<(usize, Refusal)> = chosen.collect();
+    refused.into_iter().for_each(|(place, refusal)| found.evidence.refuse(place, refusal));
 }
