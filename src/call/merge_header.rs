@@ -238,8 +238,7 @@ pub fn merge_by_header(
     for family in families(&links).chunk_by(|left, right| left.0 == right.0) {
         let family = family.iter().map(|(_, leg)| *leg);
         made.changed.extend(family.clone());
-        let own: Vec<(u32, Leg)> =
-            family.filter_map(|leg| Some((leg, legs.get(leg)?))).collect();
+        let own: Vec<(u32, Leg)> = family.filter_map(|leg| Some((leg, legs.get(leg)?))).collect();
         let names: Vec<Vec<Name>> =
             own.iter().map(|(_, leg)| names_of(leg, header, rules.secret)).collect();
         let members: Vec<FamilyLeg<'_>> = own

@@ -4,7 +4,8 @@
 //! floats: a mean is a fraction.
 
 use super::calendar::Calendar;
-use super::history::History;
+use super::evident::Distinct;
+use super::history::{EvidentlyDifferent, History};
 use super::reading::CountReading;
 use super::unit::Units;
 use std::cmp::Ordering;
@@ -106,7 +107,7 @@ pub fn evaluate(
     calendar: &Calendar,
     readings: &[CountReading],
 ) -> Vec<Vec<DayCount>> {
-    super::lanes::evaluate(units, calendar, readings, None).days
+    super::lanes::evaluate(units, calendar, readings, None, None).days
 }
 
 /// As [`evaluate`], with the history under one of the readings; absent when it is not among them.
@@ -117,6 +118,30 @@ pub fn evaluate_with_history(
     readings: &[CountReading],
     reading: CountReading,
 ) -> (Vec<Vec<DayCount>>, Option<History>) {
-    let evaluated = super::lanes::evaluate(units, calendar, readings, Some(reading));
+    let evaluated = super::lanes::evaluate(units, calendar, readings, Some(reading), None);
     (evaluated.days, evaluated.history)
+}
+
+/// What several readings give, and one of them in full.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The days' figures under each reading, in their order.
+    pub days: Vec<Vec<DayCount>>,
+    /// The history under the one reading; absent when it is not among them.
+    pub history: Option<History>,
+    /// What deduplication hides under it; absent when it hides no evidently different call.
+    pub hidden: Option<EvidentlyDifferent>,
+}
+
+/// As [`evaluate_with_history`], with the evidently different calls that the reading makes one channel.
+#[must_use]
+pub fn evaluate_in_full(
+    units: &Units<'_>,
+    calendar: &Calendar,
+    readings: &[CountReading],
+    reading: CountReading,
+    distinct: &dyn Distinct,
+) -> Counted {
+    let made = super::lanes::evaluate(units, calendar, readings, Some(reading), Some(distinct));
+    Counted { days: made.days, history: made.history, hidden: made.hidden }
 }

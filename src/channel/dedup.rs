@@ -85,8 +85,10 @@ struct Open<R> {
     all: Vec<Member>,
 }
 
-/// So few chains are always looked at.
-const CHAINS_FEW: usize = 1_024;
+/// So few new chains are not looked at but after a while.
+const CHAINS_FEW: usize = 64;
+/// After so long changes are swept, however few there are.
+const LONG_NS: i64 = 1_800 * NS_PER_S;
 
 impl<R: Fn(i64) -> i64> Open<R> {
     fn add(&mut self, key: u64, member: Member, into: &mut impl Clusters) {
@@ -132,7 +134,7 @@ pub(super) fn clusters(
 ) {
     let (chains, of_key, all) = (Vec::new(), HashMap::default(), Vec::new());
     let mut open = Open { chains, of_key, reach, all };
-    let (mut looks_from, mut left) = (i64::MIN, 0);
+    let (mut looked_ns, mut left, mut seen) = (None, 0, 0);
     for head in units.heads() {
         if !wanted(&head) {
             continue;
@@ -140,12 +142,17 @@ pub(super) fn clusters(
         let row = units.row(head.first);
         let started_ns = row.started_ns();
         // Often enough that little waits, and so rarely that it costs little however long chains are.
-        let new = open.chains.len() - left;
-        if started_ns >= looks_from && (new >= left || left < CHAINS_FEW) {
+        seen += 1;
+        let is_due = || {
+            let since_ns = started_ns.saturating_sub(looked_ns?);
+            let are_many =
+                since_ns >= DEDUP_WINDOW_NS && open.chains.len() >= 2 * left + CHAINS_FEW;
+            Some(are_many || since_ns >= LONG_NS && seen >= left)
+        };
+        if is_due().unwrap_or(true) {
             let first_ns = open.end_old(started_ns, into);
             into.passed(first_ns);
-            left = open.chains.len();
-            looks_from = started_ns.saturating_add(DEDUP_WINDOW_NS);
+            (looked_ns, left, seen) = (Some(started_ns), open.chains.len(), 0);
         }
         let member = Member { head, started_ns, sensor: row.sensor() };
         match row.key() {

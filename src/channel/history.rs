@@ -2,10 +2,9 @@
 
 use super::calendar::Calendar;
 use super::count::{DayCount, HourCount, day_counts};
-use super::dedup::{Clusters, Grouping, Member, clusters, counts, dedup_reach, split};
-use super::evident::Distinct;
+use super::dedup::{Clusters, Grouping, Member, clusters, counts, dedup_reach};
 use super::interval::{Shape, interval_of};
-use super::lanes::{days_with_apart, evaluate};
+use super::lanes::evaluate;
 use super::reading::{CountReading, Dedup};
 use super::sweep::Told;
 use super::unit::Units;
@@ -145,33 +144,7 @@ impl Units<'_> {
     #[must_use]
     pub fn history(&self, calendar: &Calendar, reading: CountReading) -> History {
         // The reading is among them.
-        evaluate(self, calendar, &[reading], Some(reading)).history.unwrap_or_default()
-    }
-
-    /// What deduplication hides under a reading; absent when it hides no evidently different call.
-    #[must_use]
-    pub fn evidently_different(
-        &self,
-        calendar: &Calendar,
-        reading: CountReading,
-        distinct: &dyn Distinct,
-    ) -> Option<EvidentlyDifferent> {
-        let (mut groups, mut apart) = (0, Vec::new());
-        self.grouped(reading, |group| {
-            let before = apart.len();
-            split(self, group, distinct, |member| apart.push(member.head.first));
-            groups += u32::from(apart.len() > before);
-        });
-        if apart.is_empty() {
-            return None;
-        }
-        let legs = u32::try_from(apart.len()).unwrap_or(u32::MAX);
-        apart.sort_unstable();
-        Some(EvidentlyDifferent {
-            groups,
-            legs,
-            days: days_with_apart(self, calendar, reading, &apart),
-        })
+        evaluate(self, calendar, &[reading], Some(reading), None).history.unwrap_or_default()
     }
 
     /// The channels that are up at a moment under a reading: the CDRs of each, by start.
@@ -190,7 +163,7 @@ impl Units<'_> {
                 channels.push((first.head.first, up));
             }
         });
-        channels.sort_by_key(|(first, _)| *first);
+        channels.sort_by(|left, right| self.by_start(left.0, right.0));
         channels.into_iter().map(|(_, cdrs)| cdrs).collect()
     }
 

@@ -7,9 +7,11 @@
 
 use super::calendar::Calendar;
 use super::count::{DayCount, day_counts};
-use super::dedup::{Clusters, Grouping, Member, clusters, counts, dedup_reach, group_same_key};
-use super::history::History;
-use super::interval::{Interval, Shape, interval_of, occupied, union};
+use super::dedup::{Clusters, Member, clusters, dedup_reach, group_same_key};
+use super::evident::Distinct;
+use super::hidden::{Hidden, union_of};
+use super::history::{EvidentlyDifferent, History};
+use super::interval::{Interval, Shape, occupied};
 use super::reading::{Branches, CountReading, Cut, Dedup, Edges, Span, Terminated};
 use super::sweep::{ALL_LANES, Change, LANES, Timeline};
 use super::table::CdrTimes;
@@ -47,23 +49,6 @@ fn lanes_of_unit(head: &UnitHead) -> u32 {
         let counts = if head.is_terminated(cut) { COUNTED } else { ALL_LANES };
         lanes | lanes_of_cut(cut) & counts
     })
-}
-
-/// The union of what the CDRs of some units occupy.
-fn union_of(
-    units: &Units<'_>,
-    some: impl Iterator<Item = UnitHead>,
-    shape: Shape,
-    into: &mut Vec<Interval>,
-) {
-    into.clear();
-    for head in some {
-        let rows = units.rows_of(&head, shape.cut);
-        into.extend(rows.filter_map(|at| interval_of(&units.times(at), shape)));
-    }
-    if into.len() > 1 {
-        union(into);
-    }
 }
 
 /// Units of a cluster that some lanes count as one channel.
@@ -370,6 +355,7 @@ struct Pass<'p, 'a, 'c> {
     units: &'p Units<'a>,
     parts: Parts,
     spans: Vec<OfSpan<'c>>,
+    hidden: Option<Hidden<'p>>,
     /// Channels of some lanes.
     channels: usize,
 }
@@ -400,6 +386,9 @@ impl Clusters for Pass<'_, '_, '_> {
     fn cluster(&mut self, members: &[Member]) {
         if let [member] = members {
             return self.alone(member);
+        }
+        if let Some(hidden) = &mut self.hidden {
+            hidden.look(self.units, members);
         }
         self.parts.make(members);
         let Self { units, parts: Parts { parts, places, .. }, spans, .. } = self;
@@ -439,15 +428,19 @@ pub(super) struct Evaluated {
     pub(super) days: Vec<Vec<DayCount>>,
     /// The history under the reading that was to have one; absent when it is not among the readings.
     pub(super) history: Option<History>,
+    /// What deduplication hides; absent when it hides no evidently different call, or nobody asked.
+    pub(super) hidden: Option<EvidentlyDifferent>,
     pub(super) work: Work,
 }
 
-/// Evaluates several readings; `with_history` is the one whose hours and peaks are wanted too.
+/// Evaluates several readings; `with_history` is the one whose hours and peaks are wanted too, and with
+/// `distinct` what deduplication hides under it.
 pub(super) fn evaluate(
     units: &Units<'_>,
     calendar: &Calendar,
     readings: &[CountReading],
     with_history: Option<CountReading>,
+    distinct: Option<&dyn Distinct>,
 ) -> Evaluated {
     let is_asked = |span: Span, edges: Edges| {
         readings.iter().any(|reading| (reading.span, reading.edges) == (span, edges))
@@ -463,11 +456,14 @@ pub(super) fn evaluate(
     };
     let spans = Span::ALL.iter().copied().map(of_span);
     let spans = spans.filter(|of_span| !of_span.timelines.is_empty()).collect();
-    let mut pass = Pass { units, parts: Parts::default(), spans, channels: 0 };
+    let hidden =
+        with_history.zip(distinct).map(|(reading, distinct)| Hidden::new(reading, distinct));
+    let mut pass = Pass { units, parts: Parts::default(), spans, hidden, channels: 0 };
     clusters(units, |_| true, dedup_reach, &mut pass);
     let days = vec![Vec::new(); readings.len()];
     let work = Work { parts: pass.channels, ..Work::default() };
-    let mut made = Evaluated { days, history: None, work };
+    let hidden = pass.hidden.and_then(|hidden| hidden.told(units, calendar));
+    let mut made = Evaluated { days, history: None, hidden, work };
     for OfSpan { span, timelines, .. } in pass.spans {
         for (edges, timeline) in timelines {
             let mut told = timeline.finish();
@@ -489,63 +485,6 @@ pub(super) fn evaluate(
         }
     }
     made
-}
-
-/// The days' figures under a reading when some units, by their first rows and rising, are channels of their
-/// own.
-pub(super) fn days_with_apart(
-    units: &Units<'_>,
-    calendar: &Calendar,
-    reading: CountReading,
-    apart: &[u32],
-) -> Vec<DayCount> {
-    let shape = Shape { cut: reading.cut, span: reading.span, edges: reading.edges };
-    let timeline = Timeline::new(calendar, None);
-    let (grouping, intervals) = (Grouping::default(), Vec::new());
-    let mut pass = Apart { units, reading, shape, apart, timeline, grouping, intervals };
-    clusters(units, |head| counts(head, reading), dedup_reach, &mut pass);
-    let told = pass.timeline.finish();
-    day_counts(told.hours(told.class_of(0)), calendar)
-}
-
-/// One reading, with some units apart.
-struct Apart<'p, 'a, 'c> {
-    units: &'p Units<'a>,
-    reading: CountReading,
-    shape: Shape,
-    apart: &'p [u32],
-    timeline: Timeline<'c>,
-    grouping: Grouping,
-    intervals: Vec<Interval>,
-}
-
-impl Clusters for Apart<'_, '_, '_> {
-    fn cluster(&mut self, members: &[Member]) {
-        let Self { units, reading, shape, apart, timeline, grouping, intervals } = self;
-        let mut push = |heads: &mut dyn Iterator<Item = UnitHead>, branches: u16| {
-            let weight = if reading.branches == Branches::Branch { branches } else { 1 };
-            union_of(units, heads, *shape, intervals);
-            for found in &*intervals {
-                let lanes = ALL_LANES;
-                timeline.push(Change { at_ns: found.start_ns, weight, lanes }, true);
-                timeline.push(Change { at_ns: found.end_ns, weight, lanes }, false);
-            }
-        };
-        grouping.each(members, reading.dedup, |group| {
-            let is_apart = |head: &UnitHead| apart.binary_search(&head.first).is_ok();
-            let heads = || group.iter().map(|member| member.head);
-            let left = || heads().filter(|head| !is_apart(head));
-            push(&mut left(), left().map(|head| head.branches).max().unwrap_or(1));
-            for head in heads().filter(is_apart) {
-                push(&mut std::iter::once(head), head.branches);
-            }
-        });
-    }
-
-    fn passed(&mut self, start_ns: i64) {
-        let start_ns = start_ns.saturating_sub(self.units.lead_ns());
-        self.timeline.passed(self.shape.edges.start_ns(start_ns));
-    }
 }
 
 #[cfg(test)]
@@ -578,9 +517,9 @@ mod tests {
         let all = count_readings();
         assert_eq!(all.len() * 24, Reading::all().len());
         let counted = |units: &Units<'_>, readings: &[CountReading]| {
-            evaluate(units, &calendar, readings, None).work
+            evaluate(units, &calendar, readings, None, None).work
         };
-        let Evaluated { days: results, work, .. } = evaluate(&units, &calendar, &all, None);
+        let Evaluated { days: results, work, .. } = evaluate(&units, &calendar, &all, None, None);
         assert!(results.iter().all(|days| days.len() == 3));
         assert_eq!(work.sweeps, 4);
         // A pair is one channel or two: together, first, second.

@@ -158,6 +158,9 @@ const MOMENT_AT: u32 = KIND_BITS + 1;
 /// The kind of a channel of all lanes, for falls and for rises.
 const COMMON: u64 = 0;
 
+/// Most changes are of few kinds.
+const LAST_KINDS: usize = 8;
+
 /// No hour of a calendar is longer.
 const HOUR_NS: i64 = 3_600_000_000_000;
 
@@ -169,11 +172,14 @@ pub(super) struct Timeline<'c> {
     kinds: Vec<Kind>,
     /// Only looked up, never walked, so its order never leaves.
     kind_of: HashMap<(i32, u32), u64, foldhash::fast::RandomState>,
+    /// Those that were asked for last, by what they are.
+    last_kinds: [((i32, u32), u64); LAST_KINDS],
     classes: Classes,
     counters: Counters,
     /// The hours that are swept, by class.
     swept: Vec<Vec<HourCount>>,
     peaks: Option<(usize, PeakWalk)>,
+    sorter: Sorter,
     changes: usize,
 }
 
@@ -213,10 +219,12 @@ impl<'c> Timeline<'c> {
             waiting: vec![Vec::new(); hours.len()],
             kinds: vec![Kind { weight: 0, lanes: ALL_LANES, classes: 1 }],
             kind_of: HashMap::default(),
+            last_kinds: [((0, 0), COMMON); LAST_KINDS],
             classes: Classes::new(),
             counters: Counters::new(),
             swept: vec![Vec::new()],
             peaks: watched.map(|lane| (lane, PeakWalk::new(calendar))),
+            sorter: Sorter::default(),
             changes: 0,
         }
     }
@@ -252,9 +260,17 @@ impl<'c> Timeline<'c> {
 
     /// The number of a kind; absent when there are so many already.
     fn kind(&mut self, weight: i32, lanes: u32, kinds_max: usize) -> Option<u64> {
-        if let Some(known) = self.kind_of.get(&(weight, lanes)) {
+        if let Some((_, known)) = self.last_kinds.iter().find(|kind| kind.0 == (weight, lanes)) {
             return Some(*known);
         }
+        let kind = self.kind_of.get(&(weight, lanes)).copied();
+        let kind = kind.or_else(|| self.new_kind(weight, lanes, kinds_max))?;
+        self.last_kinds.rotate_right(1);
+        self.last_kinds[0] = ((weight, lanes), kind);
+        Some(kind)
+    }
+
+    fn new_kind(&mut self, weight: i32, lanes: u32, kinds_max: usize) -> Option<u64> {
         if self.kinds.len() >= kinds_max {
             return None;
         }
@@ -308,7 +324,7 @@ impl<'c> Timeline<'c> {
     /// Sweeps the next hour.
     fn sweep(&mut self, hour: Hour) {
         let mut waiting = std::mem::take(&mut self.waiting[self.swept[0].len()]);
-        waiting.sort_unstable();
+        self.sorter.sort(&mut waiting);
         let length_ns = hour.length_ns().cast_signed();
         // What happens at the first moment belongs to the hour from its start on.
         let at_start = waiting.partition_point(|change| change >> MOMENT_AT == 0);
@@ -362,6 +378,49 @@ impl<'c> Timeline<'c> {
     }
 }
 
+/// Sorts the changes of an hour.
+#[derive(Default)]
+struct Sorter {
+    /// Where the changes of each stretch of the hour go.
+    ends: Vec<u32>,
+    room: Vec<Waiting>,
+}
+
+/// Top bits of a change by which many are told apart at once: stretches of about a second.
+const STRETCH_AT: u32 = 52;
+/// Fewer changes are sorted as they are.
+const CHANGES_FEW: usize = 512;
+
+impl Sorter {
+    fn sort(&mut self, waiting: &mut Vec<Waiting>) {
+        // More than 32 bits of them in an hour do not fit the memory.
+        if waiting.len() < CHANGES_FEW || u32::try_from(waiting.len()).is_err() {
+            return waiting.sort_unstable();
+        }
+        let Self { ends, room } = self;
+        ends.clear();
+        ends.resize(1 << (u64::BITS - STRETCH_AT), 0);
+        waiting.iter().for_each(|change| ends[(change >> STRETCH_AT) as usize] += 1);
+        let mut end = 0;
+        for count in &mut *ends {
+            end += std::mem::replace(count, end);
+        }
+        room.clear();
+        room.resize(waiting.len(), 0);
+        for change in &*waiting {
+            let end = &mut ends[(change >> STRETCH_AT) as usize];
+            room[*end as usize] = *change;
+            *end += 1;
+        }
+        let mut from = 0;
+        for end in &*ends {
+            room[from as usize..*end as usize].sort_unstable();
+            from = *end;
+        }
+        std::mem::swap(waiting, room);
+    }
+}
+
 /// Nanoseconds from the beginning of its hour to a change.
 const fn since_ns(change: Waiting) -> i64 {
     (change >> MOMENT_AT).cast_signed()
@@ -395,6 +454,19 @@ mod tests {
         assert_eq!(classes.lanes.len(), LANES);
         assert_eq!(copied.len(), LANES - 1);
         assert_eq!(copied[..2], [0, 0]);
+    }
+
+    #[test]
+    fn many_changes_are_sorted_as_few_are() {
+        let mut sorter = Sorter::default();
+        for count in [0, 1, CHANGES_FEW - 1, CHANGES_FEW, 5_000, 600] {
+            let change = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (number % 7);
+            let mut changes: Vec<u64> = (0..count as u64).map(change).collect();
+            let mut expect = changes.clone();
+            expect.sort_unstable();
+            sorter.sort(&mut changes);
+            assert!(changes == expect, "{count}");
+        }
     }
 
     /// However many kinds there are: those beyond the cap are made of simple ones.

@@ -6,7 +6,7 @@
 use super::reading::Cut;
 use super::table::{CdrTable, CdrTimes, Row, Rows, by_start};
 use crate::leg::{Cdr, CdrSource};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 pub use super::table::REQUEST_TERMINATED;
@@ -202,7 +202,7 @@ impl<'a> Units<'a> {
         let mut order = Vec::with_capacity(all);
         loop {
             let next = match (of_table.peek(), others.peek()) {
-                (Some(own), Some(other)) if units.starts_later(*own, *other) => others.next(),
+                (Some(own), Some(other)) if units.by_start(*own, *other).is_gt() => others.next(),
                 (Some(_), _) => of_table.next(),
                 (None, _) => others.next(),
             };
@@ -286,11 +286,11 @@ impl<'a> Units<'a> {
         found
     }
 
-    /// Whether the CDR of one row comes behind that of another.
-    fn starts_later(&self, at: u32, other: u32) -> bool {
+    /// The order of the CDRs of two rows, of which one can be in the table and one beside it.
+    pub(super) fn by_start(&self, at: u32, other: u32) -> Ordering {
         let by_moment = self.row(at).started_ns().cmp(&self.row(other).started_ns());
         let by_rest = || Some(by_start(&self.cdr(at)?, &self.cdr(other)?));
-        by_moment.then_with(|| by_rest().unwrap_or(by_moment)).is_gt()
+        by_moment.then_with(|| by_rest().unwrap_or(by_moment))
     }
 
     /// How long before its unit's start an answer can be.

@@ -281,7 +281,7 @@ fn take<const N: usize>(reader: &mut Reader<'_>) -> [u8; N] {
 fn put_time(bytes: &mut Vec<u8>, time: CaptureTime, from: CaptureTime) {
     let distance = time.ns().wrapping_sub(from.ns());
     if distance % USUAL_NS == 0 {
-        put_signed(bytes, distance / USUAL_NS << 1 | 1);
+        put_signed(bytes, ((distance / USUAL_NS) << 1) | 1);
     } else {
         // Even, as the usual ones are odd; the distance itself has no bit to spare.
         put_signed(bytes, 0);
@@ -315,23 +315,37 @@ fn end(reader: &mut Reader<'_>) -> Endpoint {
     Endpoint::new(address, (head >> 1) as u16)
 }
 
-/// The place of a byte among [`CHARACTERS`]; 16 when it has none.
-const fn half_of(byte: u8) -> u8 {
-    if byte.is_ascii_digit() {
-        return byte - b'0';
-    }
-    let mut place = 10;
-    while place < CHARACTERS.len() && CHARACTERS[place] != byte {
+/// What a byte that is none of [`CHARACTERS`] has among [`HALVES`].
+const NO_HALF: u8 = 16;
+
+/// The place of every byte among [`CHARACTERS`].
+const HALVES: [u8; 256] = {
+    let (mut halves, mut place) = ([NO_HALF; 256], 0);
+    while place < CHARACTERS.len() {
+        halves[CHARACTERS[place] as usize] = place as u8;
         place += 1;
     }
-    place as u8
+    halves
+};
+
+/// The characters of a byte that holds two.
+const PAIRS: [[u8; 2]; 256] = {
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < pairs.len() {
+        pairs[byte] = [CHARACTERS[byte & 15], CHARACTERS[byte >> 4]];
+        byte += 1;
+    }
+    pairs
+};
+
+const fn half_of(byte: u8) -> u8 {
+    HALVES[byte as usize]
 }
 
 /// A number as half bytes where it can be, else as it is; the length tells which.
 fn put_text(bytes: &mut Vec<u8>, text: &[u8]) {
-    let is_paired =
-        text.len() <= PAIRED_BYTES_MAX && text.iter().all(|byte| usize::from(half_of(*byte)) < 16);
-    if !is_paired {
+    let halves = text.iter().fold(0, |all, byte| all | half_of(*byte));
+    if text.len() > PAIRED_BYTES_MAX || halves & NO_HALF != 0 {
         put(bytes, 1);
         put_bytes(bytes, text);
         return;
@@ -349,11 +363,12 @@ fn text(reader: &mut Reader<'_>) -> ShortText {
     }
     let length = usize::try_from(head >> 1).unwrap_or(usize::MAX).min(PAIRED_BYTES_MAX);
     let mut text = [0; PAIRED_BYTES_MAX];
-    for pair in text[..length.next_multiple_of(2)].as_chunks_mut::<2>().0 {
-        let byte = reader.byte();
-        *pair = [CHARACTERS[usize::from(byte & 15)], CHARACTERS[usize::from(byte >> 4)]];
+    let (packed, rest) = reader.0.split_at_checked(length.div_ceil(2)).unwrap_or((&[], &[]));
+    reader.0 = rest;
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(packed) {
+        *pair = PAIRS[usize::from(*byte)];
     }
-    text[..length].into()
+    text[..length.min(2 * packed.len())].into()
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ pub(super) struct Scenarios<'s> {
     pub(super) grouping: Grouping,
     /// Those of merge headers, by header; none where they are made when they are counted.
     with_headers: BTreeMap<String, ScenarioCdrs<'s>>,
+    is_one_by_one: bool,
 }
 
 impl<'s> Scenarios<'s> {
@@ -74,7 +75,8 @@ impl<'s> Scenarios<'s> {
         let headers = headers(config, &found.links);
         let group = || side_by_side::group(&found.outlines, &config.rules);
         let made = |header: &String| (header.clone(), with_header(config, found, header));
-        let (with_headers, grouping) = match is_one_by_one(config) {
+        let is_one_by_one = is_one_by_one(config, found.cdrs.len(), headers.len());
+        let (with_headers, grouping) = match is_one_by_one {
             true => (BTreeMap::new(), group()),
             false => rayon::join(|| headers.par_iter().map(made).collect(), group),
         };
@@ -82,7 +84,7 @@ impl<'s> Scenarios<'s> {
         all.extend(headers.into_iter().map(Scenario::MergeHeader));
         all.push(Scenario::Merged);
         all.extend(recorded.map(|_| Scenario::Recorded));
-        Self { config, found, recorded, all, grouping, with_headers }
+        Self { config, found, recorded, all, grouping, with_headers, is_one_by_one }
     }
 
     /// What `of` makes of every scenario, in their order: side by side, or one after another where memory is
@@ -98,7 +100,7 @@ impl<'s> Scenarios<'s> {
             of(place, &scenario, &units)
         };
         let places = 0..self.all.len();
-        match is_one_by_one(self.config) {
+        match self.is_one_by_one {
             true => places.map(of_place).collect(),
             false => places.into_par_iter().map(of_place).collect(),
         }
@@ -135,9 +137,15 @@ impl<'s> Scenarios<'s> {
     }
 }
 
+/// What counting takes beside the rows for each CDR and scenario, at the most about.
+const SCENARIO_CDR_BYTES: u64 = 64;
+/// Part of the budget that all scenarios together may take.
+const SHARE_OF_BUDGET: u64 = 4;
+
 /// Whether scenarios are made and counted one after another.
-const fn is_one_by_one(config: &CheckConfig) -> bool {
-    config.memory_bytes > 0
+const fn is_one_by_one(config: &CheckConfig, cdrs: usize, headers: usize) -> bool {
+    let bytes = (cdrs as u64 * SCENARIO_CDR_BYTES).saturating_mul(headers as u64 + 2);
+    config.memory_bytes > 0 && bytes > config.memory_bytes / SHARE_OF_BUDGET
 }
 
 impl ScenarioCdrs<'_> {
