@@ -238,16 +238,17 @@ fn every_leg_and_every_cdr_is_in_exactly_one_call() {
         let found = reconstruct(std::slice::from_ref(&input), &options).expect("the case");
         let outlines = outline_all(&found.legs.iter().collect::<Vec<_>>());
         let grouping = group(&outlines, &RuleTable::default());
-        let merged = merge(&outlines, &grouping, &found.cdrs);
+        let all: Vec<_> = found.cdrs.iter().collect();
+        let merged = merge(&outlines, &grouping, &all);
         let mut of_calls: Vec<u32> = merged.calls.iter().flat_map(|c| c.legs.clone()).collect();
         of_calls.sort_unstable();
         let expect: Vec<u32> = (0u32..).take(outlines.len()).collect();
         assert_eq!(of_calls, expect, "{}", input.display());
         let mut cdrs = merged.cdr_groups.concat();
         cdrs.sort_unstable();
-        assert_eq!(cdrs, (0..found.cdrs.len()).collect::<Vec<_>>(), "{}", input.display());
+        assert_eq!(cdrs, (0..all.len()).collect::<Vec<_>>(), "{}", input.display());
         for (call, own) in merged.calls.iter().zip(&merged.cdr_groups) {
-            let own: Vec<_> = own.iter().map(|place| &found.cdrs[*place]).collect();
+            let own: Vec<_> = own.iter().map(|place| &all[*place]).collect();
             let whole = || own.iter().filter(|cdr| !cdr.only_when_cut);
             if let Some(first) = whole().map(|cdr| cdr.started).min() {
                 assert_eq!(call.started, first, "{}", input.display());

@@ -94,7 +94,7 @@ fn our_rows(spool: PathBuf, options: &ReconstructOptions) -> BTreeMap<String, Ve
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for cdr in found.cdrs.iter().filter(|cdr| !cdr.only_when_cut) {
         let call_id = String::from_utf8_lossy(found.legs.call_id(cdr.leg)).into_owned();
-        let row = our_row(cdr, &call_id);
+        let row = our_row(&cdr, &call_id);
         rows.entry(call_id).or_default().push(row);
     }
     rows

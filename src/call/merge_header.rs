@@ -10,7 +10,8 @@ use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
 use crate::leg::{
-    Cdr, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules, finalise_family,
+    Cdr, CdrBuilder, Cdrs, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules,
+    finalise_family,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -36,8 +37,8 @@ pub struct MergeHeader {
 pub struct HeaderMerge {
     /// Legs whose CDRs are others now, rising.
     pub changed: Vec<u32>,
-    /// What the changed legs have in place of theirs, by leg, then start.
-    pub added: Vec<Cdr>,
+    /// What the changed legs have in place of theirs, family by family.
+    pub added: Cdrs,
     /// Legs that the header names as a child, and whether they went into another leg's CDR.
     pub named: usize,
     /// Which leg went into the CDR of which other.
@@ -49,15 +50,9 @@ impl HeaderMerge {
     #[must_use]
     pub fn cdrs(&self, cdrs: &[Cdr]) -> Vec<Cdr> {
         let is_left = |cdr: &&Cdr| self.changed.binary_search(&cdr.leg).is_err();
-        let mut left = cdrs.iter().filter(is_left).peekable();
-        let mut all = Vec::with_capacity(cdrs.len());
-        for added in &self.added {
-            while let Some(cdr) = left.next_if(|cdr| cdr.leg <= added.leg) {
-                all.push(cdr.clone());
-            }
-            all.push(added.clone());
-        }
-        all.extend(left.cloned());
+        let left = cdrs.iter().filter(is_left).cloned();
+        let mut all: Vec<Cdr> = left.chain(self.added.iter()).collect();
+        all.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
         all
     }
 }
@@ -293,10 +288,11 @@ pub fn merge_by_header(
         named: links.chunk_by(|left, right| left.0 == right.0).count(),
         ..HeaderMerge::default()
     };
-    for family in families(&links) {
-        made.changed.extend(&family);
-        let own: Vec<(u32, Leg)> =
-            family.iter().filter_map(|leg| Some((*leg, legs.get(*leg)?))).collect();
+    let mut added = CdrBuilder::default();
+    for family in families(&links).chunk_by(|left, right| left.0 == right.0) {
+        let family = family.iter().map(|(_, leg)| *leg);
+        made.changed.extend(family.clone());
+        let own: Vec<(u32, Leg)> = family.filter_map(|leg| Some((leg, legs.get(leg)?))).collect();
         let names: Vec<Vec<Name>> =
             own.iter().map(|(_, leg)| names_of(leg, header, rules.secret)).collect();
         let members: Vec<FamilyLeg<'_>> = own
@@ -311,11 +307,11 @@ pub fn merge_by_header(
         let sensor = members.first().map(|member| member.leg.sensor()).unwrap_or_default();
         let horizon = rules.horizons.get(&sensor).copied().unwrap_or(CaptureTime::MAX);
         let played = finalise_family(&members, rules.timing, rules.numbers, horizon);
-        made.added.extend(played.cdrs.into_iter().filter(&is_written));
+        played.cdrs.iter().filter(|cdr| is_written(cdr)).for_each(|cdr| added.push(cdr));
         made.merged.extend(played.merged);
     }
     made.changed.sort_unstable();
-    made.added.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
+    made.added = Cdrs::new(added.finish());
     made.merged.sort_unstable();
     made
 }
@@ -333,31 +329,31 @@ fn names_of(leg: &Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name> {
     names
 }
 
-/// Legs that name each other, directly or by way of others: families of more than one, rising, the legs
-/// of each rising.
-fn families(links: &[(u32, u32)]) -> Vec<Vec<u32>> {
+/// Legs that name each other, directly or by way of others, each behind the place of its family, which has
+/// more than one; rising.
+fn families(links: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let mut legs: Vec<u32> = links.iter().flat_map(|(child, parent)| [*child, *parent]).collect();
     legs.sort_unstable();
     legs.dedup();
     // All of them are there: they were just put.
-    let place = |leg: u32| legs.binary_search(&leg).unwrap_or_default();
-    let mut roots: Vec<usize> = (0..legs.len()).collect();
+    let place = |leg: u32| legs.binary_search(&leg).unwrap_or_default() as u32;
+    let mut roots: Vec<u32> = (0..).take(legs.len()).collect();
     for (child, parent) in links {
         let (one, other) = (root(&mut roots, place(*child)), root(&mut roots, place(*parent)));
-        roots[one.max(other)] = one.min(other);
+        roots[one.max(other) as usize] = one.min(other);
     }
-    let mut families: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-    for (at, leg) in legs.iter().enumerate() {
-        families.entry(root(&mut roots, at)).or_default().push(*leg);
-    }
-    families.into_values().collect()
+    let numbered = (0u32..).zip(&legs);
+    let mut families: Vec<(u32, u32)> =
+        numbered.map(|(at, leg)| (root(&mut roots, at), *leg)).collect();
+    families.sort_unstable();
+    families
 }
 
 /// The smallest leg of a family, halving the path to it.
-fn root(roots: &mut [usize], mut leg: usize) -> usize {
-    while roots[leg] != leg {
-        roots[leg] = roots[roots[leg]];
-        leg = roots[leg];
+fn root(roots: &mut [u32], mut leg: u32) -> u32 {
+    while roots[leg as usize] != leg {
+        roots[leg as usize] = roots[roots[leg as usize] as usize];
+        leg = roots[leg as usize];
     }
     leg
 }

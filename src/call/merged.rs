@@ -7,7 +7,7 @@ use super::outlines::Outlines;
 use super::story::{StoryEvent, story};
 use super::uri::plain_user;
 use crate::base::CaptureTime;
-use crate::leg::{Bye, Cdr};
+use crate::leg::{Bye, Cdr, Cdrs};
 
 /// How a call ended, as one result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,32 +69,19 @@ pub struct MergedCalls {
     pub cdr_groups: Vec<Vec<usize>>,
 }
 
-/// The indexes of the CDRs by call, those of one call rising, and where the calls end among them: all that
-/// counting needs.
+/// The call of every CDR, by its place in [`Grouping::groups`]: all that counting needs.
 ///
 /// # Panics
 /// As [`merge`].
 #[must_use]
-pub fn cdrs_by_call(grouping: &Grouping, cdrs: &[Cdr]) -> (Vec<u32>, Vec<u32>) {
-    let call_of = |cdr: &Cdr| {
-        let call = grouping.place_of(cdr.leg);
+pub fn calls_of_cdrs(grouping: &Grouping, cdrs: &Cdrs) -> Vec<u32> {
+    let mut calls = Vec::with_capacity(cdrs.len());
+    calls.extend(cdrs.legs().map(|leg| {
+        let call = grouping.place_of(leg);
         assert!(call.is_some(), "a CDR names a leg of its run");
-        call.unwrap_or_default()
-    };
-    let mut ends = vec![0_u32; grouping.groups.len()];
-    cdrs.iter().for_each(|cdr| ends[call_of(cdr)] += 1);
-    let mut end = 0;
-    for count in &mut ends {
-        // Where the call begins; it moves to the end as the CDRs are put.
-        end += std::mem::replace(count, end);
-    }
-    let mut members = vec![0_u32; cdrs.len()];
-    for (place, cdr) in (0_u32..).zip(cdrs) {
-        let end = &mut ends[call_of(cdr)];
-        members[*end as usize] = place;
-        *end += 1;
-    }
-    (ends, members)
+        u32::try_from(call.unwrap_or_default()).unwrap_or(u32::MAX)
+    }));
+    calls
 }
 
 /// For each call the indexes of its CDRs, as in [`MergedCalls::cdr_groups`].

@@ -48,7 +48,7 @@ pub use groups::{CallGroup, CallGroups};
 pub use merge_header::{
     CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
 };
-pub use merged::{Call, CallResult, MergedCalls, PartySpan, cdrs_by_call, merge};
+pub use merged::{Call, CallResult, MergedCalls, PartySpan, calls_of_cdrs, merge};
 pub use outline::{LegOutline, OutlineParts};
 pub use outlines::{OutlineBuilder, Outlines, outline_all};
 pub use rule::{Class, RuleName};

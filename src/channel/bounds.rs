@@ -8,14 +8,13 @@
 //! joined: what is left occupies a channel whatever was lost.
 
 use super::calendar::Calendar;
-use super::dedup::{DEDUP_WINDOW_NS, units_by_key};
+use super::dedup::{Clusters, DEDUP_WINDOW_NS, Member, clusters, dedup_reach};
 use super::reading::Cut;
-use super::table::{REQUEST_TERMINATED, Row, last_response};
+use super::table::{CdrTimes, REQUEST_TERMINATED, last_response};
 use super::unit::{Groups, UnitHead, Units};
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, NS_PER_S, SensorId};
-use crate::leg::{Bye, Cdr, Ends, ShortText};
-use std::borrow::Cow;
+use crate::leg::{Bye, Cdr, CdrBuilder, Cdrs, Ends, ShortText};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -49,7 +48,7 @@ pub enum Joining {
 #[derive(Clone, Debug)]
 pub struct Bounded {
     /// The CDRs: those that reach into one of the days.
-    pub cdrs: Vec<Cdr>,
+    pub cdrs: Cdrs,
     /// What makes one unit of them.
     pub groups: Groups,
     /// For every day of the calendar whether its figure can differ from what was read.
@@ -91,9 +90,9 @@ fn widened((first, last): Window, before: i64, after: i64) -> Window {
 }
 
 /// The doubts, as the questions about legs need them.
-struct Doubts<'m> {
-    /// Legs of which the beginning is missing.
-    midway: &'m BTreeSet<u32>,
+struct Doubts {
+    /// CDRs of legs of which the beginning is missing, as rows, rising.
+    midway: Vec<u32>,
     /// Missing packets that can be any call's.
     any: Vec<Window>,
     /// Starts of calls whose packets are missing.
@@ -105,8 +104,18 @@ struct Doubts<'m> {
     reach: Vec<Window>,
 }
 
-impl<'m> Doubts<'m> {
-    fn new(doubts: &[Doubt], midway: &'m BTreeSet<u32>) -> Self {
+/// How much of a CDR is certain.
+enum Sure {
+    /// All of it.
+    Whole,
+    /// What is before this moment.
+    Before(i64),
+    /// Nothing.
+    Nothing,
+}
+
+impl Doubts {
+    fn new(doubts: &[Doubt], midway: Vec<u32>) -> Self {
         let confined = || doubts.iter().filter_map(|doubt| Some((ns(doubt.starts?), doubt)));
         let open = || doubts.iter().filter(|doubt| doubt.starts.is_none()).map(|d| ns(d.packets));
         // A leg of which the first packets are missing is read from a later one on, as if it began
@@ -128,57 +137,51 @@ impl<'m> Doubts<'m> {
         }
     }
 
-    /// The CDR as far as nothing that is missing can have taken it out of the count or shortened it.
-    /// Absent when all of it is in doubt.
+    /// How much of a CDR nothing that is missing can have taken out of the count or shortened.
     ///
     /// An answered call counts whatever comes later: until the first missing packet it was up. A call
     /// without answer counts only when no CANCEL and no 487 can have followed what was read of it.
-    fn sure<'c>(&self, cdr: &'c Cdr) -> Option<Cow<'c, Cdr>> {
-        let started = cdr.started.ns();
-        if self.midway.contains(&cdr.leg)
+    fn sure(&self, row: u32, times: &CdrTimes) -> Sure {
+        let started = times.started.ns();
+        if self.midway.binary_search(&row).is_ok()
             || first_overlap(&self.starts, (started, started)).is_some()
         {
-            return None;
+            return Sure::Nothing;
         }
-        let last = cdr.vendor_cut.map_or(cdr.ended, |cut| cut.ended.max(cdr.ended)).ns();
-        let Some(connected) = cdr.connected.map(CaptureTime::ns) else {
+        let last = times.vendor_ended.max(times.ended).ns();
+        let Some(connected) = times.connected.map(CaptureTime::ns) else {
             let open = (started, last.saturating_add(CALL_REACH_NS));
-            return first_overlap(&self.any, open).is_none().then_some(Cow::Borrowed(cdr));
+            let is_whole = first_overlap(&self.any, open).is_none();
+            return if is_whole { Sure::Whole } else { Sure::Nothing };
         };
-        let Some((lost, _)) = first_overlap(&self.any, (started, last)) else {
-            return Some(Cow::Borrowed(cdr));
-        };
-        if lost <= connected {
-            return None;
+        match first_overlap(&self.any, (started, last)) {
+            None => Sure::Whole,
+            Some((lost, _)) if lost <= connected => Sure::Nothing,
+            Some((lost, _)) => Sure::Before(lost),
         }
-        let mut sure = cdr.clone();
-        sure.ended = sure.ended.min(CaptureTime::from_ns(lost));
-        if let Some(cut) = &mut sure.vendor_cut {
-            cut.ended = cut.ended.min(CaptureTime::from_ns(lost));
-        }
-        Some(Cow::Owned(sure))
     }
 
-    /// Whether legs with these starts, rising, could be one channel by way of missing legs.
-    fn bridges(&self, earlier: i64, later: i64) -> bool {
-        later.saturating_sub(earlier) <= DEDUP_WINDOW_NS
-            || first_overlap(&self.neighbours, (earlier, earlier))
-                .is_some_and(|window| window.1 >= later)
+    /// The last start of a leg that could be one channel with a leg of an earlier start by way of missing
+    /// legs.
+    fn reach(&self, earlier: i64) -> i64 {
+        let window = first_overlap(&self.neighbours, (earlier, earlier));
+        dedup_reach(earlier).max(window.map_or(i64::MIN, |window| window.1))
     }
 }
 
-/// What is certain of one unit.
-enum SureUnit {
-    /// All that was read.
-    Whole,
-    /// These CDRs of it, or parts of them.
-    Part(Vec<Cdr>),
-}
-
-impl SureUnit {
-    const fn is_whole(&self) -> bool {
-        matches!(self, Self::Whole)
+/// A CDR as far as it is certain; absent when nothing of it is.
+fn sure_cdr(units: &Units<'_>, row: u32, doubts: &Doubts) -> Option<Cdr> {
+    let lost = match doubts.sure(row, &units.times(row)) {
+        Sure::Whole => return units.cdr(row),
+        Sure::Before(lost) => CaptureTime::from_ns(lost),
+        Sure::Nothing => return None,
+    };
+    let mut sure = units.cdr(row)?;
+    sure.ended = sure.ended.min(lost);
+    if let Some(cut) = &mut sure.vendor_cut {
+        cut.ended = cut.ended.min(lost);
     }
+    Some(sure)
 }
 
 /// The channels that are there whatever was lost; absent when nothing is in doubt. `midway` holds the
@@ -195,52 +198,56 @@ pub fn fewest(
     if doubts.is_empty() && midway.is_empty() {
         return None;
     }
-    let doubts = Doubts::new(doubts, midway);
-    let sure: Vec<SureUnit> =
-        units.heads.iter().map(|head| sure_unit(units, head, &doubts, joining)).collect();
-    let clusters = doubtful_clusters(units, &doubts, &sure);
-    let mut days = vec![false; calendar.days().len()];
-    let mut touch = |head: &UnitHead| {
-        for day in days_of(units, head, calendar) {
-            days[day] = true;
-        }
+    let midway = match midway.is_empty() {
+        true => Vec::new(),
+        false => units.rows_with(|cdr| midway.contains(&cdr.leg)),
     };
-    let changed = units.heads.iter().zip(&sure).filter(|(_, unit)| !unit.is_whole());
-    changed.for_each(|(head, _)| touch(head));
-    clusters.iter().flatten().for_each(|unit| touch(&units.heads[*unit as usize]));
-    Some(collect(units, calendar, sure, &clusters, days))
+    let doubts = Doubts::new(doubts, midway);
+    let mut days = vec![false; calendar.days().len()];
+    let mut touch = |head: &UnitHead| days[days_of(units, head, calendar)].fill(true);
+    let mut parts: Vec<(UnitHead, Vec<Cdr>)> = Vec::new();
+    for head in units.heads().filter(|head| head.exists(ALL_PARTS)) {
+        if let Some(part) = sure_part(units, &head, &doubts, joining) {
+            touch(&head);
+            parts.push((head, part));
+        }
+    }
+    let in_doubt = doubtful_clusters(units, &doubts, &parts);
+    in_doubt.iter().flatten().for_each(touch);
+    Some(collect(units, calendar, parts, &in_doubt, days))
 }
 
 /// With all parts that the vendor's timeouts make: under the other cut they are passed over.
 const ALL_PARTS: Cut = Cut::VendorTimeouts;
 
-fn sure_unit(
+/// What is certain of a unit: CDRs, or parts of them; absent where that is all that was read.
+fn sure_part(
     units: &Units<'_>,
     head: &UnitHead,
-    doubts: &Doubts<'_>,
+    doubts: &Doubts,
     joining: Joining,
-) -> SureUnit {
-    if !head.exists(ALL_PARTS) {
-        return SureUnit::Whole;
-    }
+) -> Option<Vec<Cdr>> {
     if joining == Joining::ByEvidence
         && first_overlap(&doubts.reach, span_of(units, head)).is_some()
     {
-        return SureUnit::Part(Vec::new());
+        return Some(Vec::new());
     }
-    let members = || units.cdrs_of(head, ALL_PARTS);
-    let is_whole = |cdr: &Cdr| matches!(doubts.sure(cdr), Some(Cow::Borrowed(_)));
-    if members().all(is_whole) {
-        return SureUnit::Whole;
+    let mut rows = units.rows_of(head, ALL_PARTS);
+    if rows.all(|row| matches!(doubts.sure(row, &units.times(row)), Sure::Whole)) {
+        return None;
     }
-    SureUnit::Part(members().filter_map(|cdr| doubts.sure(cdr)).map(Cow::into_owned).collect())
+    let rows = units.rows_of(head, ALL_PARTS);
+    Some(rows.filter_map(|row| sure_cdr(units, row, doubts)).collect())
 }
 
 /// First and last moment of a unit.
 fn span_of(units: &Units<'_>, head: &UnitHead) -> Window {
-    let ended = |row: &Row| row.times.vendor_ended.max(row.times.ended).ns();
+    let ended = |row: u32| {
+        let times = units.times(row);
+        times.vendor_ended.max(times.ended).ns()
+    };
     let last = units.rows_of(head, ALL_PARTS).map(ended).max();
-    let start = units.row(head.first).times.started.ns();
+    let start = units.row(head.first).started_ns();
     (start, last.unwrap_or(start).max(start))
 }
 
@@ -249,54 +256,66 @@ fn days_of(units: &Units<'_>, head: &UnitHead, calendar: &Calendar) -> Range<usi
     calendar.days_touched(CaptureTime::from_ns(first), CaptureTime::from_ns(last))
 }
 
-/// Units of equal numbers that a missing leg could make one channel, or of which one is in doubt; by
-/// their numbers, rising.
-fn doubtful_clusters(units: &Units<'_>, doubts: &Doubts<'_>, sure: &[SureUnit]) -> Vec<Vec<u32>> {
-    let start = |unit: u32| units.started_ns(unit);
-    let key = |unit: u32| units.first(unit).key;
-    units_by_key(units, |head| head.exists(ALL_PARTS))
-        .chunk_by(|left, right| {
-            key(*left) == key(*right) && doubts.bridges(start(*left), start(*right))
-        })
-        .filter(|units| {
-            let (Some(first), Some(last)) = (units.first(), units.last()) else { return false };
-            let near_loss =
-                || first_overlap(&doubts.neighbours, (start(*first), start(*last))).is_some();
-            units.len() > 1
-                && (units.iter().any(|unit| !sure[*unit as usize].is_whole()) || near_loss())
-        })
-        .map(<[u32]>::to_vec)
-        .collect()
+/// Units of equal numbers that a missing leg could make one channel, or of which one is in doubt.
+struct InDoubt<'d> {
+    neighbours: &'d [Window],
+    /// Units that are not certain as a whole, rising.
+    parts: Vec<UnitHead>,
+    found: Vec<Vec<UnitHead>>,
+}
+
+impl Clusters for InDoubt<'_> {
+    fn cluster(&mut self, members: &[Member]) {
+        let [first, .., last] = members else { return };
+        let is_part = |member: &Member| self.parts.binary_search(&member.head).is_ok();
+        let near_loss =
+            || first_overlap(self.neighbours, (first.started_ns, last.started_ns)).is_some();
+        if members.iter().any(is_part) || near_loss() {
+            self.found.push(members.iter().map(|member| member.head).collect());
+        }
+    }
+}
+
+fn doubtful_clusters(
+    units: &Units<'_>,
+    doubts: &Doubts,
+    parts: &[(UnitHead, Vec<Cdr>)],
+) -> Vec<Vec<UnitHead>> {
+    let mut parts: Vec<UnitHead> = parts.iter().map(|(head, _)| *head).collect();
+    parts.sort_unstable();
+    let mut in_doubt = InDoubt { neighbours: &doubts.neighbours, parts, found: Vec::new() };
+    let reach = |start_ns: i64| doubts.reach(start_ns);
+    clusters(units, |head| head.exists(ALL_PARTS), reach, &mut in_doubt);
+    in_doubt.found
 }
 
 /// The CDRs that reach into the days, each doubtful cluster as one unit.
 fn collect(
     units: &Units<'_>,
     calendar: &Calendar,
-    sure: Vec<SureUnit>,
-    clusters: &[Vec<u32>],
+    parts: Vec<(UnitHead, Vec<Cdr>)>,
+    clusters: &[Vec<UnitHead>],
     days: Vec<bool>,
 ) -> Bounded {
-    const ALONE: u32 = u32::MAX;
-    let mut cluster_of = vec![ALONE; units.heads.len()];
-    for (number, cluster) in (0u32..).zip(clusters) {
-        cluster.iter().for_each(|unit| cluster_of[*unit as usize] = number);
-    }
+    let numbered = clusters.iter().enumerate();
+    let mut cluster_of: Vec<(UnitHead, usize)> = numbered
+        .flat_map(|(number, heads)| heads.iter().map(move |head| (*head, number)))
+        .collect();
+    cluster_of.sort_unstable();
     let mut made = Collected::default();
     let mut of_clusters: Vec<Vec<Cdr>> = vec![Vec::new(); clusters.len()];
-    let all = units.heads.iter().zip(sure).zip(cluster_of);
-    for ((head, unit), cluster) in all.filter(|((head, _), _)| head.exists(ALL_PARTS)) {
-        if !days_of(units, head, calendar).any(|day| days[day]) {
+    // In the order of the units.
+    let mut parts = parts.into_iter().peekable();
+    for head in units.heads().filter(|head| head.exists(ALL_PARTS)) {
+        let part = parts.next_if(|(of, _)| *of == head).map(|(_, cdrs)| cdrs);
+        if !days_of(units, &head, calendar).any(|day| days[day]) {
             continue;
         }
-        let own = match unit {
-            SureUnit::Whole => units.cdrs_of(head, ALL_PARTS).cloned().collect(),
-            SureUnit::Part(cdrs) => cdrs,
-        };
-        match of_clusters.get_mut(cluster as usize) {
-            None => made.push(own),
+        let own = part.unwrap_or_else(|| units.cdrs_of(&head, ALL_PARTS).collect());
+        match cluster_of.binary_search_by(|(of, _)| of.cmp(&head)) {
+            Err(_) => made.push(own),
             // The 487 rule goes before deduplication: such a leg lengthens no channel.
-            Some(joined) => joined.extend(own.into_iter().filter(|cdr| {
+            Ok(place) => of_clusters[cluster_of[place].1].extend(own.into_iter().filter(|cdr| {
                 Cut::ALL.iter().all(|cut| last_response(cdr, *cut) != REQUEST_TERMINATED)
             })),
         }
@@ -308,19 +327,23 @@ fn collect(
 /// CDRs, those of one group side by side.
 #[derive(Default)]
 struct Collected {
-    cdrs: Vec<Cdr>,
-    ends: Vec<u32>,
+    cdrs: CdrBuilder,
+    group_of: Vec<u32>,
+    groups: u32,
 }
 
 impl Collected {
     fn push(&mut self, group: impl IntoIterator<Item = Cdr>) {
-        self.cdrs.extend(group);
-        self.ends.push(u32::try_from(self.cdrs.len()).unwrap_or(u32::MAX));
+        for cdr in group {
+            self.cdrs.push(&cdr);
+            self.group_of.push(self.groups);
+        }
+        self.groups += 1;
     }
 
     fn into_bounded(self, days: Vec<bool>) -> Bounded {
-        let members = (0u32..).take(self.cdrs.len()).collect();
-        Bounded { groups: Groups::flat(self.ends, members), cdrs: self.cdrs, days }
+        let groups = Groups::of_members(self.group_of);
+        Bounded { groups, cdrs: Cdrs::new(self.cdrs.finish()), days }
     }
 }
 
@@ -343,9 +366,9 @@ pub fn most(
         days[touched].fill(true);
     }
     let mut made = Collected::default();
-    for head in units.heads.iter().filter(|head| head.exists(ALL_PARTS)) {
-        if days_of(units, head, calendar).any(|day| days[day]) {
-            made.push(units.cdrs_of(head, ALL_PARTS).cloned());
+    for head in units.heads().filter(|head| head.exists(ALL_PARTS)) {
+        if days_of(units, &head, calendar).any(|day| days[day]) {
+            made.push(units.cdrs_of(&head, ALL_PARTS));
         }
     }
     for (first, last) in further {

@@ -1,14 +1,12 @@
-//! Intervals to figures: a sweep over sorted interval edges, exact, in integer nanoseconds.
+//! Figures of hours and days, exact, in integer nanoseconds.
 //!
 //! An hour has an area (channel nanoseconds) and a peak; a day the largest of either. No buckets, no
 //! floats: a mean is a fraction.
 
 use super::calendar::Calendar;
-use super::dedup::{Grouping, group};
-use super::history::History;
-use super::interval::{Interval, Shape, interval_of, union};
-use super::reading::{Branches, CountReading};
-use super::table::Row;
+use super::evident::Distinct;
+use super::history::{EvidentlyDifferent, History};
+use super::reading::CountReading;
 use super::unit::Units;
 use std::cmp::Ordering;
 
@@ -78,94 +76,6 @@ pub struct DayCount {
     pub peak_hour: usize,
 }
 
-/// A change of the number of channels: moment in nanoseconds, and by how many.
-pub(super) type Edge = (i64, i64);
-
-/// Edges of all channels under a reading, sorted by time.
-pub(super) fn edges(units: &Units<'_>, reading: CountReading, grouping: &Grouping) -> Vec<Edge> {
-    let shape = Shape { cut: reading.cut, span: reading.span, edges: reading.edges };
-    let mut edges = Vec::with_capacity(grouping.group_of.len() * 2);
-    let mut push = |occupied: Interval, branches: u16| {
-        let weight = match reading.branches {
-            Branches::Leg => 1,
-            Branches::Branch => i64::from(branches),
-        };
-        edges.push((occupied.start_ns, weight));
-        edges.push((occupied.end_ns, -weight));
-    };
-    let mut intervals = Vec::new();
-    let order = grouping.units_by_group();
-    let same = |left: &u32, right: &u32| {
-        grouping.group_of[*left as usize] == grouping.group_of[*right as usize]
-    };
-    for channel in order.chunk_by(same) {
-        let branches = channel.iter().map(|unit| units.heads[*unit as usize].branches).max();
-        let branches = branches.unwrap_or(1);
-        union_of(units, channel, shape, &mut intervals);
-        for occupied in &intervals {
-            push(*occupied, branches);
-        }
-    }
-    edges.sort_unstable();
-    edges
-}
-
-/// The union of what the CDRs of some units occupy.
-pub(super) fn union_of(units: &Units<'_>, some: &[u32], shape: Shape, into: &mut Vec<Interval>) {
-    into.clear();
-    for unit in some {
-        let rows = units.rows_of(&units.heads[*unit as usize], shape.cut);
-        into.extend(rows.filter_map(|row: &Row| interval_of(&row.times, shape)));
-    }
-    if into.len() > 1 {
-        union(into);
-    }
-}
-
-/// Walks the step function inside the calendar's bounds: `visit(from, until, channels)` for every
-/// step, also those without channels.
-pub(super) fn steps(
-    edges: impl IntoIterator<Item = Edge>,
-    calendar: &Calendar,
-    mut visit: impl FnMut(i64, i64, u64),
-) {
-    let (first, end) = calendar.bounds_ns();
-    let (mut at, mut channels) = (first, 0i64);
-    for (moment, change) in edges {
-        let moment = moment.clamp(first, end);
-        if moment > at {
-            visit(at, moment, channels.unsigned_abs());
-            at = moment;
-        }
-        channels += change;
-    }
-    if at < end {
-        visit(at, end, channels.unsigned_abs());
-    }
-}
-
-/// Figures of every hour of the calendar.
-pub(super) fn hour_counts(edges: &[Edge], calendar: &Calendar) -> Vec<HourCount> {
-    let hours = calendar.hours();
-    let mut counts = vec![HourCount::default(); hours.len()];
-    let mut hour = 0;
-    steps(edges.iter().copied(), calendar, |from, until, channels| {
-        let mut from = from;
-        while from < until && hour < hours.len() {
-            let hour_end = hours[hour].ended.ns();
-            let upto = until.min(hour_end);
-            let count = &mut counts[hour];
-            count.channel_ns += u128::from(channels) * u128::from(upto.abs_diff(from));
-            count.peak_channels = count.peak_channels.max(channels);
-            from = upto;
-            if upto == hour_end {
-                hour += 1;
-            }
-        }
-    });
-    counts
-}
-
 /// Figures of every day from those of its hours.
 pub(super) fn day_counts(hours: &[HourCount], calendar: &Calendar) -> Vec<DayCount> {
     let day_of = |day: &super::calendar::Day| {
@@ -197,12 +107,7 @@ pub fn evaluate(
     calendar: &Calendar,
     readings: &[CountReading],
 ) -> Vec<Vec<DayCount>> {
-    if let [reading] = readings {
-        let grouping = group(units, *reading);
-        let hours = hour_counts(&edges(units, *reading, &grouping), calendar);
-        return vec![day_counts(&hours, calendar)];
-    }
-    super::lanes::evaluate(units, calendar, readings, None).days
+    super::lanes::evaluate(units, calendar, readings, None, None).days
 }
 
 /// As [`evaluate`], with the history under one of the readings; absent when it is not among them.
@@ -213,6 +118,30 @@ pub fn evaluate_with_history(
     readings: &[CountReading],
     reading: CountReading,
 ) -> (Vec<Vec<DayCount>>, Option<History>) {
-    let evaluated = super::lanes::evaluate(units, calendar, readings, Some(reading));
+    let evaluated = super::lanes::evaluate(units, calendar, readings, Some(reading), None);
     (evaluated.days, evaluated.history)
+}
+
+/// What several readings give, and one of them in full.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The days' figures under each reading, in their order.
+    pub days: Vec<Vec<DayCount>>,
+    /// The history under the one reading; absent when it is not among them.
+    pub history: Option<History>,
+    /// What deduplication hides under it; absent when it hides no evidently different call.
+    pub hidden: Option<EvidentlyDifferent>,
+}
+
+/// As [`evaluate_with_history`], with the evidently different calls that the reading makes one channel.
+#[must_use]
+pub fn evaluate_in_full(
+    units: &Units<'_>,
+    calendar: &Calendar,
+    readings: &[CountReading],
+    reading: CountReading,
+    distinct: &dyn Distinct,
+) -> Counted {
+    let made = super::lanes::evaluate(units, calendar, readings, Some(reading), Some(distinct));
+    Counted { days: made.days, history: made.history, hidden: made.hidden }
 }

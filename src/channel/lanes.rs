@@ -1,21 +1,22 @@
-//! All readings at once: one sweep for all readings that share `span` and `edges`.
+//! All readings at once: one pass over the units for all readings.
 //!
 //! A lane is one choice on the other axes that count, `cut`, `dedup`, `terminated` and `branches`. What
-//! these make of the units does not depend on `span` and `edges`: it is worked out once, as parts, each
-//! with the lanes that count it as one channel. Where all lanes begin or end a channel at the same moment,
-//! whatever part it is in, that is a change of the common counter.
+//! these make of the units does not depend on `span` and `edges`: it is worked out once, cluster by cluster,
+//! as parts, each with the lanes that count it as one channel. Where all lanes begin or end a channel at the
+//! same moment, whatever part it is in, that is a change of the common counter.
 
 use super::calendar::Calendar;
-use super::count::{DayCount, day_counts, union_of};
-use super::dedup::{group_same_key, units_by_key, within_window};
-use super::history::History;
-use super::interval::{Shape, occupied};
+use super::count::{DayCount, day_counts};
+use super::dedup::{Clusters, Member, clusters, dedup_reach, group_same_key};
+use super::evident::Distinct;
+use super::hidden::{Hidden, union_of};
+use super::history::{EvidentlyDifferent, History};
+use super::interval::{Interval, Shape, occupied};
 use super::reading::{Branches, CountReading, Cut, Dedup, Edges, Span, Terminated};
-use super::sweep::{Change, Classes, LANES, Streams, sweep};
+use super::sweep::{ALL_LANES, Change, LANES, Timeline};
+use super::table::CdrTimes;
 use super::unit::{UnitHead, Units};
 
-/// Every lane.
-const ALL_LANES: u32 = u32::MAX;
 /// The lanes in which legs that end in 487 count.
 const COUNTED: u32 = 0xcccc_cccc;
 /// The lanes in which every branch is a channel.
@@ -50,173 +51,136 @@ fn lanes_of_unit(head: &UnitHead) -> u32 {
     })
 }
 
-/// Units that some lanes count as one channel.
+/// Units of a cluster that some lanes count as one channel.
 #[derive(Clone, Copy, Debug)]
 struct Part {
-    /// Their places in [`Parts::units`].
-    from: u32,
-    until: u32,
-    /// Most branches of any of them.
-    branches: u16,
+    /// Their places in [`Parts::places`].
+    from: usize,
+    until: usize,
     lanes: u32,
 }
 
-/// What the lanes make of the units: those with others of equal numbers near them, as parts.
+/// What the lanes make of a cluster; with room that clusters share.
 #[derive(Debug, Default)]
 struct Parts {
     parts: Vec<Part>,
-    units: Vec<u32>,
-    /// For every unit whether it is in a part; the others are each a channel for themselves.
-    is_in_part: Vec<bool>,
+    /// Units, by their places in the cluster.
+    places: Vec<usize>,
+    counted: Vec<usize>,
+    counted_members: Vec<Member>,
+    groups: Vec<(usize, usize)>,
+    sorted: Vec<usize>,
+    found: Vec<(usize, usize, u32)>,
 }
 
 impl Parts {
-    fn new(units: &Units<'_>) -> Self {
-        let by_key = units_by_key(units, |_| true);
-        // Chains of equal numbers with steps within the window: every choice of the axes `cut`, `dedup`
-        // and `terminated` only refines them, since leaving units out, or measuring from the first,
-        // joins less.
-        let near = |left: &u32, right: &u32| {
-            units.first(*left).key == units.first(*right).key && within_window(units, *left, *right)
-        };
-        let mut clusters: Vec<&[u32]> =
-            by_key.chunk_by(near).filter(|units| units.len() > 1).collect();
-        let mut made = Self { is_in_part: vec![false; units.heads.len()], ..Self::default() };
-        let clustered = clusters.iter().copied().flatten();
-        clustered.for_each(|unit| made.is_in_part[*unit as usize] = true);
-        // By start, as the units are: then most changes come in the order of time.
-        clusters.sort_unstable_by_key(|units| units.first().copied());
-        let mut scratch = Scratch::default();
-        for cluster in clusters {
-            match cluster {
-                [first, second] => made.push_pair(units, *first, *second),
-                _ => made.push_cluster(units, cluster, &mut scratch),
-            }
+    /// Of a cluster of more than one unit.
+    fn make(&mut self, cluster: &[Member]) {
+        self.parts.clear();
+        self.places.clear();
+        match cluster {
+            [first, second] => self.push_pair(first, second),
+            _ => self.push_cluster(cluster),
         }
-        made
     }
 
-    /// The units that are in no part.
-    fn alone(&self) -> impl Iterator<Item = u32> {
-        (0u32..).zip(&self.is_in_part).filter(|(_, is_in_part)| !**is_in_part).map(|(unit, _)| unit)
-    }
-
-    fn push(&mut self, units: &Units<'_>, some: &[u32], lanes: u32) {
+    fn push(&mut self, some: impl IntoIterator<Item = usize>, lanes: u32) {
         if lanes == 0 {
             return;
         }
-        let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let from = place(self.units.len());
-        self.units.extend(some);
-        let branches = some.iter().map(|unit| units.heads[*unit as usize].branches).max();
-        let until = place(self.units.len());
-        self.parts.push(Part { from, until, branches: branches.unwrap_or(1), lanes });
+        let from = self.places.len();
+        self.places.extend(some);
+        self.parts.push(Part { from, until: self.places.len(), lanes });
     }
 
     /// Two units of equal numbers within the window: the usual cluster.
-    fn push_pair(&mut self, units: &Units<'_>, first: u32, second: u32) {
-        let counts = |unit: u32| lanes_of_unit(&units.heads[unit as usize]);
-        let sensor = |unit: u32| units.first(unit).sensor;
+    fn push_pair(&mut self, first: &Member, second: &Member) {
+        let [of_first, of_second] = [first, second].map(|member| lanes_of_unit(&member.head));
         let mut joins = lanes_of_dedup(Dedup::GroupFirst) | lanes_of_dedup(Dedup::GroupLatest);
-        if sensor(first) != sensor(second) {
+        if first.sensor != second.sensor {
             joins |= lanes_of_dedup(Dedup::AcrossSensors);
         }
-        let together = joins & counts(first) & counts(second);
-        self.push(units, &[first, second], together);
-        self.push(units, &[first], counts(first) & !together);
-        self.push(units, &[second], counts(second) & !together);
+        let together = joins & of_first & of_second;
+        self.push([0, 1], together);
+        self.push([0], of_first & !together);
+        self.push([1], of_second & !together);
     }
 
     /// Any cluster: the groups of every choice, equal ones once.
-    fn push_cluster(&mut self, units: &Units<'_>, cluster: &[u32], scratch: &mut Scratch) {
-        let Scratch { counted, groups, units: sorted, found } = scratch;
+    fn push_cluster(&mut self, cluster: &[Member]) {
+        self.find_groups(cluster);
+        let Self { sorted, found, .. } = &mut *self;
+        found.sort_unstable_by(|left, right| {
+            sorted[left.0..left.1].cmp(&sorted[right.0..right.1]).then(left.2.cmp(&right.2))
+        });
+        let (sorted, found) = (std::mem::take(sorted), std::mem::take(found));
+        for equal in found.chunk_by(|l, r| sorted[l.0..l.1] == sorted[r.0..r.1]) {
+            let lanes = equal.iter().fold(0, |lanes, group| lanes | group.2);
+            if let Some((from, until, _)) = equal.first() {
+                self.push(sorted[*from..*until].iter().copied(), lanes);
+            }
+        }
+        (self.sorted, self.found) = (sorted, found);
+    }
+
+    /// The groups of every choice, each with its lanes.
+    fn find_groups(&mut self, cluster: &[Member]) {
+        let Self { counted, counted_members, groups, sorted, found, .. } = self;
         sorted.clear();
         found.clear();
         // Where the choices of `cut` are alike the first is worked out for both.
-        let (cuts, both) = match units.cuts_are_alike(cluster) {
+        let (cuts, both) = match cluster.iter().all(|member| member.head.is_alike()) {
             true => (&Cut::ALL[..1], 0x0001_0001),
             false => (Cut::ALL, 1),
         };
         let choices = cuts.iter().flat_map(|cut| Terminated::ALL.iter().map(|t| (*cut, *t)));
         for (cut, terminated) in choices {
             let lane = lane_of(cut, Dedup::None, terminated, Branches::Leg);
+            let counts = |place: &usize| lanes_of_unit(&cluster[*place].head) >> lane & 1 == 1;
             counted.clear();
-            let counts =
-                |unit: &&u32| lanes_of_unit(&units.heads[**unit as usize]) >> lane & 1 == 1;
-            counted.extend(cluster.iter().filter(counts));
+            counted.extend((0..cluster.len()).filter(counts));
+            counted_members.clear();
+            counted_members.extend(counted.iter().map(|place| cluster[*place]));
             for dedup in Dedup::ALL.iter().copied() {
                 groups.clear();
-                groups.extend(counted.iter().map(|unit| (*unit, *unit)));
-                group_same_key(units, counted, dedup, |unit, first| {
-                    // Unit numbers rise inside a cluster.
-                    let place = groups.partition_point(|(_, known)| *known < unit);
-                    groups[place].0 = first;
+                groups.extend(counted.iter().map(|place| (*place, *place)));
+                group_same_key(counted_members, dedup, |own, first| {
+                    groups[own].0 = counted[first];
                 });
                 groups.sort_unstable();
                 let lanes = (0b11 * both) << lane_of(cut, dedup, terminated, Branches::Leg);
                 for group in groups.chunk_by(|left, right| left.0 == right.0) {
                     let from = sorted.len();
-                    sorted.extend(group.iter().map(|(_, unit)| *unit));
+                    sorted.extend(group.iter().map(|(_, place)| *place));
                     found.push((from, sorted.len(), lanes));
                 }
-            }
-        }
-        found.sort_unstable_by(|left, right| {
-            sorted[left.0..left.1].cmp(&sorted[right.0..right.1]).then(left.2.cmp(&right.2))
-        });
-        for equal in found.chunk_by(|l, r| sorted[l.0..l.1] == sorted[r.0..r.1]) {
-            let lanes = equal.iter().fold(0, |lanes, group| lanes | group.2);
-            if let Some((from, until, _)) = equal.first() {
-                self.push(units, &sorted[*from..*until], lanes);
             }
         }
     }
 }
 
-/// Room that clusters share.
-#[derive(Default)]
-struct Scratch {
-    counted: Vec<u32>,
-    groups: Vec<(u32, u32)>,
-    units: Vec<u32>,
-    found: Vec<(usize, usize, u32)>,
-}
-
 /// Changes as they are found: one of the same moment and weight is looked for among so many last ones.
 const LOOK_BACK: usize = 3;
 
-/// Changes of one direction, before the axis `edges` shapes their moments.
+/// Changes of one direction that a cluster makes, before the axis `edges` shapes their moments.
 #[derive(Debug, Default)]
-struct Moments {
-    /// Of all lanes, by one.
-    common: Vec<i64>,
-    /// Of the lanes of a mask.
-    lanes: Vec<Change>,
-}
+struct Moments(Vec<Change>);
 
 impl Moments {
     fn push(&mut self, at_ns: i64, weight: u16, lanes: u32) {
         if lanes == 0 {
             return;
         }
-        if lanes == ALL_LANES && weight == 1 {
-            self.common.push(at_ns);
-            return;
-        }
         // Parts of one cluster often begin or end together: their lanes make one change.
-        let from = self.lanes.len().saturating_sub(LOOK_BACK);
+        let from = self.0.len().saturating_sub(LOOK_BACK);
         let same = |known: &Change| {
             (known.at_ns, known.weight) == (at_ns, weight) && known.lanes & lanes == 0
         };
-        let lanes = match self.lanes[from..].iter().position(same) {
-            Some(place) => lanes | self.lanes.remove(from + place).lanes,
+        let lanes = match self.0[from..].iter().position(same) {
+            Some(place) => lanes | self.0.remove(from + place).lanes,
             None => lanes,
         };
-        if lanes == ALL_LANES && weight == 1 {
-            self.common.push(at_ns);
-        } else {
-            self.lanes.push(Change { at_ns, weight, lanes });
-        }
+        self.0.push(Change { at_ns, weight, lanes });
     }
 
     /// A channel of some branches: one in the lanes by leg, as many as it has branches in the others.
@@ -230,62 +194,101 @@ impl Moments {
     }
 }
 
-/// What is the same for every choice on `edges`.
-struct Spans {
-    rises: Moments,
-    falls: Moments,
-    /// Parts that are no single stretch of time, or none at all, by exact edges: those that `edges`
-    /// shapes in another way than by moving their ends. Each with its lanes under one choice of `cut`.
-    odd: Vec<(Cut, Vec<u32>, u16, u32)>,
-    classes: Classes,
+/// How some CDRs lie in time under a choice of `cut`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stretch {
+    /// From the first of these moments to the second, without a gap; they can be one.
+    One(i64, i64),
+    /// With gaps.
+    Gaps,
+    /// They occupy nothing under any choice on `edges`.
+    Never,
 }
 
-impl Spans {
-    fn new(units: &Units<'_>, parts: &Parts, span: Span) -> Self {
-        let (rises, falls) = (Moments::default(), Moments::default());
-        let mut made = Self { rises, falls, odd: Vec::new(), classes: Classes::new() };
-        for unit in parts.alone() {
-            let head = &units.heads[unit as usize];
-            let lanes = lanes_of_unit(head);
-            // The usual unit: one CDR that no timeout cuts.
-            if let [row] = units.members_of(head)
-                && let times = &units.row(*row).times
-                && times.ended == times.vendor_ended
-                && let Some((start, end)) = occupied(times, Cut::Packets, span)
-                && start < end
-            {
-                made.rises.push_channel(start.ns(), head.branches, lanes);
-                made.falls.push_channel(end.ns(), head.branches, lanes);
-                continue;
-            }
-            made.push(units, &[unit], span, head.branches, lanes);
-        }
-        for part in &parts.parts {
-            made.push(units, units_of(parts, part), span, part.branches, part.lanes);
-        }
-        // Starts are in order already but for those of parts: stable sorts take them as they are.
-        made.rises.common.sort();
-        made.rises.lanes.sort();
-        made.falls.common.sort_unstable();
-        made.falls.lanes.sort_unstable();
-        let changes = made.rises.lanes.iter().chain(&made.falls.lanes);
-        changes.for_each(|change| made.classes.split(change.lanes));
-        for (_, _, _, lanes) in &made.odd {
-            made.classes.split(lanes & !BY_BRANCH);
-            made.classes.split(lanes & BY_BRANCH);
-        }
-        made
+impl Stretch {
+    fn of(times: &CdrTimes, cut: Cut, span: Span) -> Self {
+        let found = occupied(times, cut, span);
+        found.map_or(Self::Never, |(start, end)| Self::One(start.ns(), end.ns()))
     }
 
-    fn push(&mut self, units: &Units<'_>, some: &[u32], span: Span, branches: u16, lanes: u32) {
-        let of_cut = |cut: Cut| match lanes & lanes_of_cut(cut) {
-            0 => (Stretch::Never, 0),
-            lanes => (stretch(units, some, cut, span), lanes),
+    /// Both together, in any order: what does not touch what is there already may be joined by a later
+    /// one, but rarely.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, other) | (other, Self::Never) => other,
+            (Self::One(first, last), Self::One(start, end)) if start <= last && first <= end => {
+                Self::One(first.min(start), last.max(end))
+            }
+            _ => Self::Gaps,
+        }
+    }
+}
+
+/// The changes of one choice on `span`, for each choice on `edges` that is asked for.
+struct OfSpan<'c> {
+    span: Span,
+    timelines: Vec<(Edges, Timeline<'c>)>,
+    rises: Moments,
+    falls: Moments,
+    /// How each unit of a cluster lies, by choices on `cut`.
+    stretches: Vec<[Stretch; 2]>,
+    intervals: Vec<Interval>,
+}
+
+impl<'c> OfSpan<'c> {
+    const fn new(span: Span, timelines: Vec<(Edges, Timeline<'c>)>) -> Self {
+        Self {
+            span,
+            timelines,
+            rises: Moments(Vec::new()),
+            falls: Moments(Vec::new()),
+            stretches: Vec::new(),
+            intervals: Vec::new(),
+        }
+    }
+
+    /// A channel of one CDR that no timeout cuts, in all lanes; false when it is something else.
+    #[inline]
+    fn push_usual(&mut self, times: &CdrTimes) -> bool {
+        let usual = Stretch::of(times, Cut::Packets, self.span);
+        let (start, end) = match usual {
+            Stretch::One(start, end) if start < end => (start, end),
+            Stretch::Never => return true,
+            Stretch::One(..) | Stretch::Gaps => return false,
+        };
+        for (edges, timeline) in &mut self.timelines {
+            timeline.push_common(edges.start_ns(start), edges.end_ns(end));
+        }
+        true
+    }
+
+    /// Looks how the units of a cluster lie.
+    fn look(&mut self, units: &Units<'_>, cluster: &[Member]) {
+        self.stretches.clear();
+        for Member { head, .. } in cluster {
+            let of_cut = |cut: Cut| {
+                let rows = units.rows_of(head, cut);
+                let of_row = |at| Stretch::of(&units.times(at), cut, self.span);
+                rows.map(of_row).fold(Stretch::Never, Stretch::and)
+            };
+            self.stretches.push([of_cut(Cut::Packets), of_cut(Cut::VendorTimeouts)]);
+        }
+    }
+
+    /// One channel of some units of the cluster that was looked at.
+    fn push(&mut self, units: &Units<'_>, cluster: &[Member], some: &[usize], lanes: u32) {
+        let branches = some.iter().map(|place| cluster[*place].head.branches).max().unwrap_or(1);
+        let of_cut = |cut: Cut| {
+            let own = some.iter().map(|place| self.stretches[*place][cut as usize]);
+            match lanes & lanes_of_cut(cut) {
+                0 => (Stretch::Never, 0),
+                lanes => (own.fold(Stretch::Never, Stretch::and), lanes),
+            }
         };
         let (packets, vendor) = (of_cut(Cut::Packets), of_cut(Cut::VendorTimeouts));
-        if let (Stretch::One(start, end), Stretch::One(vendor_start, vendor_end)) =
-            (packets.0, vendor.0)
-            && (start, end) == (vendor_start, vendor_end)
+        if let Stretch::One(start, end) = packets.0
+            && start < end
+            && packets.0 == vendor.0
         {
             self.rises.push_channel(start, branches, lanes);
             self.falls.push_channel(end, branches, lanes);
@@ -293,84 +296,117 @@ impl Spans {
         }
         for (cut, (found, lanes)) in [(Cut::Packets, packets), (Cut::VendorTimeouts, vendor)] {
             match found {
-                Stretch::One(start, end) => {
+                Stretch::Never => {}
+                Stretch::One(start, end) if start < end => {
                     self.rises.push_channel(start, branches, lanes);
                     self.falls.push_channel(end, branches, lanes);
                 }
-                Stretch::Odd => self.odd.push((cut, some.to_vec(), branches, lanes)),
-                Stretch::Never => {}
-            }
-        }
-    }
-
-    /// The changes of single lanes as `edges` shapes them, by classes.
-    fn changes(&self, units: &Units<'_>, span: Span, edges: Edges) -> (Vec<Change>, Vec<Change>) {
-        let (mut rises, mut falls) = (Vec::new(), Vec::new());
-        let mut intervals = Vec::new();
-        for (cut, some, branches, lanes) in &self.odd {
-            union_of(units, some, Shape { cut: *cut, span, edges }, &mut intervals);
-            for found in &intervals {
-                for (weight, lanes) in [(1, lanes & !BY_BRANCH), (*branches, lanes & BY_BRANCH)] {
-                    let lanes = self.classes.of_lanes(lanes);
-                    rises.push(Change { at_ns: found.start_ns, weight, lanes });
-                    falls.push(Change { at_ns: found.end_ns, weight, lanes });
+                // `edges` shapes them in another way than by moving their ends.
+                Stretch::One(..) | Stretch::Gaps => {
+                    let heads = some.iter().map(|place| cluster[*place].head);
+                    self.push_odd(units, heads, cut, branches, lanes);
                 }
             }
         }
-        let shaped = |moments: &[Change], mut odd: Vec<Change>, at: fn(Edges, i64) -> i64| {
-            let has_odd = !odd.is_empty();
-            odd.extend(moments.iter().map(|change| {
-                let lanes = self.classes.of_lanes(change.lanes);
-                Change { at_ns: at(edges, change.at_ns), lanes, ..*change }
-            }));
-            if has_odd {
-                odd.sort_by_key(|change| change.at_ns);
-            }
-            odd
-        };
-        (
-            shaped(&self.rises.lanes, rises, Edges::start_ns),
-            shaped(&self.falls.lanes, falls, Edges::end_ns),
-        )
     }
-}
 
-fn units_of<'p>(parts: &'p Parts, part: &Part) -> &'p [u32] {
-    &parts.units[part.from as usize..part.until as usize]
-}
-
-/// How some units lie in time under a choice of `cut`.
-#[derive(Clone, Copy, Debug)]
-enum Stretch {
-    /// From the first of these moments to the second, later one, without a gap.
-    One(i64, i64),
-    /// With gaps, or without length.
-    Odd,
-    /// They occupy nothing under any choice on `edges`.
-    Never,
-}
-
-fn stretch(units: &Units<'_>, some: &[u32], cut: Cut, span: Span) -> Stretch {
-    let mut whole: Option<(i64, i64)> = None;
-    for unit in some {
-        for row in units.rows_of(&units.heads[*unit as usize], cut) {
-            let Some((start, end)) = occupied(&row.times, cut, span) else { continue };
-            let (start, end) = (start.ns(), end.ns());
-            whole = match whole {
-                None => Some((start, end)),
-                // In any order: what does not touch what is there already may be joined by a later
-                // one, but rarely.
-                Some((first, last)) if start <= last && first <= end => {
-                    Some((first.min(start), last.max(end)))
+    /// A channel that is no single stretch of time by exact edges.
+    fn push_odd(
+        &mut self,
+        units: &Units<'_>,
+        heads: impl Iterator<Item = UnitHead> + Clone,
+        cut: Cut,
+        branches: u16,
+        lanes: u32,
+    ) {
+        let Self { span, timelines, intervals, .. } = self;
+        for (edges, timeline) in timelines {
+            let shape = Shape { cut, span: *span, edges: *edges };
+            union_of(units, heads.clone(), shape, intervals);
+            for found in &*intervals {
+                for (weight, lanes) in [(1, lanes & !BY_BRANCH), (branches, lanes & BY_BRANCH)] {
+                    timeline.push(Change { at_ns: found.start_ns, weight, lanes }, true);
+                    timeline.push(Change { at_ns: found.end_ns, weight, lanes }, false);
                 }
-                Some(_) => return Stretch::Odd,
-            };
+            }
         }
     }
-    match whole {
-        None => Stretch::Never,
-        Some((start, end)) if start < end => Stretch::One(start, end),
-        Some(_) => Stretch::Odd,
+
+    /// The cluster has no further channel.
+    fn flush(&mut self) {
+        let Self { timelines, rises, falls, .. } = self;
+        for (edges, timeline) in timelines {
+            for change in &rises.0 {
+                let at_ns = edges.start_ns(change.at_ns);
+                timeline.push(Change { at_ns, ..*change }, true);
+            }
+            for change in &falls.0 {
+                let at_ns = edges.end_ns(change.at_ns);
+                timeline.push(Change { at_ns, ..*change }, false);
+            }
+        }
+        rises.0.clear();
+        falls.0.clear();
+    }
+}
+
+/// The pass over the clusters.
+struct Pass<'p, 'a, 'c> {
+    units: &'p Units<'a>,
+    parts: Parts,
+    spans: Vec<OfSpan<'c>>,
+    hidden: Option<Hidden<'p>>,
+    /// Channels of some lanes.
+    channels: usize,
+}
+
+impl Pass<'_, '_, '_> {
+    /// A unit that is a channel for itself.
+    fn alone(&mut self, member: &Member) {
+        let Self { units, spans, .. } = self;
+        let head = &member.head;
+        let lanes = lanes_of_unit(head);
+        self.channels += 1;
+        let usual =
+            if lanes == ALL_LANES && head.branches == 1 { units.only_row(head) } else { None };
+        let times = usual.map(|row| units.times(row));
+        let times = times.filter(|times| times.ended == times.vendor_ended);
+        for of_span in spans {
+            if !times.as_ref().is_some_and(|times| of_span.push_usual(times)) {
+                let cluster = std::slice::from_ref(member);
+                of_span.look(units, cluster);
+                of_span.push(units, cluster, &[0], lanes);
+                of_span.flush();
+            }
+        }
+    }
+}
+
+impl Clusters for Pass<'_, '_, '_> {
+    fn cluster(&mut self, members: &[Member]) {
+        if let [member] = members {
+            return self.alone(member);
+        }
+        if let Some(hidden) = &mut self.hidden {
+            hidden.look(self.units, members);
+        }
+        self.parts.make(members);
+        let Self { units, parts: Parts { parts, places, .. }, spans, .. } = self;
+        self.channels += parts.len();
+        for of_span in spans {
+            of_span.look(units, members);
+            for part in &*parts {
+                of_span.push(units, members, &places[part.from..part.until], part.lanes);
+            }
+            of_span.flush();
+        }
+    }
+
+    fn passed(&mut self, start_ns: i64) {
+        let start_ns = start_ns.saturating_sub(self.units.lead_ns());
+        for (edges, timeline) in self.spans.iter_mut().flat_map(|span| &mut span.timelines) {
+            timeline.passed(edges.start_ns(start_ns));
+        }
     }
 }
 
@@ -379,9 +415,7 @@ fn stretch(units: &Units<'_>, some: &[u32], cut: Cut, span: Span) -> Stretch {
 pub(super) struct Work {
     /// Channels of some lanes.
     pub(super) parts: usize,
-    /// Sorts of changes.
-    pub(super) sorts: usize,
-    /// Sweeps.
+    /// Sweeps, each of which sorts its own changes.
     pub(super) sweeps: usize,
     /// Changes that sweeps walked over.
     pub(super) changes: usize,
@@ -394,49 +428,58 @@ pub(super) struct Evaluated {
     pub(super) days: Vec<Vec<DayCount>>,
     /// The history under the reading that was to have one; absent when it is not among the readings.
     pub(super) history: Option<History>,
+    /// What deduplication hides; absent when it hides no evidently different call, or nobody asked.
+    pub(super) hidden: Option<EvidentlyDifferent>,
     pub(super) work: Work,
 }
 
-/// Evaluates several readings; `with_history` is the one whose hours and peaks are wanted too.
+/// Evaluates several readings; `with_history` is the one whose hours and peaks are wanted too, and with
+/// `distinct` what deduplication hides under it.
 pub(super) fn evaluate(
     units: &Units<'_>,
     calendar: &Calendar,
     readings: &[CountReading],
     with_history: Option<CountReading>,
+    distinct: Option<&dyn Distinct>,
 ) -> Evaluated {
-    let days = vec![Vec::new(); readings.len()];
-    let mut made = Evaluated { days, history: None, work: Work::default() };
-    let parts = Parts::new(units);
-    made.work.parts = parts.alone().count() + parts.parts.len();
-    for span in Span::ALL.iter().copied() {
-        let of_span = |edges: Edges| {
-            let place = readings.iter().enumerate();
-            place.filter(move |(_, reading)| (reading.span, reading.edges) == (span, edges))
+    let is_asked = |span: Span, edges: Edges| {
+        readings.iter().any(|reading| (reading.span, reading.edges) == (span, edges))
+    };
+    let watched = with_history.filter(|reading| readings.contains(reading));
+    let of_span = |span: Span| {
+        let edges = Edges::ALL.iter().copied().filter(|edges| is_asked(span, *edges));
+        let timeline = |edges: Edges| {
+            let own = watched.filter(|reading| (reading.span, reading.edges) == (span, edges));
+            (edges, Timeline::new(calendar, own.as_ref().map(lane_of_reading)))
         };
-        if Edges::ALL.iter().all(|edges| of_span(*edges).next().is_none()) {
-            continue;
-        }
-        let spans = Spans::new(units, &parts, span);
-        made.work.sorts += 1;
-        for edges in Edges::ALL.iter().copied() {
-            if of_span(edges).next().is_none() {
-                continue;
-            }
-            let (rises, falls) = spans.changes(units, span, edges);
-            let (starts, ends) = (&spans.rises.common, &spans.falls.common);
+        OfSpan::new(span, edges.map(timeline).collect())
+    };
+    let spans = Span::ALL.iter().copied().map(of_span);
+    let spans = spans.filter(|of_span| !of_span.timelines.is_empty()).collect();
+    let hidden =
+        with_history.zip(distinct).map(|(reading, distinct)| Hidden::new(reading, distinct));
+    let mut pass = Pass { units, parts: Parts::default(), spans, hidden, channels: 0 };
+    clusters(units, |_| true, dedup_reach, &mut pass);
+    let days = vec![Vec::new(); readings.len()];
+    let work = Work { parts: pass.channels, ..Work::default() };
+    let hidden = pass.hidden.and_then(|hidden| hidden.told(units, calendar));
+    let mut made = Evaluated { days, history: None, hidden, work };
+    for OfSpan { span, timelines, .. } in pass.spans {
+        for (edges, timeline) in timelines {
+            let mut told = timeline.finish();
             made.work.sweeps += 1;
-            made.work.changes += starts.len() + ends.len() + rises.len() + falls.len();
-            let streams = Streams { edges, starts, ends, rises: &rises, falls: &falls };
-            let hours = sweep(streams, spans.classes.count(), calendar);
+            made.work.changes += told.changes;
+            let classes = 0..told.class_count();
             let days: Vec<Vec<DayCount>> =
-                hours.iter().map(|hours| day_counts(hours, calendar)).collect();
-            for (place, reading) in of_span(edges) {
-                let class = spans.classes.of_lane(lane_of_reading(reading));
-                made.days[place].clone_from(&days[class]);
-                if Some(*reading) == with_history {
-                    let changes = streams.of_class(class);
-                    let hours = &hours[class];
-                    made.history = Some(History::of(changes, hours.clone(), calendar));
+                classes.map(|class| day_counts(told.hours(class), calendar)).collect();
+            for (place, reading) in readings.iter().enumerate() {
+                if (reading.span, reading.edges) == (span, edges) {
+                    let lane = lane_of_reading(reading);
+                    made.days[place].clone_from(&days[told.class_of(lane)]);
+                    if Some(*reading) == watched {
+                        let history = History::of_lane(&mut told, lane, calendar);
+                        made.history = made.history.or(history);
+                    }
                 }
             }
         }
@@ -474,11 +517,11 @@ mod tests {
         let all = count_readings();
         assert_eq!(all.len() * 24, Reading::all().len());
         let counted = |units: &Units<'_>, readings: &[CountReading]| {
-            evaluate(units, &calendar, readings, None).work
+            evaluate(units, &calendar, readings, None, None).work
         };
-        let Evaluated { days: results, work, .. } = evaluate(&units, &calendar, &all, None);
+        let Evaluated { days: results, work, .. } = evaluate(&units, &calendar, &all, None, None);
         assert!(results.iter().all(|days| days.len() == 3));
-        assert_eq!((work.sorts, work.sweeps), (2, 4));
+        assert_eq!(work.sweeps, 4);
         // A pair is one channel or two: together, first, second.
         assert_eq!(work.parts, 500 * (3 + 1));
         // Ends and starts of the lanes together count once: 2 of the leg alone, 4 of the pair.
@@ -488,12 +531,12 @@ mod tests {
             all.iter().copied().filter(|reading| lane_of_reading(reading) == 0).collect();
         assert_eq!(counted(&units, &one), work);
         let documented = counted(&units, &[Reading::documented().count]);
-        assert_eq!((documented.sorts, documented.sweeps), (1, 1));
+        assert_eq!(documented.sweeps, 1);
         // Parts that only the timeouts make cost no further sweep.
         cdrs[0].only_when_cut = true;
         let units = Units::new(&cdrs, &Groups::singles(cdrs.len()));
         let cut = counted(&units, &all);
-        assert_eq!((cut.sorts, cut.sweeps), (2, 4));
+        assert_eq!(cut.sweeps, 4);
     }
 
     /// A pair has its own way, any larger cluster the general one: both make the same of a pair.
@@ -512,12 +555,18 @@ mod tests {
                 cdr.last_response = responses[place];
             }
             let units = Units::new(&cdrs, &Groups::singles(2));
+            let member = |head: UnitHead| {
+                let row = units.row(head.first);
+                Member { head, started_ns: row.started_ns(), sensor: row.sensor() }
+            };
+            let members: Vec<Member> = units.heads().map(member).collect();
             let (mut pair, mut cluster) = (Parts::default(), Parts::default());
-            pair.push_pair(&units, 0, 1);
-            cluster.push_cluster(&units, &[0, 1], &mut Scratch::default());
+            pair.push_pair(&members[0], &members[1]);
+            cluster.push_cluster(&members);
             let listed = |parts: &Parts| {
-                let list = parts.parts.iter().map(|p| (units_of(parts, p).to_vec(), p.lanes));
-                let mut list: Vec<(Vec<u32>, u32)> = list.collect();
+                let units = |part: &Part| parts.places[part.from..part.until].to_vec();
+                let list = parts.parts.iter().map(|part| (units(part), part.lanes));
+                let mut list: Vec<(Vec<usize>, u32)> = list.collect();
                 list.sort();
                 list
             };

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod count;
 pub mod dedup;
 pub mod evident;
+mod hidden;
 pub mod history;
 pub mod interval;
 mod lanes;

@@ -222,10 +222,10 @@ fn arbitrary_input() -> impl Strategy<Value = (Vec<Cdr>, Vec<Vec<usize>>)> {
 }
 
 /// Indexes of CDRs that others lack, and what these have beside them; both stand by leg and sequence.
-fn difference<'o>(cdrs: &[Cdr], others: &'o [Cdr]) -> (Vec<u32>, Vec<&'o Cdr>) {
+fn difference(cdrs: &[Cdr], others: &[Cdr]) -> (Vec<u32>, Vec<Cdr>) {
     let lacks = |(_, cdr): &(u32, &Cdr)| !others.contains(cdr);
     let without = (0u32..).zip(cdrs).filter(lacks).map(|(place, _)| place).collect();
-    (without, others.iter().filter(|other| !cdrs.contains(other)).collect())
+    (without, others.iter().filter(|other| !cdrs.contains(other)).cloned().collect())
 }
 
 proptest! {
@@ -281,7 +281,7 @@ proptest! {
         others.sort_by_key(|cdr| (cdr.leg, cdr.sequence));
         let (table, calendar) = (CdrTable::new(&cdrs), prague());
         let (without, with) = difference(&cdrs, &others);
-        let changed = Units::changed(&table, &without, with);
+        let changed = Units::changed(&table, &without, &with);
         let new = Units::new(&others, &Groups::singles(others.len()));
         prop_assert_eq!(changed.cdr_count(), new.cdr_count());
         prop_assert_eq!(changed.unit_count(), new.unit_count());

@@ -4,9 +4,10 @@
 //! by the 487 rule only if all its CDRs are (design.md section 12, point 3).
 
 use super::reading::Cut;
-use super::table::{CdrTable, Row, Rows};
-use crate::leg::Cdr;
-use std::borrow::Cow;
+use super::table::{CdrTable, CdrTimes, Row, Rows, by_start};
+use crate::leg::{Cdr, CdrSource};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
 pub use super::table::REQUEST_TERMINATED;
 
@@ -18,8 +19,8 @@ pub struct Groups(Kept);
 enum Kept {
     /// Every one of so many CDRs for itself.
     Singles(u32),
-    /// Group g holds `members[ends[g - 1]..ends[g]]`.
-    Lists { ends: Vec<u32>, members: Vec<u32> },
+    /// The group of every CDR.
+    Of(Vec<u32>),
 }
 
 impl Groups {
@@ -32,38 +33,38 @@ impl Groups {
     /// Groups as lists of CDR indexes. Indexes of no CDR are passed over.
     #[must_use]
     pub fn of(groups: &[Vec<usize>], cdr_count: usize) -> Self {
-        let (mut ends, mut members) = (Vec::with_capacity(groups.len()), Vec::new());
-        for group in groups {
-            let known = group.iter().filter(|index| **index < cdr_count);
-            members.extend(known.filter_map(|index| u32::try_from(*index).ok()));
-            ends.push(place(members.len()));
+        let mut group_of = vec![NO_GROUP; cdr_count];
+        for (number, group) in (0u32..).zip(groups) {
+            for member in group {
+                if let Some(of_member) = group_of.get_mut(*member) {
+                    *of_member = number;
+                }
+            }
         }
-        Self::flat(ends, members)
+        Self::of_members(group_of)
     }
 
-    /// Groups as one list of CDR indexes: group g holds `members[ends[g - 1]..ends[g]]`. Indexes of no
-    /// CDR are passed over when the units are made.
+    /// Groups as the number of the group of every CDR, by index. Numbers are counted from 0 and should
+    /// leave few out.
     #[must_use]
-    pub const fn flat(ends: Vec<u32>, members: Vec<u32>) -> Self {
-        Self(Kept::Lists { ends, members })
+    pub const fn of_members(group_of: Vec<u32>) -> Self {
+        Self(Kept::Of(group_of))
     }
 }
 
-fn place(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-/// The group of a row that is in none.
+/// The group of a CDR that is in none.
 const NO_GROUP: u32 = u32::MAX;
+/// No row.
+const NO_ROW: u32 = u32::MAX;
 
 /// One unit. Where its first CDR or its branches are others under the two choices of `cut`, each choice
 /// has a unit of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct UnitHead {
     /// Its first CDR, as a row.
     pub(super) first: u32,
-    /// Its place in the members.
-    members: (u32, u32),
+    /// The first of all its CDRs, those included that do not exist under its choices of `cut`.
+    start: u32,
     /// Most fork destinations of any of its CDRs.
     pub(super) branches: u16,
     /// The choices of `cut` under which it exists, a bit each.
@@ -79,41 +80,107 @@ const fn bit(cut: Cut) -> u8 {
 
 impl UnitHead {
     /// Whether it exists under a choice of `cut`.
+    #[inline]
     pub(super) const fn exists(&self, cut: Cut) -> bool {
         self.cuts & bit(cut) != 0
     }
 
     /// Whether all its CDRs end in 487 under a choice of `cut`.
+    #[inline]
     pub(super) const fn is_terminated(&self, cut: Cut) -> bool {
         self.terminated & bit(cut) != 0
+    }
+
+    /// Whether it is the same under both choices of `cut`.
+    pub(super) const fn is_alike(&self) -> bool {
+        self.cuts == bit(Cut::Packets) | bit(Cut::VendorTimeouts)
+            && matches!(self.terminated, 0b00 | 0b11)
+    }
+}
+
+/// Which rows make units.
+#[derive(Clone, Debug)]
+enum Order {
+    /// Every row for itself.
+    All,
+    /// Every one of these for itself; by start.
+    Some(Vec<u32>),
+    /// Groups of rows.
+    Grouped(Members),
+}
+
+/// The rows of each group, by start.
+#[derive(Clone, Debug)]
+struct Members {
+    /// For every row the next one of its group.
+    next: Vec<u32>,
+    /// For every row whether it is the first one of a group, a bit each.
+    firsts: Vec<u64>,
+}
+
+impl Members {
+    /// Rows stand by start, and so do those of each group.
+    fn new(rows: &[Row], group_of: &[u32]) -> Self {
+        let groups = group_of.iter().filter(|group| **group != NO_GROUP).max();
+        let mut last_of = vec![NO_ROW; groups.map_or(0, |group| *group as usize + 1)];
+        let mut next = vec![NO_ROW; rows.len()];
+        let mut firsts = vec![0u64; rows.len().div_ceil(64)];
+        for (at, row) in (0u32..).zip(rows) {
+            let group = group_of.get(row.place() as usize).copied().unwrap_or(NO_GROUP);
+            let Some(last) = last_of.get_mut(group as usize) else { continue };
+            match next.get_mut(*last as usize) {
+                Some(next) => *next = at,
+                None => firsts[at as usize / 64] |= 1 << (at % 64),
+            }
+            *last = at;
+        }
+        Self { next, firsts }
+    }
+
+    #[inline]
+    fn is_first(&self, at: u32) -> bool {
+        self.firsts[at as usize / 64] >> (at % 64) & 1 == 1
+    }
+}
+
+/// The table of a scenario: its own, or one that others share.
+#[derive(Clone, Debug)]
+enum Table<'a> {
+    Own(CdrTable<'a>),
+    Shared(&'a CdrTable<'a>),
+}
+
+impl<'a> Table<'a> {
+    #[inline]
+    const fn rows(&self) -> &Rows<'a> {
+        match self {
+            Self::Own(table) => table.rows(),
+            Self::Shared(table) => table.rows(),
+        }
     }
 }
 
 /// CDRs and groups, prepared once for all readings.
 #[derive(Clone, Debug)]
 pub struct Units<'a> {
-    table: Cow<'a, CdrTable<'a>>,
+    table: Table<'a>,
     /// CDRs that are not in the table; their rows are numbered behind those of the table.
     added: Rows<'a>,
-    /// By start of the first CDR.
-    pub(super) heads: Vec<UnitHead>,
-    /// Rows of all units, each unit's by start.
-    members: Vec<u32>,
-    pub(super) key_count: usize,
+    order: Order,
     cdr_count: usize,
 }
 
 impl<'a> Units<'a> {
     /// Sorts and keys the units. Any order of CDRs and groups gives the same counts.
     #[must_use]
-    pub fn new(cdrs: &'a [Cdr], groups: &Groups) -> Self {
-        Self::made(Cow::Owned(CdrTable::new(cdrs)), groups)
+    pub fn new(cdrs: impl Into<CdrSource<'a>>, groups: &Groups) -> Self {
+        Self::made(Table::Own(CdrTable::new(cdrs)), groups)
     }
 
     /// As [`Self::new`] for the CDRs of a table that several scenarios share.
     #[must_use]
     pub fn of(table: &'a CdrTable<'a>, groups: &Groups) -> Self {
-        Self::made(Cow::Borrowed(table), groups)
+        Self::made(Table::Shared(table), groups)
     }
 
     /// Every CDR for itself: those of a table without some, given by index and rising, and with others.
@@ -121,208 +188,188 @@ impl<'a> Units<'a> {
     pub fn changed(
         table: &'a CdrTable<'a>,
         without: &[u32],
-        with: impl IntoIterator<Item = &'a Cdr>,
+        with: impl Into<CdrSource<'a>>,
     ) -> Self {
-        let added = table.rows_of_others(with);
-        let mut units = Self::empty(Cow::Borrowed(table), added);
-        let base = units.table.rows().len();
-        let is_out = |row: &Row| without.binary_search(&row.place).is_ok();
+        let added = table.rows_of_others(with.into());
+        let mut units =
+            Self { table: Table::Shared(table), added, order: Order::All, cdr_count: 0 };
+        let base = table.rows().rows.len();
+        let is_out = |row: &Row| without.binary_search(&row.place()).is_ok();
         let mut of_table =
-            (0..place(base)).filter(|at| !is_out(&table.rows()[*at as usize])).peekable();
+            (0..place(base)).filter(|at| !is_out(&table.rows().rows[*at as usize])).peekable();
         let mut others = (place(base)..place(base + units.added.rows.len())).peekable();
-        let mut order = Vec::with_capacity(base + units.added.rows.len());
+        let all = (base + units.added.rows.len()).saturating_sub(without.len());
+        let mut order = Vec::with_capacity(all);
         loop {
             let next = match (of_table.peek(), others.peek()) {
-                (Some(own), Some(other)) if units.starts_later(*own, *other) => others.next(),
+                (Some(own), Some(other)) if units.by_start(*own, *other).is_gt() => others.next(),
                 (Some(_), _) => of_table.next(),
                 (None, _) => others.next(),
             };
             let Some(next) = next else { break };
+            units.cdr_count += usize::from(!units.row(next).is_only_when_cut());
             order.push(next);
         }
-        units.push_singles(order);
+        units.order = Order::Some(order);
         units
     }
 
-    fn empty(table: Cow<'a, CdrTable<'a>>, added: Rows<'a>) -> Self {
-        let key_count = table.key_count().max(added.key_count());
-        let (heads, members) = (Vec::new(), Vec::new());
-        Self { table, added, heads, members, key_count, cdr_count: 0 }
-    }
-
-    fn made(table: Cow<'a, CdrTable<'a>>, groups: &Groups) -> Self {
-        let mut units = Self::empty(table, Rows::default());
-        let rows = place(units.table.rows().len());
-        match &groups.0 {
-            Kept::Singles(count) if *count >= rows => units.push_singles((0..rows).collect()),
+    fn made(table: Table<'a>, groups: &Groups) -> Self {
+        let rows = &table.rows().rows;
+        let order = match &groups.0 {
+            Kept::Singles(count) if *count >= place(rows.len()) => Order::All,
             Kept::Singles(count) => {
-                let rows = units.table.rows().iter().zip(0u32..);
-                let known = rows.filter(|(row, _)| row.place < *count).map(|(_, at)| at).collect();
-                units.push_singles(known);
+                let numbered = rows.iter().zip(0u32..);
+                let known = numbered.filter(|(row, _)| row.place() < *count);
+                Order::Some(known.map(|(_, at)| at).collect())
             }
-            Kept::Lists { ends, members } => units.push_groups(ends, members),
-        }
-        units.cdr_count = units.table.rows().iter().filter(|row| !row.only_when_cut).count();
-        units
+            Kept::Of(group_of) => Order::Grouped(Members::new(rows, group_of)),
+        };
+        let cdr_count = rows.iter().filter(|row| !row.is_only_when_cut()).count();
+        Self { table, added: Rows::NONE, order, cdr_count }
     }
 
-    fn push_singles(&mut self, rows: Vec<u32>) {
-        self.heads.reserve_exact(rows.len());
-        for (at, row_at) in (0u32..).zip(&rows) {
-            let row = *self.row(*row_at);
-            let cuts = row.cuts();
-            self.cdr_count += usize::from(!row.only_when_cut);
-            self.heads.push(UnitHead {
-                first: *row_at,
-                members: (at, at + 1),
-                branches: row.branches.max(1),
-                cuts,
-                terminated: row.terminated & cuts,
-            });
-        }
-        self.members = rows;
+    /// The units by start of the first CDR.
+    pub(super) fn heads(&self) -> Heads<'_, 'a> {
+        let end = match &self.order {
+            Order::Some(rows) => rows.len(),
+            Order::All | Order::Grouped(_) => self.table.rows().rows.len(),
+        };
+        Heads { units: self, at: 0, end: place(end), later: BinaryHeap::new() }
     }
 
-    /// Rows stand by start, and so does every unit's first one when it is met: nothing is sorted.
-    fn push_groups(&mut self, ends: &[u32], members: &[u32]) {
+    /// The rows that a row is numbered among, and the row.
+    #[inline]
+    fn row_of(&self, at: u32) -> (&Rows<'a>, &Row) {
         let rows = self.table.rows();
-        let mut group_of = vec![NO_GROUP; rows.len()];
-        let mut start = 0;
-        for (group, end) in (0u32..).zip(ends) {
-            let members = members.get(start..*end as usize).unwrap_or_default();
-            for member in members {
-                if let Some(of_member) = group_of.get_mut(*member as usize) {
-                    *of_member = group;
-                }
-            }
-            start = *end as usize;
-        }
-        // The place in the members of each group, in the order in which rows first name it.
-        let mut next_of = vec![NO_GROUP; ends.len()];
-        let mut order: Vec<(u32, u32)> = Vec::with_capacity(ends.len());
-        let size = |group: u32| {
-            let before = group.checked_sub(1).map_or(0, |before| ends[before as usize]);
-            ends[group as usize].saturating_sub(before)
-        };
-        let mut taken = 0u32;
-        let mut sorted = vec![0u32; members.len()];
-        for (at, row) in (0u32..).zip(rows) {
-            let group = group_of[row.place as usize];
-            let Some(next) = next_of.get_mut(group as usize) else { continue };
-            if *next == NO_GROUP {
-                *next = taken;
-                order.push((taken, group));
-                taken += size(group);
-            }
-            sorted[*next as usize] = at;
-            *next += 1;
-        }
-        self.members = sorted;
-        self.heads.reserve_exact(order.len());
-        let mut is_in_order = true;
-        for (from, group) in order {
-            is_in_order &= self.push_unit((from, next_of[group as usize]));
-        }
-        if !is_in_order {
-            self.heads.sort_by_key(|head| head.first);
-        }
-    }
-
-    /// One unit, or one for each choice of `cut`; false when they do not stand in the order of starts.
-    fn push_unit(&mut self, members: (u32, u32)) -> bool {
-        let rows = self.members[members.0 as usize..members.1 as usize].iter();
-        let rows = rows.map(|at| (*at, self.table.rows()[*at as usize]));
-        let under = |cut: Cut| {
-            let mut head: Option<UnitHead> = None;
-            for (at, row) in rows.clone().filter(|(_, row)| row.exists(cut)) {
-                let new = UnitHead {
-                    first: at,
-                    members,
-                    branches: 1,
-                    cuts: bit(cut),
-                    terminated: bit(cut),
-                };
-                let head = head.get_or_insert(new);
-                head.branches = head.branches.max(row.branches);
-                head.terminated &= row.terminated;
-            }
-            head
-        };
-        match (under(Cut::Packets), under(Cut::VendorTimeouts)) {
-            (Some(packets), Some(vendor))
-                if (packets.first, packets.branches) == (vendor.first, vendor.branches) =>
-            {
-                self.heads.push(UnitHead {
-                    cuts: packets.cuts | vendor.cuts,
-                    terminated: packets.terminated | vendor.terminated,
-                    ..packets
-                });
-                true
-            }
-            (packets, vendor) => {
-                let is_one = packets.is_none() || vendor.is_none();
-                self.heads.extend(vendor.into_iter().chain(packets));
-                is_one
-            }
+        match rows.rows.get(at as usize) {
+            Some(row) => (rows, row),
+            None => (&self.added, &self.added.rows[at as usize - rows.rows.len()]),
         }
     }
 
     /// A CDR by the number of its row.
     #[inline]
     pub(super) fn row(&self, at: u32) -> &Row {
-        let rows = self.table.rows();
-        let at = at as usize;
-        rows.get(at).unwrap_or_else(|| &self.added.rows[at - rows.len()])
+        self.row_of(at).1
     }
 
-    pub(super) fn cdr(&self, at: u32) -> &'a Cdr {
-        let row = self.row(at);
-        match (at as usize) < self.table.rows().len() {
-            true => &self.table.cdrs()[row.place as usize],
-            false => self.added.cdrs[row.place as usize],
+    /// The moments of a CDR by the number of its row.
+    #[inline]
+    pub(super) fn times(&self, at: u32) -> CdrTimes {
+        let (rows, row) = self.row_of(at);
+        rows.times(row)
+    }
+
+    /// A CDR by the number of its row; absent when it cannot be read any more.
+    pub(super) fn cdr(&self, at: u32) -> Option<Cdr> {
+        let (rows, row) = self.row_of(at);
+        rows.cdrs.get(row.place())
+    }
+
+    /// The rows of some CDRs, rising.
+    pub(super) fn rows_with(&self, mut is_wanted: impl FnMut(&Cdr) -> bool) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut before = 0;
+        for rows in [self.table.rows(), &self.added] {
+            let mut wanted: Vec<u32> = Vec::new();
+            rows.cdrs.each(0..place(rows.cdrs.len()), |place, cdr| {
+                if is_wanted(cdr) {
+                    wanted.push(place);
+                }
+            });
+            let numbered = (before..).zip(&rows.rows);
+            let of_wanted = numbered.filter(|(_, row)| wanted.binary_search(&row.place()).is_ok());
+            found.extend(of_wanted.map(|(at, _)| at));
+            before += place(rows.rows.len());
+        }
+        found
+    }
+
+    /// The order of the CDRs of two rows, of which one can be in the table and one beside it.
+    pub(super) fn by_start(&self, at: u32, other: u32) -> Ordering {
+        let by_moment = self.row(at).started_ns().cmp(&self.row(other).started_ns());
+        let by_rest = || Some(by_start(&self.cdr(at)?, &self.cdr(other)?));
+        by_moment.then_with(|| by_rest().unwrap_or(by_moment))
+    }
+
+    /// How long before its unit's start an answer can be.
+    pub(super) fn lead_ns(&self) -> i64 {
+        self.table.rows().lead_ns.max(self.added.lead_ns)
+    }
+
+    fn single(&self, at: u32) -> UnitHead {
+        let (rows, row) = self.row_of(at);
+        let cuts = row.cuts();
+        UnitHead {
+            first: at,
+            start: at,
+            branches: rows.branches(row).max(1),
+            cuts,
+            terminated: row.terminated() & cuts,
         }
     }
 
-    /// Whether the CDR of one row comes behind that of another.
-    fn starts_later(&self, at: u32, other: u32) -> bool {
-        super::table::by_start(self.cdr(at), self.cdr(other)).is_gt()
+    /// A group of rows under a choice of `cut`; absent when it does not exist then.
+    fn head_under(&self, start: u32, cut: Cut) -> Option<UnitHead> {
+        let mut head: Option<UnitHead> = None;
+        for at in self.list(start) {
+            let (rows, row) = self.row_of(at);
+            if row.exists(cut) {
+                let (cuts, terminated) = (bit(cut), bit(cut));
+                let new = UnitHead { first: at, start, branches: 1, cuts, terminated };
+                let head = head.get_or_insert(new);
+                head.branches = head.branches.max(rows.branches(row));
+                head.terminated &= row.terminated();
+            }
+        }
+        head
     }
 
-    /// The first CDR of a unit.
+    /// One unit, or one for each choice of `cut`.
+    fn heads_of(&self, start: u32) -> [Option<UnitHead>; 2] {
+        let packets = self.head_under(start, Cut::Packets);
+        let vendor = self.head_under(start, Cut::VendorTimeouts);
+        match (packets, vendor) {
+            (Some(packets), Some(vendor))
+                if (packets.first, packets.branches) == (vendor.first, vendor.branches) =>
+            {
+                let cuts = packets.cuts | vendor.cuts;
+                let terminated = packets.terminated | vendor.terminated;
+                [Some(UnitHead { cuts, terminated, ..packets }), None]
+            }
+            _ => [vendor, packets],
+        }
+    }
+
+    fn list(&self, start: u32) -> impl Iterator<Item = u32> {
+        let next = match &self.order {
+            Order::Grouped(members) => &*members.next,
+            Order::All | Order::Some(_) => &[],
+        };
+        std::iter::successors(Some(start), move |at| {
+            next.get(*at as usize).copied().filter(|next| *next != NO_ROW)
+        })
+    }
+
+    /// The rows of the CDRs of a unit that exist under a choice of `cut`, by start.
     #[inline]
-    pub(super) fn first(&self, unit: u32) -> &Row {
-        self.row(self.heads[unit as usize].first)
+    pub(super) fn rows_of(&self, head: &UnitHead, cut: Cut) -> impl Iterator<Item = u32> {
+        self.list(head.start).filter(move |at| self.row(*at).exists(cut))
     }
 
-    /// The start of a unit in nanoseconds.
+    /// The only CDR of a unit, as a row; absent when it has several.
     #[inline]
-    pub(super) fn started_ns(&self, unit: u32) -> i64 {
-        self.first(unit).times.started.ns()
-    }
-
-    /// The rows of the CDRs of a unit, by start, those included that do not exist under its choice of
-    /// `cut`.
-    pub(super) fn members_of(&self, head: &UnitHead) -> &[u32] {
-        &self.members[head.members.0 as usize..head.members.1 as usize]
+    pub(super) fn only_row(&self, head: &UnitHead) -> Option<u32> {
+        match &self.order {
+            Order::Grouped(members) if members.next[head.start as usize] != NO_ROW => None,
+            _ => Some(head.start),
+        }
     }
 
     /// The CDRs of a unit that exist under a choice of `cut`, by start.
-    pub(super) fn rows_of(&self, head: &UnitHead, cut: Cut) -> impl Iterator<Item = &Row> {
-        self.members_of(head).iter().map(|at| self.row(*at)).filter(move |row| row.exists(cut))
-    }
-
-    /// The same.
-    pub(super) fn cdrs_of(&self, head: &UnitHead, cut: Cut) -> impl Iterator<Item = &'a Cdr> {
-        let exists = move |at: &&u32| self.row(**at).exists(cut);
-        self.members_of(head).iter().filter(exists).map(|at| self.cdr(*at))
-    }
-
-    /// Whether every unit is the same under both choices of `cut`.
-    pub(super) fn cuts_are_alike(&self, units: &[u32]) -> bool {
-        units.iter().map(|unit| &self.heads[*unit as usize]).all(|head| {
-            head.cuts == bit(Cut::Packets) | bit(Cut::VendorTimeouts)
-                && matches!(head.terminated, 0b00 | 0b11)
-        })
+    pub(super) fn cdrs_of(&self, head: &UnitHead, cut: Cut) -> impl Iterator<Item = Cdr> {
+        self.rows_of(head, cut).filter_map(|at| self.cdr(at))
     }
 
     /// How many CDRs exist when the packets decide the ends.
@@ -334,6 +381,56 @@ impl<'a> Units<'a> {
     /// How many units exist when the packets decide the ends.
     #[must_use]
     pub fn unit_count(&self) -> usize {
-        self.heads.iter().filter(|head| head.exists(Cut::Packets)).count()
+        self.heads().filter(|head| head.exists(Cut::Packets)).count()
+    }
+}
+
+fn place(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Units by start of the first CDR.
+#[derive(Debug)]
+pub(super) struct Heads<'u, 'a> {
+    units: &'u Units<'a>,
+    /// The row, or place of a row, that is looked at next.
+    at: u32,
+    end: u32,
+    /// Units of groups that were met already and begin later.
+    later: BinaryHeap<Reverse<UnitHead>>,
+}
+
+impl Iterator for Heads<'_, '_> {
+    type Item = UnitHead;
+
+    fn next(&mut self) -> Option<UnitHead> {
+        loop {
+            if let Some(Reverse(head)) = self.later.peek()
+                && head.first < self.at
+            {
+                return self.later.pop().map(|Reverse(head)| head);
+            }
+            if self.at == self.end {
+                return None;
+            }
+            let at = self.at;
+            self.at += 1;
+            let members = match &self.units.order {
+                Order::All => return Some(self.units.single(at)),
+                Order::Some(rows) => return Some(self.units.single(rows[at as usize])),
+                Order::Grouped(members) => members,
+            };
+            if !members.is_first(at) {
+                continue;
+            }
+            if members.next[at as usize] == NO_ROW {
+                return Some(self.units.single(at));
+            }
+            let [first, later] = self.units.heads_of(at);
+            self.later.extend(later.map(Reverse));
+            if first.is_some() {
+                return first;
+            }
+        }
     }
 }

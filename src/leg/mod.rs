@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod cdr;
+pub mod cdrs;
 mod codec;
 pub mod entry_name;
 pub mod events;
@@ -29,6 +30,7 @@ pub mod table;
 mod texts;
 
 pub use cdr::{Bye, Cdr, Ends, Side, VendorCut};
+pub use cdrs::{CdrBuilder, CdrSource, Cdrs};
 pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
 pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use identifier_set::IdentifierSet;

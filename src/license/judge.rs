@@ -14,7 +14,9 @@ use super::verdict::{
     Scenario, ScenarioVerdict,
 };
 use crate::channel::bounds::{fewest, most};
+use crate::channel::count::Counted;
 use crate::channel::evident::Distinct;
+use crate::channel::history::EvidentlyDifferent;
 use crate::channel::reading::{Unlock, Window};
 use crate::channel::{
     Axis, Bounded, Calendar, Channels, CountReading, DayCount, History, Joining, Reading, Units,
@@ -151,6 +153,8 @@ impl Variant {
 struct Figures {
     counts: Vec<CountReading>,
     days: Vec<Vec<DayCount>>,
+    /// What deduplication hides under the question's reading.
+    hidden: Option<EvidentlyDifferent>,
     fewest: Option<Variant>,
     most: Option<Variant>,
     open: Vec<bool>,
@@ -167,15 +171,16 @@ impl Figures {
         counts.dedup();
         let Evidence { units, calendar, coverage, .. } = *evidence;
         let reading = question.reading.count;
-        let (days, history) = count::evaluate_with_history(units, calendar, &counts, reading);
+        let counted = count::evaluate_in_full(units, calendar, &counts, reading, evidence.distinct);
         let doubts = coverage.doubts(calendar, evidence.joining);
         let fewest = fewest(units, calendar, &doubts, &coverage.midway, evidence.joining)
             .map(|bounded| Variant::of(bounded, calendar, &counts));
         let most = most(units, calendar, &coverage.running)
             .map(|bounded| Variant::of(bounded, calendar, &counts));
         // The reading is among them.
-        let history = history.unwrap_or_default();
-        (Self { counts, days, fewest, most, open }, history)
+        let history = counted.history.unwrap_or_default();
+        let Counted { days, hidden, .. } = counted;
+        (Self { counts, days, hidden, fewest, most, open }, history)
     }
 
     /// The days under a reading; none under one that was not asked for.
@@ -299,9 +304,7 @@ fn caveats(
     let again = |days: &[DayCount], reading| {
         judge_reading(&figures.bounds(days, reading), question, reading).outcome
     };
-    if let Some(hidden) =
-        evidence.units.evidently_different(evidence.calendar, reading.count, evidence.distinct)
-    {
+    if let Some(hidden) = &figures.hidden {
         let (groups, legs) = (hidden.groups, hidden.legs);
         let otherwise = again(&hidden.days, reading);
         caveats.push(if otherwise == judged.outcome {

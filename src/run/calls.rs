@@ -92,10 +92,12 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     let first = found.spans.values().map(|span| span.first).min();
     let last = found.spans.values().map(|span| span.last).max();
     let pool = side_by_side::pool(config.threads)?;
+    let cdrs = found.cdrs.iter().collect();
+    let cdrs_are_whole = found.cdrs.are_whole();
     let read = Read {
         outlines: found.outlines,
         legs: Some(found.legs),
-        cdrs: found.cdrs,
+        cdrs,
         sensors: found.listing.sensors.clone(),
         places: Places::Spool(found.listing, found.paths),
         span: first.zip(last),
@@ -104,7 +106,7 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
     };
     let (rules, time_zone) = (config.rules.clone(), config.time_zone.clone());
     let run = pool.install(|| grouped(read, rules, time_zone, &found.spill))?;
-    were_read(run.outlines.are_whole())?;
+    were_read(run.outlines.are_whole() && cdrs_are_whole)?;
     Ok(run)
 }
 

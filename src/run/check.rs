@@ -9,12 +9,12 @@ use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
 use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
-use super::scenarios::{ScenarioUnits, scenario_units};
+use super::scenarios::{ScenarioUnits, Scenarios, table};
 use super::side_by_side::pool;
 use super::spill::were_read;
 use crate::base::limits::CALL_REACH_NS;
 use crate::base::{CaptureTime, FileId, NS_PER_S};
-use crate::channel::{Calendar, CdrTable};
+use crate::channel::{Calendar, Units};
 use crate::leg::Cdr;
 use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
@@ -27,7 +27,6 @@ use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -50,7 +49,7 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
 ///
 /// As [`check`].
 pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
-    judged(config, |_, _, _| ()).map(|(report, (), profile)| (report, profile))
+    judged(config, |_, _, _, _| ()).map(|(report, _, profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -81,38 +80,32 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, profile) = judged(config, |units, verdicts, looked_up| {
-        let peaks = units.iter().zip(verdicts).enumerate();
-        let up = |(place, (unit, verdict))| up_at_peak(place, unit, verdict, looked_up);
-        peaks.filter_map(up).collect()
-    })?;
+    let (report, up_at_peak, profile) = judged(config, up_at_peak)?;
+    let up_at_peak = up_at_peak.into_iter().flatten().collect();
     Ok(HistoryRun { report, up_at_peak, messages: profile.messages })
 }
 
 fn up_at_peak(
     scenario: usize,
-    unit: &ScenarioUnits<'_>,
+    units: &Units<'_>,
     verdict: &ScenarioVerdict,
-    (table, call_id): (&CdrTable<'_>, CallIds<'_>),
+    call_id: CallIds<'_>,
 ) -> Option<UpAtPeak> {
     let moment = verdict.history.peak_spans.first()?.started;
-    let units = unit.units(table);
     let up = units.up_at(verdict.reading.count, moment);
-    let named = |cdr: &Cdr| NamedCdr {
-        cdr: cdr.clone(),
-        call_id: call_id(&unit.scenario, cdr.leg).to_vec(),
-    };
-    let cdrs = |channel: Vec<&Cdr>| channel.into_iter().map(named).collect();
+    let named = |cdr: Cdr| NamedCdr { call_id: call_id(&verdict.scenario, cdr.leg).to_vec(), cdr };
+    let cdrs = |channel: Vec<Cdr>| channel.into_iter().map(named).collect();
     Some(UpAtPeak { scenario, moment, channels: up.into_iter().map(cdrs).collect() })
 }
 
 /// The Call-ID of a leg of a scenario.
-type CallIds<'c> = &'c dyn Fn(&Scenario, u32) -> &'c [u8];
+type CallIds<'c> = &'c (dyn Fn(&Scenario, u32) -> &'c [u8] + Sync);
 
-fn judged<T>(
+/// The report, and what `look` made of every scenario, by its place in the report.
+fn judged<T: Send>(
     config: &CheckConfig,
-    look: impl FnOnce(&[ScenarioUnits<'_>], &[ScenarioVerdict], (&CdrTable<'_>, CallIds<'_>)) -> T,
-) -> Result<(CheckReport, T, Profile), Error> {
+    look: impl Fn(usize, &Units<'_>, &ScenarioVerdict, CallIds<'_>) -> T + Sync,
+) -> Result<(CheckReport, Vec<T>, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
     let recorded = config.recorded.as_ref().map(read_recorded).transpose()?;
     let (recorded, recorded_call_ids) =
@@ -126,17 +119,11 @@ fn judged<T>(
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let pool = pool(config.threads)?;
     let coverage = coverage(&found);
-    let units = pool.install(|| scenario_units(config, &found, recorded))?;
+    let scenarios = pool.install(|| Scenarios::new(config, &found, recorded.as_deref()))?;
     found.release();
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
-    let linked = LinkedLegs::new(&units, &found.outlines);
+    let linked = LinkedLegs::new(&scenarios.grouping, &found.outlines);
     let question = question(config);
-    let table = CdrTable::new(&found.cdrs);
-    let verdicts: Vec<ScenarioVerdict> = pool.install(|| {
-        let judge_unit = |unit| verdict(&table, unit, &linked, &calendar, &coverage, &question);
-        units.par_iter().map(judge_unit).collect()
-    });
-    profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     let call_id = |scenario: &Scenario, leg: u32| match scenario {
         Scenario::Recorded => {
             let call_ids = recorded_call_ids.as_deref().unwrap_or_default();
@@ -144,17 +131,26 @@ fn judged<T>(
         }
         _ => found.legs.call_id(leg),
     };
-    let looked = look(&units, &verdicts, (&table, &call_id));
+    let (verdicts, looked) = pool.install(|| {
+        let table = table(&found.cdrs);
+        found.release();
+        let judged = scenarios.each(&table, |place, scenario, units| {
+            let bases = (&linked, &calendar, &coverage);
+            let verdict = verdict(&scenarios.all[place], scenario, units, bases, &question);
+            let looked = look(place, units, &verdict, &call_id);
+            (verdict, looked)
+        });
+        judged.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
+    });
+    profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     were_read(found.are_whole())?;
-    let mut report = report(config, &found, calendar, coverage, &units, verdicts);
+    let mut report = report(config, &scenarios, (calendar, coverage), verdicts);
     report.license = license(config, &found, &report)?;
-    let groupings = units.iter().filter_map(|unit| unit.grouping.as_ref());
-    for note in groupings.filter_map(left_out_note) {
-        report.input.notes.add(note);
-    }
+    left_out_note(&scenarios.grouping).into_iter().for_each(|note| report.input.notes.add(note));
     profile.ended("report", ("notes", report.input.notes.kept().count() as u64), 0);
     if let Some(database) = database {
-        let saved = Saved { config, found: &found, units: &units, report: &report };
+        let grouping = &scenarios.grouping;
+        let saved = Saved { config, found: &found, grouping, report: &report };
         pool.install(|| save(database, &saved))?;
         profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
     }
@@ -276,34 +272,31 @@ fn question(config: &CheckConfig) -> Question {
 }
 
 fn verdict(
-    table: &CdrTable<'_>,
-    unit: &ScenarioUnits<'_>,
-    linked: &LinkedLegs<'_>,
-    calendar: &Calendar,
-    coverage: &Coverage,
+    scenario: &Scenario,
+    made: &ScenarioUnits<'_>,
+    units: &Units<'_>,
+    (linked, calendar, coverage): (&LinkedLegs<'_>, &Calendar, &Coverage),
     question: &Question,
 ) -> ScenarioVerdict {
-    let units = unit.units(table);
-    let distinct = linked.distinct(&unit.scenario);
-    let coverage = unit.coverage.as_ref().unwrap_or(coverage);
-    let joining = unit.joining;
-    let evidence = Evidence { units: &units, calendar, coverage, distinct: &distinct, joining };
-    judge(unit.scenario.clone(), evidence, question)
+    let distinct = linked.distinct(scenario);
+    let coverage = made.coverage.as_ref().unwrap_or(coverage);
+    let joining = made.joining;
+    let evidence = Evidence { units, calendar, coverage, distinct: &distinct, joining };
+    judge(scenario.clone(), evidence, question)
 }
 
 fn report(
     config: &CheckConfig,
-    found: &Reconstruction,
-    calendar: Calendar,
-    coverage: Coverage,
-    units: &[ScenarioUnits<'_>],
-    scenarios: Vec<ScenarioVerdict>,
+    scenarios: &Scenarios<'_>,
+    (calendar, coverage): (Calendar, Coverage),
+    verdicts: Vec<ScenarioVerdict>,
 ) -> CheckReport {
+    let found = scenarios.found;
     let decided_by =
-        units.iter().position(|unit| unit.scenario == config.scenario).unwrap_or_default();
+        verdicts.iter().position(|verdict| verdict.scenario == config.scenario).unwrap_or_default();
     let as_of = calendar.days().last().map(|day| day.date).unwrap_or_default();
     CheckReport {
-        scenarios,
+        scenarios: verdicts,
         decided_by,
         calendar,
         time_zone: config.time_zone_name.clone(),
@@ -313,22 +306,13 @@ fn report(
         sensors: found.listing.sensors.clone(),
         legs: found.ledger.value("leg.with_invite"),
         legs_vendor_blind: found.flags.vendor_blind,
-        cdrs_with_media: found.cdrs.iter().filter(|cdr| cdr.has_media).count() as u64,
-        cdrs_ended_by_signalling: found.cdrs.iter().filter(|cdr| ends_by_signalling(cdr)).count()
-            as u64,
-        calls: units
-            .iter()
-            .find_map(|unit| Some(unit.grouping.as_ref()?.conversations(&found.outlines)))
-            .map(|calls| calls as u64),
+        cdrs_with_media: found.flags.cdrs_with_media,
+        cdrs_ended_by_signalling: found.flags.cdrs_ended_by_signalling,
+        calls: Some(scenarios.grouping.conversations(&found.outlines) as u64),
         license: None,
         lists_readings: config.all_readings,
         input: input(found),
     }
-}
-
-/// Answered, and no packet says when it ended.
-fn ends_by_signalling(cdr: &Cdr) -> bool {
-    cdr.connected.is_some() && cdr.hung_up_by.is_none() && !cdr.has_media && !cdr.only_when_cut
 }
 
 fn input(found: &Reconstruction) -> InputReport {

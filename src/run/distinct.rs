@@ -4,7 +4,6 @@
 //! of any rule but that of the numbers, which is what deduplication itself compares, or the same
 //! parties on the same media.
 
-use super::scenarios::ScenarioUnits;
 use crate::call::said::MediaValue;
 use crate::call::{Evidence, Grouping, Outlines, Refusal, RuleName};
 use crate::channel::evident::{Distinct, SameHop};
@@ -14,14 +13,13 @@ use std::collections::BTreeSet;
 
 /// What is known about pairs of legs, from the scenario that merges.
 pub(super) struct LinkedLegs<'u> {
-    grouping: Option<&'u Grouping>,
+    grouping: &'u Grouping,
     outlines: &'u Outlines,
 }
 
 impl<'u> LinkedLegs<'u> {
-    pub(super) fn new(units: &'u [ScenarioUnits<'_>], outlines: &'u Outlines) -> Self {
-        let merged = units.iter().find(|unit| unit.grouping.is_some());
-        Self { grouping: merged.and_then(|unit| unit.grouping.as_ref()), outlines }
+    pub(super) const fn new(grouping: &'u Grouping, outlines: &'u Outlines) -> Self {
+        Self { grouping, outlines }
     }
 
     /// The test for the CDRs of a scenario. Recorded CDRs name no leg: only they themselves tell.
@@ -34,12 +32,10 @@ impl<'u> LinkedLegs<'u> {
     }
 
     fn nothing_ties(&self, first: &Cdr, other: &Cdr) -> bool {
-        if let Some(grouping) = self.grouping {
-            let group = |cdr: &Cdr| grouping.place_of(cdr.leg);
-            let is_one_call = group(first).is_some() && group(first) == group(other);
-            if is_one_call || grouping.evidence_about(first.leg, other.leg).any(links) {
-                return false;
-            }
+        let group = |cdr: &Cdr| self.grouping.place_of(cdr.leg);
+        let is_one_call = group(first).is_some() && group(first) == group(other);
+        if is_one_call || self.grouping.evidence_about(first.leg, other.leg).any(links) {
+            return false;
         }
         let other_parties = first.caller != other.caller || first.called != other.called;
         other_parties || !self.share_media(first.leg, other.leg)

@@ -10,7 +10,7 @@ use super::spill::{SharedRuns, Spill};
 use crate::base::{CaptureTime, PackedRun, SensorId};
 use crate::call::{CallIds, MergeLinks, OutlineBuilder, OutlineParts, Outlines};
 use crate::leg::midway::is_midway;
-use crate::leg::{CaptureRules, Cdr, Leg, Legs, finalise};
+use crate::leg::{CaptureRules, Cdr, CdrBuilder, Cdrs, Leg, Legs, finalise};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// CDRs by leg, then by start.
-    pub(super) cdrs: Vec<Cdr>,
+    pub(super) cdrs: Cdrs,
     /// What the rules read, by leg.
     pub(super) outlines: Outlines,
     /// What merge headers name.
@@ -38,6 +38,10 @@ pub struct LegFlags {
     pub midway: Vec<(u32, CaptureTime)>,
     /// Legs of which a cap dropped facts.
     pub over_limit: Vec<u32>,
+    /// CDRs with media.
+    pub cdrs_with_media: u64,
+    /// CDRs that were answered, and of which no packet says when they ended.
+    pub cdrs_ended_by_signalling: u64,
 }
 
 impl LegFlags {
@@ -52,11 +56,19 @@ impl LegFlags {
         }
     }
 
+    fn add_cdr(&mut self, cdr: &Cdr) {
+        self.cdrs_with_media += u64::from(cdr.has_media);
+        let is_open = cdr.connected.is_some() && cdr.hung_up_by.is_none() && !cdr.has_media;
+        self.cdrs_ended_by_signalling += u64::from(is_open && !cdr.only_when_cut);
+    }
+
     fn append(&mut self, mut behind: Self) {
         self.with_invite += behind.with_invite;
         self.vendor_blind += behind.vendor_blind;
         self.midway.append(&mut behind.midway);
         self.over_limit.append(&mut behind.over_limit);
+        self.cdrs_with_media += behind.cdrs_with_media;
+        self.cdrs_ended_by_signalling += behind.cdrs_ended_by_signalling;
     }
 }
 
@@ -64,7 +76,7 @@ impl LegFlags {
 ///
 /// # Errors
 ///
-/// When a file with outlines beyond the memory budget cannot be read back.
+/// When a file with outlines or CDRs beyond the memory budget cannot be read back.
 pub(super) fn look(
     legs: &Legs,
     options: &ReconstructOptions,
@@ -75,50 +87,61 @@ pub(super) fn look(
     let marks: Vec<Vec<PackedRun>> =
         parts(legs.numbers()).into_par_iter().map(|part| known.mark(part)).collect();
     known.index(marks.into_iter().flatten());
-    let kept = SharedRuns::new(spill);
+    let (outlines, cdrs) = (SharedRuns::new(spill), SharedRuns::new(spill));
     let of_part = |part: Range<u32>| {
-        let (seen, outlines) = look_at_part(legs, part, options, spans, &known);
-        (seen, kept.keep(outlines))
+        let of_part = look_at_part(legs, part, options, spans, &known);
+        let places = [outlines.keep(of_part.outlines), cdrs.keep(of_part.cdrs)];
+        (of_part.links, of_part.flags, places)
     };
-    let seen: Vec<(Seen, Vec<usize>)> =
-        parts(legs.numbers()).into_par_iter().map(of_part).collect();
-    let cdrs = seen.iter().map(|(part, _)| part.cdrs.len()).sum();
-    let mut all = Seen { cdrs: Vec::with_capacity(cdrs), ..Seen::default() };
-    let mut order = Vec::with_capacity(seen.len());
-    for (part, places) in seen {
-        all.cdrs.extend(part.cdrs);
-        all.links.append(part.links);
-        all.flags.append(part.flags);
-        order.extend(places);
+    let seen: Vec<_> = parts(legs.numbers()).into_par_iter().map(of_part).collect();
+    let mut all = Seen::default();
+    let (mut of_outlines, mut of_cdrs) = (Vec::new(), Vec::new());
+    for (links, flags, [outlines, cdrs]) in seen {
+        all.links.append(links);
+        all.flags.append(flags);
+        of_outlines.extend(outlines);
+        of_cdrs.extend(cdrs);
     }
-    all.outlines = Outlines::new(kept.finish(order)?);
+    all.outlines = Outlines::new(outlines.finish(of_outlines)?);
+    all.cdrs = Cdrs::new(cdrs.finish(of_cdrs)?);
     Ok(all)
 }
 
-/// What the legs of one part tell, and their outlines, packed.
+/// What the legs of one part told; outlines and CDRs are packed.
+#[derive(Debug)]
+struct SeenPart {
+    cdrs: Vec<PackedRun>,
+    outlines: Vec<PackedRun>,
+    links: MergeLinks,
+    flags: LegFlags,
+}
+
 fn look_at_part(
     legs: &Legs,
     part: Range<u32>,
     options: &ReconstructOptions,
     spans: &BTreeMap<SensorId, TimeSpan>,
     known: &CallIds<'_>,
-) -> (Seen, Vec<PackedRun>) {
+) -> SeenPart {
     let (rules, secret) = (&options.capture, options.capture.merge_secret.as_deref());
-    let mut seen = Seen { cdrs: Vec::with_capacity(part.len()), ..Seen::default() };
-    let mut outlines = OutlineBuilder::default();
+    let (mut links, mut flags) = (MergeLinks::default(), LegFlags::default());
+    let (mut outlines, mut cdrs) = (OutlineBuilder::default(), CdrBuilder::default());
     let mut leg = Leg::new(SensorId::default(), b"");
     for number in part {
         if !legs.read(number, &mut leg) {
             continue;
         }
-        seen.flags.add(number, &leg);
+        flags.add(number, &leg);
         let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
         let made = finalise(&leg, number, &options.timing, &options.numbers, horizon);
-        seen.cdrs.extend(made.into_iter().filter(|cdr| is_written(rules, cdr)));
+        for cdr in made.iter().filter(|cdr| is_written(rules, cdr)) {
+            flags.add_cdr(cdr);
+            cdrs.push(cdr);
+        }
         outlines.push(&OutlineParts::of(&leg));
-        seen.links.add(known, number, &leg, secret);
+        links.add(known, number, &leg, secret);
     }
-    (seen, outlines.finish())
+    SeenPart { cdrs: cdrs.finish(), outlines: outlines.finish(), links, flags }
 }
 
 /// Whether the vendor's configuration lets the sniffer write the CDR (facts C, 'Not written at all').

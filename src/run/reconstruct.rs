@@ -19,7 +19,7 @@ use crate::base::{CaptureId, FileId, Ledger, Loss, LossKind, Note, NoteKind, Not
 use crate::call::{MergeLinks, Outlines};
 use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
-use crate::leg::{CaptureRules, Cdr, Leg, Legs, NumberRules, Registrations, TimingRules};
+use crate::leg::{CaptureRules, Cdrs, Leg, Legs, NumberRules, Registrations, TimingRules};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub struct Reconstruction {
     /// neither CDR nor channel.
     pub legs: Legs,
     /// Their CDRs: by leg, then by start.
-    pub cdrs: Vec<Cdr>,
+    pub cdrs: Cdrs,
     /// The legs as the rules read them, by number.
     pub outlines: Outlines,
     /// What merge headers name; with the secret of the configuration.
@@ -96,13 +96,14 @@ impl Reconstruction {
     /// was lost: then nothing that was made of it counts.
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        self.legs.are_whole() && self.outlines.are_whole()
+        self.legs.are_whole() && self.outlines.are_whole() && self.cdrs.are_whole()
     }
 
     /// Lets go of memory that only repeats what files hold; changes nothing else.
     pub fn release(&self) {
         self.legs.release();
         self.outlines.release();
+        self.cdrs.release();
     }
 }
 

@@ -3,14 +3,13 @@
 use super::config::CheckConfig;
 use super::error::Error;
 use super::reconstruct::Reconstruction;
-use super::scenarios::ScenarioUnits;
 use super::spill::were_read;
 use crate::base::{CaptureId, CaptureTime, FileId};
 use crate::call::{
     Branch, CallGroup, Evidence, EvidenceList, Grouping, OutlineParts, Told, branches,
 };
 use crate::channel::Channels;
-use crate::leg::Leg;
+use crate::leg::{Cdr, Leg};
 use crate::license::{DayRow, Margin, ScenarioVerdict};
 use crate::report::explain::refusal_text;
 use crate::report::{CheckReport, why};
@@ -27,7 +26,7 @@ use std::path::PathBuf;
 pub(super) struct Saved<'s> {
     pub(super) config: &'s CheckConfig,
     pub(super) found: &'s Reconstruction,
-    pub(super) units: &'s [ScenarioUnits<'s>],
+    pub(super) grouping: &'s Grouping,
     pub(super) report: &'s CheckReport,
 }
 
@@ -37,9 +36,7 @@ pub(super) fn save(mut database: Database, saved: &Saved<'_>) -> Result<(), Erro
     write_captures(&database, saved.found)?;
     write_legs(&mut database, saved)?;
     write_cdrs(&database, saved)?;
-    for unit in saved.units {
-        write_calls(&database, saved, unit)?;
-    }
+    write_calls(&database, saved)?;
     for verdict in &saved.report.scenarios {
         write_history(&database, saved.report, verdict)?;
     }
@@ -178,35 +175,38 @@ fn branch_rows(leg: u32, read: &ReadLeg) -> Vec<BranchRow<'_>> {
     numbered.map(row).collect()
 }
 
+/// CDRs whose rows are made at once.
+const CDRS_A_PIECE: usize = 4_096;
+
 /// `id_sensor`: the sensor's name where it is a number, as the vendor names sensor directories; else
 /// the configuration's.
 fn write_cdrs(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
-    let rows: Vec<CdrRow<'_>> = saved
-        .found
-        .cdrs
-        .iter()
-        .map(|cdr| CdrRow {
-            cdr,
-            call_id: saved.found.legs.call_id(cdr.leg),
-            id_sensor: saved
-                .found
-                .listing
-                .sensor_name(cdr.sensor)
-                .parse()
-                .ok()
-                .or(saved.config.spool.id_sensor),
-        })
-        .collect();
-    database.write_cdrs(&rows)?;
+    let Saved { found, config, .. } = saved;
+    let id_sensor =
+        |cdr: &Cdr| found.listing.sensor_name(cdr.sensor).parse().ok().or(config.spool.id_sensor);
+    let mut cdrs = found.cdrs.iter();
+    let mut written = 0;
+    loop {
+        let piece: Vec<Cdr> = cdrs.by_ref().take(CDRS_A_PIECE).collect();
+        let rows: Vec<CdrRow<'_>> = piece
+            .iter()
+            .map(|cdr| CdrRow {
+                cdr,
+                call_id: found.legs.call_id(cdr.leg),
+                id_sensor: id_sensor(cdr),
+            })
+            .collect();
+        if rows.is_empty() {
+            break;
+        }
+        database.write_cdrs(written + 1, &rows)?;
+        written += rows.len() as i64;
+    }
     Ok(())
 }
 
-fn write_calls(
-    database: &Database,
-    saved: &Saved<'_>,
-    unit: &ScenarioUnits<'_>,
-) -> Result<(), Error> {
-    let Some(grouping) = &unit.grouping else { return Ok(()) };
+fn write_calls(database: &Database, saved: &Saved<'_>) -> Result<(), Error> {
+    let grouping = saved.grouping;
     let mut conflicts: BTreeMap<u32, String> = BTreeMap::new();
     for conflict in &grouping.conflicts {
         let call = grouping.group_with(conflict.left).map_or(conflict.left, |group| group.id);

@@ -122,14 +122,14 @@ impl Database {
         })
     }
 
-    /// Writes CDRs; their legs must have been written.
+    /// Writes CDRs, numbered from `first` on; their legs must have been written.
     ///
     /// # Errors
     ///
     /// When SQLite cannot write.
-    pub fn write_cdrs(&self, cdrs: &[CdrRow<'_>]) -> Result<(), StoreError> {
+    pub fn write_cdrs(&self, first: i64, cdrs: &[CdrRow<'_>]) -> Result<(), StoreError> {
         let sorted = sorted_by_key(cdrs, |row| (row.cdr.leg, row.cdr.sequence));
-        self.insert("cdrs", 25, (1_i64..).zip(sorted), |cells, (id, row)| {
+        self.insert("cdrs", 25, (first..).zip(sorted), |cells, (id, row)| {
             let cdr = row.cdr;
             let (source, destination) = cdr.ends.both();
             bind!(cells;

@@ -65,7 +65,7 @@ fn query(cdrs: &[CdrRow<'_>], sql: &str) -> Vec<String> {
     let outline = OutlineParts::of(&leg);
     let rows: Vec<LegRow<'_>> = legs.into_iter().map(|leg| leg_row(leg, &outline)).collect();
     database.write_legs(&rows).unwrap();
-    database.write_cdrs(cdrs).unwrap();
+    database.write_cdrs(1, cdrs).unwrap();
     database.commit().unwrap();
     read(&path, sql)
 }
@@ -172,7 +172,7 @@ fn written(dir: &Path, name: &str, reversed: bool) -> Vec<u8> {
     database.write_legs(&legs).unwrap();
     let rows: Vec<_> =
         cdrs.iter().map(|cdr| CdrRow { cdr, call_id: CALL_ID, id_sensor: None }).collect();
-    database.write_cdrs(&rows).unwrap();
+    database.write_cdrs(1, &rows).unwrap();
     database.write_losses(&losses).unwrap();
     database.commit().unwrap();
     fs::read(path).unwrap()
