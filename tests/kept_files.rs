@@ -136,3 +136,46 @@ fn a_changed_file_is_read_anew() {
     let (expect, _) = told(&spool, &options(2));
     same(&expect, &told(&spool, &kept).0, "a file with another name");
 }
+
+/// What happened while files were read need not happen the next time.
+#[test]
+fn a_run_that_was_disturbed_is_not_repeatable() {
+    fn nothing(_: &Path) {}
+    fn grow(path: &Path) {
+        let grown = path.with_file_name("grown");
+        // Once: a file that is opened by the hook of another is not there any more.
+        if path.extension().is_some() && fs::rename(path.with_file_name("grow"), &grown).is_ok() {
+            let mut bytes = fs::read(path).unwrap();
+            bytes.extend([0; 16]);
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    fn remove_others(path: &Path) {
+        for other in files_below(path.parent().unwrap()) {
+            if other != path {
+                fs::remove_file(other).unwrap();
+            }
+        }
+    }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/answered/input/capture.pcap");
+    type Hook = fn(&Path);
+    let cases: [(&str, Hook, bool); 3] =
+        [("nothing", nothing, true), ("grows", grow, false), ("is gone", remove_others, false)];
+    for (what, opened, expect) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = directory.path().join("spool");
+        fs::create_dir(&spool).unwrap();
+        for name in ["a.pcap", "b.pcap"] {
+            fs::copy(&corpus, spool.join(name)).unwrap();
+        }
+        fs::write(spool.join("grow"), b"").unwrap();
+        let mut options = options(1);
+        options.ranges.open.opened = opened;
+        let run = |work: Option<PathBuf>| {
+            let options = ReconstructOptions { work, ..options.clone() };
+            reconstruct(std::slice::from_ref(&spool), &options).unwrap().is_repeatable
+        };
+        assert_eq!(run(Some(directory.path().join("work"))), expect, "{what}");
+        assert!(!run(None), "without a work directory nothing is kept");
+    }
+}

@@ -1,6 +1,7 @@
-//! `resume`: a second run with a work directory, beside the first one and beside a run without.
+//! `resume`: a second run with a work directory, beside the first one, beside a run without, and beside one
+//! that asks something else.
 
-use crate::command::{RESPOOL, Table, check_words, has_flag, results, timed_output};
+use crate::command::{RESPOOL, Table, check_words, has_flag, number, results, timed_output};
 use crate::inputs::{SPOOL, files_below, made, scratch};
 use std::fs;
 use std::process::Stdio;
@@ -22,16 +23,26 @@ pub(crate) fn table() {
         let (cost, output) = timed_output(RESPOOL, words, Stdio::piped()).expect("respool works");
         table.row(label, Ok(cost));
         outputs.push(results(&output));
+        cost
     };
     run("`respool check DIR ... --threads 2 --json`", &words);
     words.extend(["--work", work.to_str().unwrap()]);
-    run("the same with `--work`, first run", &words);
-    run("the same with `--work`, second run", &words);
-    run("the same with `--work`, third run", &words);
+    let first = run("the same with `--work`, first run", &words);
+    let second = run("the same with `--work`, second run: its answer is kept", &words);
+    let asked = "the same with `--work` and another question: what files gave is kept";
+    let other = [&words[..], &["--accept-loss"]].concat();
+    run(asked, &other);
+    // Its results may be others.
+    outputs.pop();
     let kept = if work.is_dir() { files_below(&work) } else { Vec::new() };
     let kept: u64 = kept.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     let ratio = kept as f64 / made.bytes as f64;
     println!("\nThe work directory holds {:.1} MB, {ratio:.3} of the spool.", kept as f64 / 1e6);
     let same = outputs.windows(2).all(|pair| pair[0] == pair[1]);
+    let wall = second.wall_s / first.wall_s;
+    let cpu = number(second.cpu_s / first.cpu_s, 3);
+    println!(
+        "The second run took {wall:.3} of the wall time of the first one, {cpu} of its CPU time."
+    );
     println!("The results are {}.", if same { "the same" } else { "DIFFERENT" });
 }

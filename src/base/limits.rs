@@ -167,3 +167,9 @@ pub const WORK_KEY_BYTES_MAX: usize = 4_096 + 256;
 pub const LEDGER_NAMES_MAX: usize = 1_000;
 /// Longest of them.
 pub const LEDGER_NAME_BYTES_MAX: usize = 64;
+/// Answers that a work directory keeps, the newest: what was asked lately, with some options changed back
+/// and forth. A spool that grows makes a new one with every run.
+pub const WORK_ANSWERS_MAX: usize = 16;
+/// Bytes of one of them; a larger one is not kept. A year of every hour under four scenarios is about 1 MB:
+/// only some hundred thousand losses make an answer that large.
+pub const WORK_ANSWER_BYTES_MAX: usize = 64 << 20;

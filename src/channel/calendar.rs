@@ -53,6 +53,7 @@ pub struct Day {
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
+    asked: (Date, Date),
     days: Vec<Day>,
     hours: Vec<Hour>,
     clipped_days: u32,
@@ -65,7 +66,8 @@ impl Calendar {
     pub fn new(zone: TimeZone, first: Date, last: Date) -> Self {
         let earliest = last.saturating_sub((HISTORY_DAYS_MAX as i64 - 1).days());
         let clipped_days = days_between(first, earliest);
-        let mut calendar = Self { zone, days: Vec::new(), hours: Vec::new(), clipped_days };
+        let (days, hours) = (Vec::new(), Vec::new());
+        let mut calendar = Self { zone, asked: (first, last), days, hours, clipped_days };
         let mut date = first.max(earliest);
         while date <= last {
             calendar.push_day(date);
@@ -137,6 +139,13 @@ impl Calendar {
     #[must_use]
     pub const fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// First and last day as they were asked for; with them and [`Self::zone`], [`Self::new`] makes the
+    /// same calendar.
+    #[must_use]
+    pub const fn asked(&self) -> (Date, Date) {
+        self.asked
     }
 
     /// The days in order.

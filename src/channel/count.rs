@@ -8,15 +8,22 @@ use super::evident::Distinct;
 use super::history::{EvidentlyDifferent, History};
 use super::reading::CountReading;
 use super::unit::Units;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::cmp::Ordering;
+use std::num::NonZeroU64;
 
 /// An exact number of channels: a mean is channel nanoseconds over the nanoseconds of its hour.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Channels {
     /// Channel nanoseconds, or channels when `denominator` is 1.
     pub numerator: u128,
     /// Nanoseconds of the hour, or 1; never 0.
+    #[serde(deserialize_with = "not_zero")]
     pub denominator: u64,
+}
+
+fn not_zero<'d, D: Deserializer<'d>>(deserializer: D) -> Result<u64, D::Error> {
+    NonZeroU64::deserialize(deserializer).map(NonZeroU64::get)
 }
 
 impl Channels {
@@ -55,7 +62,7 @@ impl PartialEq for Channels {
 impl Eq for Channels {}
 
 /// What one hour holds.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct HourCount {
     /// Channel nanoseconds.
     pub channel_ns: u128,
@@ -64,7 +71,7 @@ pub struct HourCount {
 }
 
 /// What one day holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DayCount {
     /// The largest mean of an hour.
     pub mean: Channels,

@@ -11,9 +11,10 @@ use super::unit::Units;
 use crate::base::CaptureTime;
 use crate::base::limits::PEAK_SPANS_MAX;
 use crate::leg::Cdr;
+use serde::{Deserialize, Serialize};
 
 /// One stretch of time at the largest peak, half-open.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PeakSpan {
     /// Its first moment.
     pub started: CaptureTime,
@@ -22,7 +23,7 @@ pub struct PeakSpan {
 }
 
 /// Channels over time under one reading. Hours and days are those of the calendar it was made with.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct History {
     /// One entry for every hour of the calendar.
     pub hours: Vec<HourCount>,

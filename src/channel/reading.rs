@@ -1,11 +1,14 @@
 //! A reading: one choice on every axis of design.md section 6. Text to reading and back.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! axis {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[derive(
+            Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+        )]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
@@ -120,7 +123,7 @@ axis! {
 }
 
 /// One fully specified way to count channels and to judge the lock.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Reading {
     /// How channels are counted.
     pub count: CountReading,
@@ -135,7 +138,7 @@ pub struct Reading {
 }
 
 /// The axes that decide the step function; the other four only judge it.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct CountReading {
     /// Which end of a CDR counts.
     pub cut: Cut,
@@ -152,7 +155,7 @@ pub struct CountReading {
 }
 
 /// An axis, for code that walks over all of them.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[expect(missing_docs, reason = "each axis is documented at its own type")]
 pub enum Axis {
     Cut,

@@ -45,8 +45,8 @@ pub(super) struct InputArguments {
     /// Worker threads [default: one for each processor]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) threads: usize,
-    /// Keep what each capture gave below DIR: a later run reads only what is new or changed, and one that
-    /// was stopped goes on
+    /// Keep what each capture gave below DIR, and what `check` answered: a later run reads only what is new
+    /// or changed, and one that was stopped goes on
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
     /// Memory for what is known of the legs, as 256M or 2G; what does not fit goes to disk until it is

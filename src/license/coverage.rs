@@ -6,13 +6,14 @@ use crate::channel::{Calendar, Day, Doubt, Joining};
 use crate::leg::Cdr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`.
 pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
 
 /// Whose packets a file holds, where its place in the sniffer's spool says so (facts G).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum FileScope {
     /// All packets of the calls that began between these moments, both inside, and of no others.
     CallsBegun(CaptureTime, CaptureTime),
@@ -21,7 +22,7 @@ pub enum FileScope {
 }
 
 /// What was read and what was not.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Coverage {
     /// First and last record of stretches with records; any order, overlaps allowed. Made from the
     /// records' times (`base::Spans` with a gap of at most an hour), not from the bounds of captures:
@@ -40,7 +41,7 @@ pub struct Coverage {
 }
 
 /// One day of a calendar.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DayCoverage {
     /// Hours of the day that a capture touches.
     pub covered_hours: usize,

@@ -6,7 +6,7 @@ use super::policy::{AboveAction, BindingMatch, Combine, Policy, PolicyError};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A license as the user describes it.
@@ -69,7 +69,7 @@ pub struct StartedTerm {
 }
 
 /// What a figure of units says about how many there were.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum UnitsBound {
     /// So many.
     #[default]
@@ -128,7 +128,7 @@ pub struct Measured {
 }
 
 /// Units in use.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct UnitsInUse {
     /// How many.
     pub units: u64,
@@ -139,7 +139,7 @@ pub struct UnitsInUse {
 }
 
 /// Why a license is locked, or refuses.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum CauseKind {
     /// The count is over the limit.
     Count,
@@ -165,7 +165,7 @@ impl CauseKind {
 }
 
 /// A cause of a lock in force.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LockCause {
     /// What kind.
     pub kind: CauseKind,
@@ -176,7 +176,7 @@ pub struct LockCause {
 }
 
 /// A license checked.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LicenseReport {
     /// Units allowed on this machine; absent when no key is given.
     pub limit_units: Option<u64>,

@@ -5,6 +5,7 @@
 
 use crate::channel::Channels;
 use crate::channel::reading::{Lock, Over, Unlock};
+use serde::{Deserialize, Serialize};
 
 /// Longest run of days over that has no effect: '3 consecutive days free'.
 pub const GRACE_DAYS: usize = 3;
@@ -14,7 +15,7 @@ pub const LOCK_DAYS: usize = 14;
 pub const WINDOW_DAYS: usize = 14;
 
 /// What the GUI does on a day. Ordered by how bad it is.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum LockState {
     /// Not over the limit.
     Within,

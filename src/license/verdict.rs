@@ -5,9 +5,11 @@ use super::lock::LockState;
 use crate::base::CaptureTime;
 use crate::channel::{Axis, Channels, DayCount, History, Reading};
 use jiff::civil::Date;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A remedy (design.md section 7).
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Scenario {
     /// The legs as the sniffer would write them again.
     AsIs,
@@ -59,7 +61,7 @@ impl Scenario {
 }
 
 /// What a recount would do to the lock.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Outcome {
     /// The lock would be lifted, or there would be none.
     Lifts,
@@ -105,7 +107,7 @@ pub struct Question {
 }
 
 /// Distance of a figure from the limit, exact.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Margin {
     /// How far, in channels.
     pub distance: Channels,
@@ -127,7 +129,7 @@ impl Margin {
 }
 
 /// The day whose figure the verdict hangs on: with the limit on its other side the verdict flips.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Deciding {
     /// Number of the day in the calendar.
     pub day: usize,
@@ -138,7 +140,7 @@ pub struct Deciding {
 }
 
 /// The verdict under one reading.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Judged {
     /// The verdict.
     pub outcome: Outcome,
@@ -157,7 +159,7 @@ pub struct Judged {
 }
 
 /// Something that belongs into the first lines, beside the verdict.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Caveat {
     /// The verdict is another one when evidently different calls are not taken for one channel.
     RestsOnDeduplication {
@@ -236,7 +238,7 @@ impl Caveat {
 }
 
 /// One line of the day table.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DayRow {
     /// The date.
     pub date: Date,
@@ -262,7 +264,7 @@ pub struct DayRow {
 }
 
 /// How many readings say what.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Agreement {
     /// Readings compared.
     pub readings: usize,
@@ -281,7 +283,7 @@ pub struct Agreement {
 }
 
 /// A change on one axis that changes the verdict.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Flip {
     /// The axis.
     pub axis: Axis,
@@ -291,8 +293,24 @@ pub struct Flip {
     pub outcome: Outcome,
 }
 
+// Derived it would borrow the choice for the life of the program.
+impl<'d> Deserialize<'d> for Flip {
+    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            axis: Axis,
+            choice: String,
+            outcome: Outcome,
+        }
+        let Written { axis, choice, outcome } = Written::deserialize(deserializer)?;
+        let known = axis.choices().iter().copied().find(|known| *known == choice);
+        let unknown = || D::Error::custom(format!("axis {} has no choice '{choice}'", axis.name()));
+        Ok(Self { axis, choice: known.ok_or_else(unknown)?, outcome })
+    }
+}
+
 /// A reading and how near it is to the other verdict.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Nearest {
     /// The reading.
     pub reading: Reading,
@@ -301,7 +319,7 @@ pub struct Nearest {
 }
 
 /// The verdict on one scenario.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ScenarioVerdict {
     /// The scenario.
     pub scenario: Scenario,

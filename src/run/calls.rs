@@ -105,7 +105,8 @@ pub fn calls(config: &CallsConfig) -> Result<CallRun, Error> {
         messages: found.profile.messages,
     };
     let (rules, time_zone) = (config.rules.clone(), config.time_zone.clone());
-    let run = pool.install(|| grouped(read, rules, time_zone, &found.spill))?;
+    let mut run = pool.install(|| grouped(read, rules, time_zone, &found.spill))?;
+    run.messages.extend(found.spill.message());
     were_read(run.outlines.are_whole() && cdrs_are_whole)?;
     Ok(run)
 }

@@ -1,12 +1,14 @@
 //! The main job: a configuration in, what `check` reports out, and the database where one was asked for.
 
+use super::answer::Asked;
 use super::calls::left_out_note;
 use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
 use super::measure::measure;
+use super::paths::TypedPaths;
 use super::profile::Profile;
-use super::reconstruct::{ReconstructOptions, Reconstruction, reconstruct};
+use super::reconstruct::{ReconstructOptions, Reconstruction, Walked, read_walked, walk_roots};
 use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, Scenarios, table};
@@ -22,14 +24,14 @@ use crate::license::{
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport};
 use crate::report::history::NamedCdr;
-use crate::spool::{FileKind, WalkOptions};
+use crate::spool::{FileKind, SpoolListing, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
@@ -49,7 +51,20 @@ pub fn check(config: &CheckConfig) -> Result<CheckReport, Error> {
 ///
 /// As [`check`].
 pub fn profiled(config: &CheckConfig) -> Result<(CheckReport, Profile), Error> {
-    judged(config, |_, _, _, _| ()).map(|(report, _, profile)| (report, profile))
+    let mut begun = None;
+    if Asked::is_possible(config) {
+        let mut walked = walk_roots(&config.spools, &options(config))?;
+        let pool = pool(config.threads)?;
+        let asked = pool.install(|| Asked::new(config, &walked.listing));
+        if let Some(asked) = &asked {
+            if let Some(report) = pool.install(|| asked.take(&mut walked)) {
+                return Ok((report, walked.profile));
+            }
+            walked.digests = Some(asked.files());
+        }
+        begun = Some((walked, asked));
+    }
+    judged(config, begun, |_, _, _, _| ()).map(|(report, _, profile)| (report, profile))
 }
 
 /// The legs that were up at the first moment of a scenario's peak.
@@ -80,7 +95,7 @@ pub struct HistoryRun {
 ///
 /// As [`check`].
 pub fn history(config: &CheckConfig) -> Result<HistoryRun, Error> {
-    let (report, up_at_peak, profile) = judged(config, up_at_peak)?;
+    let (report, up_at_peak, profile) = judged(config, None, up_at_peak)?;
     let up_at_peak = up_at_peak.into_iter().flatten().collect();
     Ok(HistoryRun { report, up_at_peak, messages: profile.messages })
 }
@@ -101,9 +116,13 @@ fn up_at_peak(
 /// The Call-ID of a leg of a scenario.
 type CallIds<'c> = &'c (dyn Fn(&Scenario, u32) -> &'c [u8] + Sync);
 
+/// What was walked already, and the question where an answer to it can be kept.
+type Begun<'c> = (Walked, Option<Asked<'c>>);
+
 /// The report, and what `look` made of every scenario, by its place in the report.
 fn judged<T: Send>(
     config: &CheckConfig,
+    begun: Option<Begun<'_>>,
     look: impl Fn(usize, &Units<'_>, &ScenarioVerdict, CallIds<'_>) -> T + Sync,
 ) -> Result<(CheckReport, Vec<T>, Profile), Error> {
     // Before any work: what cannot be read or written must not cost an hour.
@@ -111,7 +130,10 @@ fn judged<T: Send>(
     let (recorded, recorded_call_ids) =
         recorded.map(|Recorded { cdrs, call_ids }| (cdrs, call_ids)).unzip();
     let database = config.database.as_deref().map(Database::create).transpose()?;
-    let mut found = reconstruct(&config.spools, &options(config))?;
+    let options = options(config);
+    let (walked, asked) = begun
+        .map_or_else(|| walk_roots(&config.spools, &options).map(|walked| (walked, None)), Ok)?;
+    let mut found = read_walked(&config.spools, walked, &options)?;
     let mut profile = std::mem::take(&mut found.profile);
     let Some(days) = days(config, &found) else {
         return Err(Error::NoCaptures(lost_lines(&found)));
@@ -144,6 +166,7 @@ fn judged<T: Send>(
     });
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     were_read(found.are_whole())?;
+    profile.messages.extend(found.spill.message());
     let mut report = report(config, &scenarios, (calendar, coverage), verdicts);
     report.license = license(config, &found, &report)?;
     left_out_note(&scenarios.grouping).into_iter().for_each(|note| report.input.notes.add(note));
@@ -153,6 +176,9 @@ fn judged<T: Send>(
         let saved = Saved { config, found: &found, grouping, report: &report };
         pool.install(|| save(database, &saved))?;
         profile.ended("write database", ("CDRs", found.cdrs.len() as u64), 0);
+    }
+    if let Some(asked) = asked {
+        pool.install(|| asked.keep(&report, &found, &mut profile));
     }
     Ok((report, looked, profile))
 }
@@ -315,18 +341,20 @@ fn report(
     }
 }
 
+/// What was walked, by number: the files, then what could not be looked at.
+pub(super) fn input_files(listing: &SpoolListing, paths: &TypedPaths) -> Vec<InputFile> {
+    let shown = |path: &Path, bytes| InputFile {
+        path: paths.shown(path).into_os_string().into_vec(),
+        bytes,
+    };
+    let files = listing.files.iter().map(|file| shown(&file.path, file.size));
+    files.chain(listing.unreadable.iter().map(|lost| shown(&lost.path, 0))).collect()
+}
+
 fn input(found: &Reconstruction) -> InputReport {
-    let files = found.listing.files.iter().map(|file| InputFile {
-        path: found.paths.shown(&file.path).as_os_str().as_bytes().to_vec(),
-        bytes: file.size,
-    });
-    let unreadable = found.listing.unreadable.iter().map(|lost| InputFile {
-        path: found.paths.shown(&lost.path).as_os_str().as_bytes().to_vec(),
-        bytes: 0,
-    });
     let sum = |pick: fn(&super::FileSummary) -> u64| found.files.values().map(pick).sum();
     InputReport {
-        files: files.chain(unreadable).collect(),
+        files: input_files(&found.listing, &found.paths),
         captures: sum(|file| file.captures),
         members: sum(|file| file.captures.saturating_sub(u64::from(file.captures == 1))),
         records: sum(|file| file.records),

@@ -6,8 +6,7 @@ use super::spill::{Runs, Spill};
 use super::work::GatheredParts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
-    CaptureId, CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef,
-    SensorId,
+    CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
 };
 use crate::container::Windows;
 use crate::leg::leg_run::LegRun;
@@ -354,15 +353,6 @@ impl Gathering {
         self.end_table();
         self.runs.end_small(&self.spill);
         self.legs = LegTable::new(self.legs.hasher().clone());
-        if let Some(error) = self.runs.failure() {
-            self.notes.add(Note {
-                capture: CaptureId { file: FileId::SEVERAL, member: 0 },
-                offset: None,
-                record: None,
-                kind: NoteKind::Limit,
-                detail: format!("{error}: legs beyond the memory budget stayed in memory"),
-            });
-        }
     }
 
     /// Adds another worker's gathering that has ended, except its legs and flows, which are given back.

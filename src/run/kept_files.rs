@@ -4,6 +4,7 @@
 //! many entries with runs of its legs came before, and the last runs. So a file is kept whole or not at
 //! all, and no more than a run of its legs is in memory for it.
 
+use super::answer::FileDigests;
 use super::gather::{Gathering, Hasher};
 use super::spill::Spill;
 use super::work::{FileKey, GatheredParts, WorkDirectory};
@@ -18,11 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(super) struct KeptFiles {
     work: Arc<WorkDirectory>,
+    /// Where the keys of files are put down; absent when nobody asks for them.
+    digests: Option<Arc<FileDigests>>,
 }
 
 impl KeptFiles {
-    pub(super) fn new(work: WorkDirectory) -> Self {
-        Self { work: Arc::new(work) }
+    pub(super) fn new(work: WorkDirectory, digests: Option<Arc<FileDigests>>) -> Self {
+        Self { work: Arc::new(work), digests }
     }
 
     /// The directory, when nothing reads any more.
@@ -31,13 +34,21 @@ impl KeptFiles {
     }
 
     /// Whether an earlier run kept the file as it is now.
-    pub(super) fn holds(&self, file: &SpoolFile) -> bool {
-        matches!(FileKey::of(file), Ok(Some(key)) if self.work.holds(&key))
+    pub(super) fn holds(&self, id: FileId, file: &SpoolFile) -> bool {
+        self.key(id, file).is_some_and(|key| self.work.holds(&key))
+    }
+
+    fn key(&self, id: FileId, file: &SpoolFile) -> Option<FileKey> {
+        let key = FileKey::of(file).ok()??;
+        if let Some(digests) = &self.digests {
+            digests.put(id, file, &key);
+        }
+        Some(key)
     }
 
     /// Adds what an earlier run kept of the file; false when it has to be read.
     pub(super) fn take(&self, gathering: &mut Gathering, id: FileId, file: &SpoolFile) -> bool {
-        let Ok(Some(key)) = FileKey::of(file) else { return false };
+        let Some(key) = self.key(id, file) else { return false };
         let Some(payload) = self.work.get(&key) else { return false };
         let taken = self.taken(gathering, &key, &payload, (id, file.sensor));
         if taken.is_none() {

@@ -3,8 +3,9 @@
 //! Each thread reads file after file into a gathering of its own (`read_files`). Its legs become sorted
 //! runs, in memory or beyond the budget in a file (`spill`), which are joined by stretches of their keys
 //! (`join_legs`); so the result does not depend on who read what. What reading a file gave can be kept
-//! for the next run of the program (`kept_files`, `work`).
+//! for the next run of the program (`kept_files`, `work`), and so can what `check` answered (`answer`).
 
+mod answer;
 pub mod calls;
 mod check;
 pub mod config;

@@ -11,7 +11,7 @@ use super::spill::Spill;
 use crate::base::{CaptureId, FileId, Loss, LossKind, Note, NoteKind};
 use crate::spool::{SpoolFile, SpoolListing};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What every worker reads by.
@@ -22,6 +22,9 @@ pub(super) struct ReadRules<'r> {
     pub(super) spill: &'r Arc<Spill>,
     /// What earlier runs kept, and where this one keeps; absent without a work directory.
     pub(super) kept: Option<&'r KeptFiles>,
+    /// Set when something happened that another run over the same bytes need not meet: a file could not be
+    /// read, or changed while it was read.
+    pub(super) is_disturbed: &'r AtomicBool,
 }
 
 /// A file that all workers read, and how it is kept.
@@ -34,7 +37,7 @@ struct SharedFile<'r> {
 /// then each takes the next file, largest first, until none is left. Which worker read which file cannot
 /// matter, because gatherings join.
 pub(super) fn read_files(rules: &ReadRules<'_>) -> Vec<Gathering> {
-    let ReadRules { listing, options, hasher, spill, kept } = rules;
+    let ReadRules { listing, options, hasher, spill, kept, .. } = rules;
     let mut order: Vec<usize> = (0..listing.files.len()).collect();
     order.sort_by_key(|at| (std::cmp::Reverse(listing.files[*at].size), *at));
     let shared: Vec<SharedFile<'_>> = order
@@ -63,7 +66,7 @@ pub(super) fn read_files(rules: &ReadRules<'_>) -> Vec<Gathering> {
                         (id_of(*at), file),
                     ),
                 };
-                complain(&mut gathering, id_of(*at), file, outcome);
+                rules.complain(&mut gathering, id_of(*at), file, outcome);
             } else {
                 gathering.ledger.add("file.skipped", 1);
             }
@@ -87,7 +90,7 @@ impl<'r> ReadRules<'r> {
     fn share(&self, id: FileId, file: &'r SpoolFile) -> Option<SharedFile<'r>> {
         let ranged = RangedFile::open(id, file, &self.options.ranges)?;
         let Some(kept) = self.kept else { return Some(SharedFile { ranged, keeping: None }) };
-        if kept.holds(file) {
+        if kept.holds(id, file) {
             return None;
         }
         let keeping = kept.keeping(file, rayon::current_num_threads());
@@ -108,8 +111,8 @@ impl<'r> ReadRules<'r> {
         let Some(keeping) = &file.keeping else {
             if read(gathering) {
                 let changed =
-                    look_for_change(gathering, ranged.id(), ranged.file(), ranged.opened());
-                complain(gathering, ranged.id(), ranged.file(), changed.map(|_| ()));
+                    self.look_for_change(gathering, ranged.id(), ranged.file(), ranged.opened());
+                self.complain(gathering, ranged.id(), ranged.file(), changed.map(|_| ()));
             }
             return;
         };
@@ -117,11 +120,12 @@ impl<'r> ReadRules<'r> {
         let has_ended = read(&mut own);
         let (parts, runs) = gathering.take_back(own);
         if has_ended {
-            let changed = look_for_change(gathering, ranged.id(), ranged.file(), ranged.opened());
+            let changed =
+                self.look_for_change(gathering, ranged.id(), ranged.file(), ranged.opened());
             if !matches!(changed, Ok(true)) {
                 keeping.give_up();
             }
-            complain(gathering, ranged.id(), ranged.file(), changed.map(|_| ()));
+            self.complain(gathering, ranged.id(), ranged.file(), changed.map(|_| ()));
         }
         keeping.add(parts, &runs);
         runs.into_iter().for_each(|run| gathering.keep_run(run));
@@ -171,55 +175,66 @@ impl<'r> ReadRules<'r> {
             Content::Whole(bytes) => extraction.whole(bytes),
             Content::Pieces(pieces) => extraction.pieces(|buffer| pieces.read(buffer))?,
         }
-        look_for_change(gathering, id, file, &opened)
+        self.look_for_change(gathering, id, file, &opened)
     }
-}
 
-/// A file that changed while it was read is a loss; true when it did not.
-fn look_for_change(
-    gathering: &mut Gathering,
-    id: FileId,
-    file: &SpoolFile,
-    opened: &OpenFile,
-) -> io::Result<bool> {
-    let was_cut_before = opened.size().is_some_and(|size| size < file.size);
-    let (kind, detail) = match opened.change()? {
-        Change::None | Change::Grew | Change::Rewritten if was_cut_before => {
-            (LossKind::CutTail, "was cut before it was read")
-        }
-        Change::None => return Ok(true),
-        Change::Grew => (LossKind::CutTail, "grew while it was read; what came later was not read"),
-        Change::Cut => (LossKind::CutTail, "was cut while it was read"),
-        Change::Rewritten => (LossKind::Damaged, "was rewritten while it was read"),
-    };
-    gathering.losses.push(Loss {
-        when: file.reach(),
-        kind,
-        file: id,
-        bytes: 0,
-        detail: detail.to_owned(),
-    });
-    Ok(false)
-}
-
-/// Counts a file; one that could not be read is a note and a loss.
-fn complain(gathering: &mut Gathering, id: FileId, file: &SpoolFile, outcome: io::Result<()>) {
-    gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
-    if let Err(error) = outcome {
-        gathering.ledger.add("file.unreadable", 1);
-        gathering.notes.add(Note {
-            capture: CaptureId { file: id, member: 0 },
-            offset: None,
-            record: None,
-            kind: NoteKind::Unreadable,
-            detail: format!("{}: {error}; skipped", file.path.display()),
-        });
+    /// A file that changed while it was read is a loss; true when it did not.
+    fn look_for_change(
+        &self,
+        gathering: &mut Gathering,
+        id: FileId,
+        file: &SpoolFile,
+        opened: &OpenFile,
+    ) -> io::Result<bool> {
+        let was_cut_before = opened.size().is_some_and(|size| size < file.size);
+        let (kind, detail) = match opened.change()? {
+            Change::None | Change::Grew | Change::Rewritten if was_cut_before => {
+                (LossKind::CutTail, "was cut before it was read")
+            }
+            Change::None => return Ok(true),
+            Change::Grew => {
+                (LossKind::CutTail, "grew while it was read; what came later was not read")
+            }
+            Change::Cut => (LossKind::CutTail, "was cut while it was read"),
+            Change::Rewritten => (LossKind::Damaged, "was rewritten while it was read"),
+        };
+        self.is_disturbed.store(true, Ordering::Relaxed);
         gathering.losses.push(Loss {
             when: file.reach(),
-            kind: LossKind::UnreadableFile,
+            kind,
             file: id,
-            bytes: file.size,
-            detail: error.to_string(),
+            bytes: 0,
+            detail: detail.to_owned(),
         });
+        Ok(false)
+    }
+
+    /// Counts a file; one that could not be read is a note and a loss.
+    fn complain(
+        &self,
+        gathering: &mut Gathering,
+        id: FileId,
+        file: &SpoolFile,
+        outcome: io::Result<()>,
+    ) {
+        gathering.ledger.add("file.read", u64::from(outcome.is_ok()));
+        if let Err(error) = outcome {
+            self.is_disturbed.store(true, Ordering::Relaxed);
+            gathering.ledger.add("file.unreadable", 1);
+            gathering.notes.add(Note {
+                capture: CaptureId { file: id, member: 0 },
+                offset: None,
+                record: None,
+                kind: NoteKind::Unreadable,
+                detail: format!("{}: {error}; skipped", file.path.display()),
+            });
+            gathering.losses.push(Loss {
+                when: file.reach(),
+                kind: LossKind::UnreadableFile,
+                file: id,
+                bytes: file.size,
+                detail: error.to_string(),
+            });
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Captures to legs to CDRs: reads the files in parallel, joins what the workers gathered.
 
+use super::answer::FileDigests;
 use super::error::Error;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::join_legs::{JoinedLegs, join_legs};
@@ -24,6 +25,7 @@ use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What shapes the reconstruction, beside the files.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +91,9 @@ pub struct Reconstruction {
     pub profile: Profile,
     /// What the run may still hold in memory.
     pub(super) spill: Arc<Spill>,
+    /// Whether a later run over files with the same bytes must find the same: none of them changed while
+    /// it was read, all could be read, and the work directory was used.
+    pub is_repeatable: bool,
 }
 
 impl Reconstruction {
@@ -117,31 +122,55 @@ pub fn reconstruct(
     roots: &[PathBuf],
     options: &ReconstructOptions,
 ) -> Result<Reconstruction, Error> {
+    read_walked(roots, walk_roots(roots, options)?, options)
+}
+
+/// What was walked and is not read yet.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) listing: SpoolListing,
+    pub(super) profile: Profile,
+    /// Where the keys of the files are put down; absent when nobody asks for them.
+    pub(super) digests: Option<Arc<FileDigests>>,
+}
+
+/// The first stage of [`reconstruct`].
+pub(super) fn walk_roots(roots: &[PathBuf], options: &ReconstructOptions) -> Result<Walked, Error> {
     let mut profile = Profile::default();
     let listing = walk(roots, &options.walk)?;
     profile.ended("walk", ("files", listing.files.len() as u64), 0);
-    let mut found = pool(options.threads)?.install(|| read_all(listing, options, profile))?;
+    Ok(Walked { listing, profile, digests: None })
+}
+
+/// The other stages.
+pub(super) fn read_walked(
+    roots: &[PathBuf],
+    walked: Walked,
+    options: &ReconstructOptions,
+) -> Result<Reconstruction, Error> {
+    let mut found = pool(options.threads)?.install(|| read_all(walked, options))?;
     found.paths = TypedPaths::new(roots);
     Ok(found)
 }
 
-fn read_all(
-    listing: SpoolListing,
-    options: &ReconstructOptions,
-    mut profile: Profile,
-) -> Result<Reconstruction, Error> {
+fn read_all(walked: Walked, options: &ReconstructOptions) -> Result<Reconstruction, Error> {
+    let Walked { listing, mut profile, digests } = walked;
     let hasher = Hasher::default();
     let threads = rayon::current_num_threads();
     let spill = Arc::new(Spill::new(options.memory_bytes, threads, options.work.as_deref()));
-    let (kept, mut messages) = open_work(options, threads);
+    let (work, messages) = open_work(options, threads);
+    let kept = work.map(|work| KeptFiles::new(work, digests));
+    profile.messages.extend(messages);
+    let is_disturbed = AtomicBool::new(kept.is_none());
     let gatherings = read_files(&ReadRules {
         listing: &listing,
         options,
         hasher: &hasher,
         spill: &spill,
         kept: kept.as_ref(),
+        is_disturbed: &is_disturbed,
     });
-    messages.extend(
+    profile.messages.extend(
         kept.and_then(KeptFiles::into_work)
             .map(|work| work.finish().messages)
             .into_iter()
@@ -169,18 +198,18 @@ fn read_all(
     flows.push(stream_flows.into_sorted());
     let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0)?;
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
-    profile.messages = messages;
-    let found = finish(listing, options, whole, joined, flows, (profile, &spill))?;
+    let mut found = finish(listing, options, whole, joined, flows, (profile, &spill))?;
+    found.is_repeatable = !is_disturbed.into_inner();
     were_read(found.are_whole())?;
     Ok(found)
 }
 
 /// The work directory, where one is given and can be used.
-fn open_work(options: &ReconstructOptions, threads: usize) -> (Option<KeptFiles>, Vec<String>) {
+fn open_work(options: &ReconstructOptions, threads: usize) -> (Option<WorkDirectory>, Vec<String>) {
     let Some(path) = &options.work else { return (None, Vec::new()) };
     let Opened { directory, messages } =
         WorkDirectory::open(path, options_digest(&options.capture), threads);
-    (directory.map(KeptFiles::new), messages)
+    (directory, messages)
 }
 
 fn finish(
@@ -248,6 +277,7 @@ fn finish(
         paths: TypedPaths::default(),
         profile,
         spill: Arc::clone(spill),
+        is_repeatable: false,
     })
 }
 

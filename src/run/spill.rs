@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Part of the budget that runs may take: the rest is for the legs that are being read and for what comes
 /// after.
@@ -33,6 +33,8 @@ pub(super) struct Spill {
     bytes_max: u64,
     held: AtomicU64,
     table_legs_max: usize,
+    /// Why a file could not be written; what belongs there stays in memory then.
+    failure: OnceLock<String>,
 }
 
 impl Spill {
@@ -48,6 +50,7 @@ impl Spill {
             directory: directory.map_or_else(temporary_directory, Path::to_path_buf),
             bytes_max,
             held: AtomicU64::new(0),
+            failure: OnceLock::new(),
             table_legs_max: usize::try_from(legs).unwrap_or(usize::MAX),
         }
     }
@@ -61,6 +64,17 @@ impl Spill {
     fn holds(&self, bytes: u64) -> bool {
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
         self.held.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    /// What the user should know of it: more memory is used than was allowed. No part of a result.
+    pub(super) fn message(&self) -> Option<String> {
+        let failure = self.failure.get()?;
+        Some(format!("{failure}: what is beyond the memory budget stays in memory"))
+    }
+
+    fn failed(&self, error: &io::Error) {
+        // One is told: they are of one directory.
+        self.failure.get_or_init(|| format!("{}: {error}", self.directory.display()));
     }
 
     /// So many bytes that were held are held no more.
@@ -114,11 +128,6 @@ impl Runs {
         self.kept.bytes_written
     }
 
-    /// Why runs stayed in memory although the budget was used up.
-    pub(super) const fn failure(&self) -> Option<&io::Error> {
-        self.kept.failure.as_ref()
-    }
-
     /// All runs, those in the file mapped.
     ///
     /// # Errors
@@ -138,15 +147,15 @@ pub(super) struct PackedRuns {
     kept: Vec<(Option<u64>, PackedRun)>,
     file: Option<File>,
     bytes_written: u64,
-    /// Why the file could not be written; the runs stay in memory then.
-    failure: Option<io::Error>,
+    /// The file could not be written; the runs stay in memory then.
+    has_failed: bool,
 }
 
 impl PackedRuns {
     /// Keeps a run; gives its place among all that [`Self::finish`] gives.
     pub(super) fn keep(&mut self, run: PackedRun, spill: &Spill) -> usize {
         let place = self.kept.len();
-        if self.failure.is_some() || spill.holds(run.byte_count() as u64) {
+        if self.has_failed || spill.holds(run.byte_count() as u64) {
             self.kept.push((None, run));
             return place;
         }
@@ -157,8 +166,8 @@ impl PackedRuns {
                 self.kept.push((Some(from), run.moved(Arc::new(Vec::new()), 0)));
             }
             Err(error) => {
-                let directory = spill.directory.display();
-                self.failure = Some(io::Error::new(error.kind(), format!("{directory}: {error}")));
+                self.has_failed = true;
+                spill.failed(&error);
                 self.kept.push((None, run));
             }
         }
@@ -399,7 +408,7 @@ mod tests {
         for first in [0, 1, 2, 3, 4].map(|run| run * LEGS) {
             runs.keep(run(first), &spill);
         }
-        assert!(runs.failure().unwrap().to_string().starts_with("no such directory: "));
+        assert!(spill.message().unwrap().starts_with("no such directory: "));
         assert_eq!(runs.finish().unwrap().len(), 5);
     }
 }

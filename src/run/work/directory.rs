@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-const LOCK_NAME: &str = "lock";
+pub(super) const LOCK_NAME: &str = "lock";
 const SEGMENT_PREFIX: &str = "segment-";
 
 /// Path digests come from names in a hostile spool: the seed is random. Its order reaches no result.
@@ -320,7 +320,7 @@ impl WorkDirectory {
 }
 
 /// Takes the lock, which ends with the process, however it ends.
-fn lock(path: &Path) -> Result<File, String> {
+pub(super) fn lock(path: &Path) -> Result<File, String> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false).open(path);
     let mut file = opened.map_err(|error| format!("{}: {error}", path.display()))?;

@@ -2,10 +2,11 @@
 
 use crate::leg::CaptureRules;
 use crate::spool::SpoolFile;
-use std::fs::File;
+use std::borrow::Cow;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use twox_hash::XxHash3_128;
@@ -37,19 +38,41 @@ impl FileKey {
         Self::of_opened(file, &File::open(&file.path)?)
     }
 
+    /// The same, and the state of the file before it was looked at.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or read.
+    pub(in crate::run) fn with_state(file: &SpoolFile) -> io::Result<Option<(Self, FileState)>> {
+        if file.is_standard_input() {
+            return Ok(None);
+        }
+        let opened = File::open(&file.path)?;
+        let metadata = opened.metadata()?;
+        let state = FileState::of(&metadata);
+        Ok(Self::of_state(file, &opened, &metadata)?.map(|key| (key, state)))
+    }
+
     /// The same for a file that is open already. Its offset stays where it is.
     ///
     /// # Errors
     ///
     /// When the file cannot be read.
     pub(in crate::run) fn of_opened(file: &SpoolFile, opened: &File) -> io::Result<Option<Self>> {
-        let metadata = opened.metadata()?;
+        Self::of_state(file, opened, &opened.metadata()?)
+    }
+
+    fn of_state(file: &SpoolFile, opened: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
         let Some(modified) = file.modified.filter(|_| metadata.is_file()) else { return Ok(None) };
         if metadata.len() != file.size || metadata.modified()? != modified {
             return Ok(None);
         }
         let head_and_tail = head_and_tail(opened, file.size)?;
-        let path = std::path::absolute(&file.path)?;
+        // A walk gives paths that have nothing to be resolved.
+        let path = match file.path.is_absolute() {
+            true => Cow::from(&file.path),
+            false => Cow::from(std::path::absolute(&file.path)?),
+        };
         let mut bytes = Vec::with_capacity(64 + path.as_os_str().len());
         bytes.extend(XxHash3_128::oneshot(&head_and_tail).to_le_bytes());
         bytes.extend(file.size.to_le_bytes());
@@ -74,13 +97,54 @@ impl FileKey {
     }
 
     /// As it is stored.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::run) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Digest of the path alone: two states of one file share it.
     pub(super) const fn path_digest(&self) -> u128 {
         self.path_digest
+    }
+}
+
+/// What the system says of a file and does not say again when the file is written, replaced, or given
+/// other times, whatever these are: which file it is, and when it last changed in any way. Says nothing
+/// from one run to the next: moving or linking a file changes it, too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::run) struct FileState {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds of the last write, then of the last change.
+    times: [i64; 4],
+}
+
+impl FileState {
+    /// As it is now; absent for the standard input, and for a file that is not there any more.
+    pub(in crate::run) fn now(file: &SpoolFile) -> Option<Self> {
+        let metadata = (!file.is_standard_input()).then(|| file.path.metadata());
+        Some(Self::of(&metadata?.ok()?))
+    }
+
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            times: [
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
+            ],
+        }
+    }
+
+    /// Adds it to what is digested.
+    pub(in crate::run) fn append_to(&self, bytes: &mut Vec<u8>) {
+        let Self { device, inode, bytes: length, times } = self;
+        bytes.extend([device, inode, length].into_iter().flat_map(|number| number.to_le_bytes()));
+        bytes.extend(times.iter().flat_map(|number| number.to_le_bytes()));
     }
 }
 

@@ -11,16 +11,23 @@
 //! of its own, of which [`GatheredParts::encode`] makes the bytes to [`WorkDirectory::put`], unless the file
 //! could not be read or changed meanwhile. [`WorkDirectory::finish`] ends it when all files are read.
 //!
+//! Beside the segments lie the answers of whole runs ([`Answers`]): the report of `check`, by the digest of
+//! all that it depends on.
+//!
 //! Nothing here can stop a run or change its result: what cannot be read or written is told, and the
 //! file is read anew.
 
+mod answers;
 mod compact;
 mod directory;
 mod entry;
 mod key;
 mod parts;
+mod report_bytes;
 mod segment;
 
+pub(super) use answers::{Answers, Kept};
 pub(super) use directory::{Opened, WorkDirectory};
-pub(super) use key::{FileKey, options_digest};
+pub(super) use key::{FileKey, FileState, options_digest};
 pub(super) use parts::GatheredParts;
+pub(super) use report_bytes::{KnownBefore, decode as decode_report, encode as encode_report};

@@ -176,7 +176,7 @@ fn in_file(mut losses: Vec<Loss>, file: FileId) -> Vec<Loss> {
 /// live so long.
 static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
-fn ledger(counters: Vec<(&str, u64)>) -> Result<Ledger, PartsError> {
+pub(super) fn ledger(counters: Vec<(&str, u64)>) -> Result<Ledger, PartsError> {
     let mut ledger = Ledger::default();
     // Nothing below panics while the names are locked.
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
