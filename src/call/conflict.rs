@@ -60,9 +60,9 @@ pub(super) struct Unions<'o> {
     next: Vec<u32>,
     /// Values, each with the place of the next one of its group.
     tokens: Vec<(u32, u32)>,
-    /// By root, where values joined it; in no order, and never told.
+    /// By root, where values joined it. Its order never leaves: roots are asked for one by one.
     chains: HashMap<u32, Chain, RandomState>,
-    /// By root, where it was asked for.
+    /// The same, where what a group knows was asked for.
     known: HashMap<u32, Known, RandomState>,
 }
 
