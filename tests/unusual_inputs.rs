@@ -155,7 +155,7 @@ fn the_profile_stands_beside_the_result() {
     let text = String::from_utf8(profiled.stderr).unwrap();
     let stages: Vec<&str> =
         text.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
-    for expect in ["walk", "read", "join", "make", "scenarios", "judge", "sum"] {
+    for expect in ["walk", "read", "join", "look", "scenarios", "judge", "sum"] {
         assert!(stages.contains(&expect), "{expect} in\n{text}");
     }
     assert!(plain.stderr.is_empty());
