@@ -9,6 +9,7 @@ pub mod loss;
 pub mod note;
 pub mod packed;
 pub mod provenance;
+pub mod roomy;
 pub mod spans;
 pub mod time;
 
@@ -18,5 +19,6 @@ pub use loss::{Loss, LossKind};
 pub use note::{Note, NoteKind, Notes};
 pub use packed::{PackedBuilder, PackedBytes, PackedList, PackedRun};
 pub use provenance::{CaptureId, FileId, RecordRef, SensorId};
+pub use roomy::roomy;
 pub use spans::Spans;
 pub use time::{CaptureTime, NS_PER_MS, NS_PER_S};

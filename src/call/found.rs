@@ -10,6 +10,7 @@ use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
 use super::table::RuleTable;
 use super::tokens::Tokens;
+use crate::base::roomy;
 
 /// What two legs are to each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +59,16 @@ impl FoundEvidence {
         });
         let tokens = if is_joined { &*found.tokens } else { &[] };
         self.tokens.push(tokens.iter().map(|token| &**token));
+    }
+
+    /// Room for what is found about so many pairs.
+    #[must_use]
+    pub fn about(pairs: usize) -> Self {
+        Self {
+            evidence: EvidenceList::default(),
+            sides: roomy(pairs),
+            tokens: Tokens::for_lists(pairs),
+        }
     }
 
     /// Adds what was found about later legs.

@@ -15,6 +15,7 @@ use super::rule::{Class, RuleName};
 use super::rules::{Context, compare, resolve};
 use super::search::{Pairs, Search};
 use super::table::RuleTable;
+use crate::base::roomy;
 use crate::leg::Leg;
 
 /// Legs grouped into calls, with the reasons.
@@ -145,7 +146,7 @@ type Ranked = ((Class, (bool, bool), RuleName), i64, u32);
 fn order_of(found: &FoundEvidence) -> Vec<Ranked> {
     let evidence = &found.evidence;
     let count = (0..evidence.len()).filter(|place| evidence.is_joined(*place)).count();
-    let mut order: Vec<Ranked> = Vec::with_capacity(count);
+    let mut order: Vec<Ranked> = roomy(count);
     let mut start = 0;
     while start < evidence.len() {
         let legs = evidence.legs(start);

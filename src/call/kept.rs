@@ -7,7 +7,7 @@ use super::outline::LegOutline;
 use super::packed::{Reader, put_text, put_time};
 use super::rule::RuleName;
 use super::rules::{Key, KeyValue};
-use crate::base::{CaptureTime, PackedBuilder, PackedRun};
+use crate::base::{CaptureTime, PackedBuilder, PackedRun, roomy};
 
 /// Legs for each part: the keys of one rule in one part are some megabytes then.
 const LEGS_PER_PART: usize = 32_768;
@@ -15,6 +15,9 @@ const LEGS_PER_PART: usize = 32_768;
 const PARTS_MAX: usize = 16;
 /// Bytes of keys after which a run ends: far below what places in a run can tell.
 const RUN_BYTES_MAX: usize = 64 << 20;
+
+/// Hash, leg, role, start, and a byte each of end, length and value.
+const ENTRY_BYTES_MIN: usize = 4 + 4 + 1 + 8 + 3;
 
 /// Beside the role of a key.
 const IS_ANSWERED: u8 = 4;
@@ -154,10 +157,13 @@ impl Entries {
     /// Reads them out of the runs of all legs.
     pub(super) fn read(rule: RuleName, (part, parts): (usize, usize), runs: &[PackedRun]) -> Self {
         let item = rule as usize * parts + part;
-        let mut entries = Self::default();
+        let bytes = runs.iter().map(|run| run.item(item).len()).sum();
+        let mut entries = Self { bytes: roomy(bytes), ..Self::default() };
         for run in runs {
             entries.bytes.extend_from_slice(run.read(item));
         }
+        let count = bytes / ENTRY_BYTES_MIN;
+        (entries.order, entries.starts) = (roomy(count), roomy(count));
         let mut reader = Reader { rest: &entries.bytes };
         while !reader.rest.is_empty() {
             let start = entries.bytes.len() - reader.rest.len();

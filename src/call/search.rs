@@ -19,7 +19,7 @@ use super::rules::{
 };
 use super::said::MediaValue;
 use super::table::RuleTable;
-use crate::base::{Endpoint, PackedRun};
+use crate::base::{Endpoint, PackedRun, roomy};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -79,8 +79,8 @@ impl Pairs {
     /// sorted by `sort`.
     #[must_use]
     pub fn of(found: Vec<(RuleName, Candidates)>, sort: impl FnOnce(&mut Vec<Pair>)) -> Self {
-        let mut all = Self::default();
-        all.list.reserve_exact(found.iter().map(|(_, found)| found.pairs.len()).sum());
+        let list = roomy(found.iter().map(|(_, found)| found.pairs.len()).sum());
+        let mut all = Self { list, ..Self::default() };
         for (rule, mut found) in found {
             all.list.extend(found.pairs.iter().map(|(left, right)| (*left, *right, rule)));
             all.demoted.append(&mut found.demoted);

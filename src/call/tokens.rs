@@ -1,9 +1,13 @@
 //! The shared values of much evidence in one buffer.
 
+use crate::base::roomy;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::hash::BuildHasher;
+
+/// A Call-ID, an address: what most values are.
+const SHORT_VALUE_BYTES: usize = 32;
 
 /// Lists of values, one list for each piece of evidence.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,12 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
+    /// Room for so many lists of one short value.
+    pub(super) fn for_lists(count: usize) -> Self {
+        let bytes = count.saturating_mul(SHORT_VALUE_BYTES);
+        Self { lists: roomy(count), ends: roomy(count), bytes: roomy(bytes) }
+    }
+
     /// Adds a list.
     pub(super) fn push<'t>(&mut self, values: impl IntoIterator<Item = &'t [u8]>) {
         for value in values {
@@ -27,10 +37,6 @@ impl Tokens {
 
     /// Adds the lists of others behind these.
     pub(super) fn append(&mut self, other: Self) {
-        if self.lists.is_empty() {
-            *self = other;
-            return;
-        }
         let (values, bytes) = (number(self.ends.len()), self.bytes.len());
         self.lists.extend(other.lists.iter().map(|end| end + values));
         self.ends.extend(other.ends.iter().map(|end| end + bytes));
@@ -60,7 +66,8 @@ impl Tokens {
         let hash = |value: &u32| hasher.hash_one(self.value(*value as usize));
         // Its order never leaves: a value has the number of the first one that is equal.
         let mut known: HashTable<u32> = HashTable::with_capacity(self.ends.len());
-        let mut numbers: Vec<u32> = (0..number(self.ends.len())).collect();
+        let mut numbers: Vec<u32> = roomy(self.ends.len());
+        numbers.extend(0..number(self.ends.len()));
         let mut is_shared = vec![false; self.ends.len()];
         for value in 0..number(self.ends.len()) {
             let is_equal = |other: &u32| self.value(*other as usize) == self.value(value as usize);
@@ -76,7 +83,7 @@ impl Tokens {
             }
         }
         drop(known);
-        let mut made = Numbered { ends: Vec::with_capacity(self.lists.len()), numbers: Vec::new() };
+        let mut made = Numbered { ends: roomy(self.lists.len()), numbers: roomy(self.ends.len()) };
         for list in 0..self.lists.len() {
             let values = numbers[self.values_of(list)].iter();
             made.numbers.extend(values.filter(|value| is_shared[**value as usize]));

@@ -54,7 +54,7 @@ pub(super) fn group(
     were_read(are_whole)?;
     let pairs = Pairs::of(found, |list| list.par_sort_unstable());
     let compare = |part: &[Pair]| search.compare(part, pairs.demoted());
-    let mut found = FoundEvidence::default();
+    let mut found = FoundEvidence::about(pairs.list.len());
     for round in pairs.list.chunks(PAIRS_PER_ROUND) {
         let parts: Vec<FoundEvidence> = round.par_chunks(PAIRS_PER_PART).map(compare).collect();
         parts.into_iter().for_each(|part| found.append(part));

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Part of the budget that runs may take: the rest is for the legs that are being read and for what comes
 /// after.
-const SHARE_OF_BUDGET: u64 = 4;
+const SHARE_OF_BUDGET: u64 = 16;
 /// Part of the budget that all tables may take.
 const TABLES_SHARE_OF_BUDGET: u64 = 8;
 /// What a leg takes in a table, about.
@@ -139,6 +139,10 @@ impl Runs {
     }
 }
 
+/// What is written at once: Linux caches it in pieces as large as that, and brings a whole piece into the
+/// memory of the process when one page of it is touched.
+const WRITTEN_AT_ONCE_BYTES: usize = 64 << 10;
+
 /// Runs of packed items in memory as long as the budget allows, then in one file.
 #[derive(Debug, Default)]
 pub(super) struct PackedRuns {
@@ -180,7 +184,7 @@ impl PackedRuns {
             none => none.insert(tempfile::tempfile_in(directory)?),
         };
         file.seek(SeekFrom::Start(self.bytes_written))?;
-        file.write_all(run.bytes())
+        run.bytes().chunks(WRITTEN_AT_ONCE_BYTES).try_for_each(|piece| file.write_all(piece))
     }
 
     /// All runs in the order in which they were kept, those in the file mapped.
