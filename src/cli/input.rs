@@ -49,8 +49,8 @@ pub(super) struct InputArguments {
     /// or changed, and one that was stopped goes on
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
-    /// Memory for what is known of the legs, as 256M or 2G; what does not fit goes to disk until it is
-    /// needed [default: a quarter of the machine's]
+    /// Memory that the run may take, as 256M or 2G; what does not fit goes to disk until it is needed
+    /// [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
     /// No progress and no warnings on standard error

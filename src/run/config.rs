@@ -72,7 +72,7 @@ pub struct CheckConfig {
     pub progress: bool,
     /// Where what files gave is kept from run to run; outside the spools. Absent: nowhere.
     pub work: Option<PathBuf>,
-    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    /// Memory that the run may take before what it holds goes to disk, in bytes; 0 is without bound.
     pub memory_bytes: u64,
     /// When calls close.
     pub timing: TimingRules,
@@ -112,7 +112,7 @@ pub struct CallsConfig {
     pub progress: bool,
     /// Where what files gave is kept from run to run; outside the spools. Absent: nowhere.
     pub work: Option<PathBuf>,
-    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    /// Memory that the run may take before what it holds goes to disk, in bytes; 0 is without bound.
     pub memory_bytes: u64,
     /// When calls close.
     pub timing: TimingRules,

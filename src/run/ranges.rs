@@ -21,9 +21,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Smaller captures are read by one thread.
 const RANGED_BYTES_MIN: u64 = 64 << 20;
-/// Size of a range: the walk over its record headers brings them into the second-level cache, where the
-/// thread that found it parses it.
-const RANGE_BYTES: usize = 1 << 20;
+/// Size of a range: the walk over its record headers brings it into the cache, where the thread that found
+/// it parses it. Smaller ones read cold files in pieces too small, larger ones leave the cache again.
+const RANGE_BYTES: usize = 4 << 20;
 /// Captures that are open as ranges at one time, the largest first.
 pub(super) const RANGED_FILES_MAX: usize = 64;
 

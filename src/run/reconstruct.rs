@@ -46,7 +46,7 @@ pub struct ReconstructOptions {
     pub ranges: RangeRules,
     /// Where what files gave is kept from run to run; absent: nowhere.
     pub work: Option<PathBuf>,
-    /// Memory that facts of legs may take before they go to disk, in bytes; 0 is without bound.
+    /// Memory that the run may take before what it holds goes to disk, in bytes; 0 is without bound.
     pub memory_bytes: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Runs of legs in memory as long as the budget allows, then in a file without a name, which is gone
-//! with the process whatever ends it.
+//! Packed items (legs, outlines, CDRs, keys of rules) in memory as long as the budget allows, then in files
+//! without a name, which are gone with the process whatever ends it.
 
 use super::error::Error;
 use super::map::Mapping;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Part of the budget that runs may take: the rest is for the legs that are being read and for what comes
-/// after.
+/// Part of the budget that packed items may take: a file that the system caches is read hardly slower than
+/// memory, and the rest is for what has no file, about 100 bytes a leg.
 const SHARE_OF_BUDGET: u64 = 16;
 /// Part of the budget that all tables may take.
 const TABLES_SHARE_OF_BUDGET: u64 = 8;
@@ -26,7 +26,7 @@ const TABLE_LEGS_MIN: u64 = 1 << 10;
 /// Where large files without a name belong; `TMPDIR` comes first, because it was chosen.
 const LARGE_FILES: &str = "/var/tmp";
 
-/// What legs may take of the memory, for all workers together.
+/// What packed items may take of the memory, for all workers together.
 #[derive(Debug)]
 pub(super) struct Spill {
     directory: PathBuf,
