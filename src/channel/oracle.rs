@@ -287,6 +287,10 @@ proptest! {
         prop_assert_eq!(changed.unit_count(), new.unit_count());
         for reading in count_readings() {
             let expect = new.history(&calendar, reading);
+            for peak in &expect.peak_spans {
+                let up = |units: &Units<'_>| units.up_at(reading, peak.started);
+                prop_assert_eq!(up(&changed), up(&new), "who was up, in their order");
+            }
             prop_assert_eq!(changed.history(&calendar, reading), expect);
         }
         let groups = Groups::of(&groups, cdrs.len());

@@ -79,7 +79,9 @@ impl Spill {
 
     /// So many bytes that were held are held no more.
     pub(super) fn let_go(&self, bytes: u64) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        // What stayed in memory because its file could not be written was never counted.
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        let _ = self.held.try_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }
 
