@@ -127,12 +127,6 @@ impl PackedRun {
     pub fn is_held(&self) -> bool {
         self.source.is_held()
     }
-
-    /// Bytes of memory that it takes, were its items in memory.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.ends.capacity() * size_of::<u32>() + self.byte_count()
-    }
 }
 
 /// Lets go of memory that only repeats what files hold; changes nothing else.
@@ -282,12 +276,6 @@ impl PackedList {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.runs.iter().all(PackedRun::is_whole)
-    }
-
-    /// Bytes of memory that it takes, were its items in memory.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.runs.iter().map(PackedRun::memory_bytes).sum()
     }
 }
 

@@ -86,12 +86,6 @@ impl Outlines {
         self.0.numbers()
     }
 
-    /// Bytes that they take, wherever they lie.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.0.memory_bytes()
-    }
-
     /// Whether all that was read so far is what was kept; see [`crate::base::PackedBytes::is_whole`].
     #[must_use]
     pub fn are_whole(&self) -> bool {

@@ -327,10 +327,10 @@ impl Gathering {
 
     /// A gathering of one file alone. It borrows the table and the runs of this one, which has them again
     /// after [`Self::take_back`].
-    pub(super) fn for_one_file(&mut self, hasher: &Hasher, writer: Option<RunWriter>) -> Self {
+    pub(super) fn for_one_file(&mut self, hasher: &Hasher, writer: RunWriter) -> Self {
         self.end_table();
         let mut own = Self::new(hasher, &self.spill);
-        own.writer = writer;
+        own.writer = Some(writer);
         std::mem::swap(&mut own.legs, &mut self.legs);
         std::mem::swap(&mut own.runs, &mut self.runs);
         own

@@ -116,7 +116,7 @@ impl<'r> ReadRules<'r> {
             }
             return;
         };
-        let mut own = gathering.for_one_file(self.hasher, Some(keeping.writer(worker)));
+        let mut own = gathering.for_one_file(self.hasher, keeping.writer(worker));
         let has_ended = read(&mut own);
         let (parts, runs) = gathering.take_back(own);
         if has_ended {
@@ -148,7 +148,7 @@ impl<'r> ReadRules<'r> {
         let Some(keeping) = kept.keeping(file, 1) else {
             return self.read_file(gathering, id, file).map(|_| ());
         };
-        let mut own = gathering.for_one_file(self.hasher, Some(keeping.writer(worker)));
+        let mut own = gathering.for_one_file(self.hasher, keeping.writer(worker));
         let outcome = self.read_file(&mut own, id, file);
         let (parts, runs) = gathering.take_back(own);
         if !matches!(outcome, Ok(true)) {

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Part of the budget that packed items may take: a file that the system caches is read hardly slower than
-/// memory, and the rest is for what has no file, about 100 bytes a leg.
+/// Part of the budget that packed items may take: a file that the system caches is read nearly as fast as
+/// memory, and the rest is for what has no file, about 120 bytes a leg.
 const SHARE_OF_BUDGET: u64 = 16;
 /// Part of the budget that all tables may take.
 const TABLES_SHARE_OF_BUDGET: u64 = 8;
