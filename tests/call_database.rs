@@ -76,6 +76,7 @@ impl Pair {
             time_zone: jiff::tz::TimeZone::UTC,
             spool_zone: jiff::tz::TimeZone::UTC,
             sensors: sensors.collect(),
+            without_rtp: false,
             rules: RuleTable::default(),
             threads: 1,
             progress: false,

@@ -44,7 +44,7 @@ impl CallsArguments {
     }
 
     fn config(&self) -> Result<CallsConfig, CliError> {
-        let Input { from, to, zones, conf, sensors, rules, work, memory_bytes } =
+        let Input { from, to, zones, conf, sensors, without_rtp, rules, work, memory_bytes } =
             self.input.read(&self.paths)?;
         self.warn(&conf.warnings);
         Ok(CallsConfig {
@@ -54,6 +54,7 @@ impl CallsArguments {
             time_zone: zones.gui,
             spool_zone: zones.spool,
             sensors,
+            without_rtp,
             rules,
             threads: self.input.threads,
             progress: !self.input.quiet,

@@ -128,7 +128,7 @@ impl CheckArguments {
         let license = self.license.as_deref().map(license::load).transpose()?;
         let (limit_channels, limit_warning) = limit(self.limit, license.as_ref(), limit_default)?;
         let as_of = day("--as-of", self.as_of.as_ref())?;
-        let Input { from, to, zones, mut conf, sensors, rules, work, memory_bytes } =
+        let Input { from, to, zones, mut conf, sensors, without_rtp, rules, work, memory_bytes } =
             self.input.read(&self.spools)?;
         check_as_of(as_of, from, to)?;
         let scenario = scenario(&self.scenario, conf.capture.merge_header.as_deref())?;
@@ -147,6 +147,7 @@ impl CheckArguments {
             time_zone_name: zones.gui_name,
             spool_zone: zones.spool,
             sensors,
+            without_rtp,
             scenario,
             accept_loss: self.accept_loss,
             reading: ReadingPins::parse(&self.reading).map_err(|reason| CliError::NotAReading {

@@ -39,6 +39,10 @@ pub(super) struct InputArguments {
     /// Only these ports carry SIP, as 5060,5070-5080 [default: the configuration's, else any]
     #[arg(long, value_name = "LIST")]
     sip_ports: Option<String>,
+    /// Leave out what lies in the spool's RTP directories and RTP archives: far less to read, but a call
+    /// without a BYE ends at its last SIP message, and the timeouts act as if there had been no RTP
+    #[arg(long)]
+    without_rtp: bool,
     /// Print JSON instead of text
     #[arg(long)]
     pub(super) json: bool,
@@ -71,6 +75,8 @@ pub(super) struct Input {
     pub(super) conf: VoipmonitorConf,
     /// Sensors that the user named, with the paths of their captures.
     pub(super) sensors: Vec<(String, PathBuf)>,
+    /// Whether the spool's RTP is left out.
+    pub(super) without_rtp: bool,
     /// What joins legs into calls.
     pub(super) rules: RuleTable,
     /// The work directory; in none of the spools.
@@ -106,7 +112,8 @@ impl InputArguments {
                 .ok_or_else(|| CliError::NotASize { value: typed.clone(), least: MEMORY_MIN })?,
             None => memory_bytes().map_or(0, |bytes| bytes / MEMORY_SHARE),
         };
-        Ok(Input { from, to, zones, conf, sensors, rules, work, memory_bytes })
+        let without_rtp = self.without_rtp;
+        Ok(Input { from, to, zones, conf, sensors, without_rtp, rules, work, memory_bytes })
     }
 
     /// The same for a database. What says how to read captures is refused: they are read already.
@@ -118,6 +125,7 @@ impl InputArguments {
             ("--conf", self.conf.is_some()),
             ("--sensor", !self.sensors.is_empty()),
             ("--sip-ports", self.sip_ports.is_some()),
+            ("--without-rtp", self.without_rtp),
             ("--work", self.work.is_some()),
             ("--memory", self.memory.is_some()),
         ];

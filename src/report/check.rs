@@ -4,6 +4,7 @@ use crate::base::{Ledger, Notes};
 use crate::channel::Calendar;
 use crate::license::{Coverage, LicenseReport, LockCause, Outcome, ScenarioVerdict};
 use jiff::civil::Date;
+use serde::Serialize;
 
 /// A file that was read, by [`crate::base::FileId`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -11,6 +12,15 @@ pub struct InputFile {
     /// Its path as bytes; need not be UTF-8.
     pub path: Vec<u8>,
     /// Its size as stored.
+    pub bytes: u64,
+}
+
+/// Files that were not read because the user did not want them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// How many.
+    pub files: u64,
+    /// Their sizes together.
     pub bytes: u64,
 }
 
@@ -31,6 +41,8 @@ pub struct InputReport {
     pub ledger: Ledger,
     /// Anomalies.
     pub notes: Notes,
+    /// RTP of the spool that was left out on request; absent when none was.
+    pub rtp_left_out: Option<LeftOut>,
 }
 
 /// Everything that `check` prints.

@@ -4,7 +4,7 @@
 //! or given twice change nothing there. Exact numbers are strings of decimal digits where they can
 //! pass 2^53. A new field does not change the schema's number; a changed or missing one does.
 
-use super::check::CheckReport;
+use super::check::{CheckReport, LeftOut};
 use super::format::{channels, distance, local_s, utc_ms};
 use super::sentences::caveat as caveat_sentence;
 use crate::base::{CaptureTime, FileId};
@@ -326,6 +326,8 @@ pub struct InputJson {
     pub notes: BTreeMap<&'static str, u64>,
     /// What could not be read.
     pub losses: Vec<LossJson>,
+    /// RTP files that were left out on request; null when none was.
+    pub rtp_left_out: Option<LeftOut>,
 }
 
 /// A file.
@@ -589,5 +591,6 @@ fn input(report: &CheckReport) -> InputJson {
                 detail: loss.detail.clone(),
             })
             .collect(),
+        rtp_left_out: input.rtp_left_out,
     }
 }

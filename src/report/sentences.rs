@@ -321,6 +321,13 @@ pub(super) fn next_step(report: &CheckReport, verdict: &ScenarioVerdict) -> Vec<
     }
     match verdict.judged.outcome {
         Outcome::Lifts => {
+            if report.input.rtp_left_out.is_some() && verdict.scenario != Scenario::Recorded {
+                steps.push(
+                    "Check again with RTP, without --without-rtp: the sniffer will read it, and calls \
+                     then last longer or are cut elsewhere."
+                        .to_owned(),
+                );
+            }
             if report.license.is_none() {
                 steps.push(
                     "Make sure that the count is the cause of the lock: an expired license, other \

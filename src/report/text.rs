@@ -1,7 +1,7 @@
 //! The check report as text for a terminal: verdict first, then why, caveats, the tables, what was read
 //! and what was lost.
 
-use super::check::CheckReport;
+use super::check::{CheckReport, LeftOut};
 use super::escape::terminal;
 use super::format::{bytes, channels, counted, distance, grouped, local_hm, local_s, margin};
 use super::readings::table as readings_table;
@@ -363,9 +363,14 @@ fn every_reading(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
 /// What of the captures' kind makes calls look shorter, or other, than the sniffer saw them live. Said
 /// once (design.md section 12, points 7 and 15).
 fn what_shortens_calls(page: &mut Page, report: &CheckReport) {
+    if let Some(LeftOut { files, bytes: size }) = report.input.rtp_left_out {
+        let files = counted(files, "RTP file", "RTP files");
+        page.prose("  ", &format!("Left out by --without-rtp: {files} ({}).", bytes(size)));
+    }
     let open_ended = report.cdrs_ended_by_signalling;
     if open_ended > 0 {
-        let media = if report.cdrs_with_media == 0 { "No RTP is in the captures. " } else { "" };
+        let has_none = report.cdrs_with_media == 0 && report.input.rtp_left_out.is_none();
+        let media = if has_none { "No RTP is in the captures. " } else { "" };
         let cdrs = counted(open_ended, "answered CDR has", "answered CDRs have");
         page.prose(
             "  ",

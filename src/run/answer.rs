@@ -5,7 +5,7 @@
 //! every file was the same before and after all of them were read, and nothing happened meanwhile that
 //! another run need not meet: a file that could not be read, or that was written.
 
-use super::check::input_files;
+use super::check::{input_files, rtp_left_out};
 use super::config::CheckConfig;
 use super::paths::TypedPaths;
 use super::profile::Profile;
@@ -158,6 +158,7 @@ impl<'c> Asked<'c> {
             lists_readings: self.config.all_readings,
             sensors: listing.sensors.clone(),
             files: input_files(listing, &TypedPaths::new(&self.config.spools)),
+            rtp_left_out: rtp_left_out(listing),
         }
     }
 
@@ -183,6 +184,7 @@ fn asked(config: &CheckConfig) -> Option<String> {
         time_zone_name,
         spool_zone,
         sensors,
+        without_rtp,
         scenario,
         accept_loss,
         reading,
@@ -209,7 +211,8 @@ fn asked(config: &CheckConfig) -> Option<String> {
     let zones = (time_zone, time_zone_name, spool_zone);
     let judging = (limit_channels, license, scenario, accept_loss, reading, all_readings);
     let sniffer = (timing, numbers, capture, spool);
-    Some(format!("{:?}", (spools, sensors, days, zones, judging, rules, sniffer)))
+    let taken = (spools, sensors, days, without_rtp);
+    Some(format!("{:?}", (taken, zones, judging, rules, sniffer)))
 }
 
 /// What the walk says beside the files, as text; absent when it could not look at everything: what it

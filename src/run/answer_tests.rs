@@ -55,6 +55,7 @@ impl Scene {
             time_zone_name: "UTC".to_owned(),
             spool_zone: TimeZone::UTC,
             sensors: Vec::new(),
+            without_rtp: false,
             scenario: Scenario::AsIs,
             accept_loss: false,
             reading: ReadingPins::default(),
@@ -108,7 +109,7 @@ fn prague() -> TimeZone {
 }
 
 /// Each field of [`CheckConfig`] that the answer depends on, and parts of those that have parts.
-const EDITS: [(&str, Edit); 30] = [
+const EDITS: [(&str, Edit); 31] = [
     ("spools", |config| config.spools.push(PathBuf::from("."))),
     ("limit", |config| config.limit_channels = 5),
     ("license", |config| {
@@ -136,6 +137,7 @@ const EDITS: [(&str, Edit); 30] = [
     ("zone of the spool", |config| config.spool_zone = prague()),
     ("sensors", |config| config.sensors.push(("a".to_owned(), PathBuf::from("b")))),
     ("other sensors", |config| config.sensors.push(("a\", \"b".to_owned(), PathBuf::new()))),
+    ("without RTP", |config| config.without_rtp = true),
     ("scenario", |config| config.scenario = Scenario::Merged),
     ("header", |config| config.scenario = Scenario::MergeHeader("X-A".to_owned())),
     ("losses", |config| config.accept_loss = true),

@@ -22,9 +22,9 @@ use crate::license::{
     Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
 };
 use crate::report::CheckReport;
-use crate::report::check::{InputFile, InputReport};
+use crate::report::check::{InputFile, InputReport, LeftOut};
 use crate::report::history::NamedCdr;
-use crate::spool::{FileKind, SpoolListing, WalkOptions};
+use crate::spool::{FileKind, SkipCount, SkipReason, SpoolListing, WalkOptions};
 use crate::store::Database;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -199,7 +199,10 @@ fn license(
 fn options(config: &CheckConfig) -> ReconstructOptions {
     let zones = (&config.time_zone, &config.spool_zone);
     ReconstructOptions {
-        walk: walk_options((config.from, config.to), zones, &config.sensors),
+        walk: WalkOptions {
+            without_rtp: config.without_rtp,
+            ..walk_options((config.from, config.to), zones, &config.sensors)
+        },
         timing: config.timing.clone(),
         numbers: config.numbers.clone(),
         capture: config.capture.clone(),
@@ -224,6 +227,7 @@ pub(super) fn walk_options(
         from: from.and_then(start),
         to: to.and_then(|day| day.tomorrow().ok()).and_then(start),
         sensors: sensors.to_vec(),
+        ..WalkOptions::default()
     }
 }
 
@@ -351,6 +355,12 @@ pub(super) fn input_files(listing: &SpoolListing, paths: &TypedPaths) -> Vec<Inp
     files.chain(listing.unreadable.iter().map(|lost| shown(&lost.path, 0))).collect()
 }
 
+/// The RTP that was left out on request; absent when none was.
+pub(super) fn rtp_left_out(listing: &SpoolListing) -> Option<LeftOut> {
+    let SkipCount { entries: files, bytes } = *listing.skipped.get(&SkipReason::Rtp)?;
+    Some(LeftOut { files, bytes })
+}
+
 fn input(found: &Reconstruction) -> InputReport {
     let sum = |pick: fn(&super::FileSummary) -> u64| found.files.values().map(pick).sum();
     InputReport {
@@ -361,6 +371,7 @@ fn input(found: &Reconstruction) -> InputReport {
         sip_messages: found.ledger.value("sip.messages"),
         ledger: found.ledger.clone(),
         notes: found.notes.clone(),
+        rtp_left_out: rtp_left_out(&found.listing),
     }
 }
 

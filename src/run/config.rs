@@ -54,6 +54,8 @@ pub struct CheckConfig {
     pub spool_zone: TimeZone,
     /// Sensors that the user named, with the paths of their captures.
     pub sensors: Vec<(String, PathBuf)>,
+    /// Whether the spool's RTP is left out.
+    pub without_rtp: bool,
     /// Whose verdict decides the exit code.
     pub scenario: Scenario,
     /// Whether losses are accepted as they are.
@@ -104,6 +106,8 @@ pub struct CallsConfig {
     pub spool_zone: TimeZone,
     /// Sensors that the user named, with the paths of their captures.
     pub sensors: Vec<(String, PathBuf)>,
+    /// Whether the spool's RTP is left out.
+    pub without_rtp: bool,
     /// What joins legs into calls.
     pub rules: RuleTable,
     /// Worker threads; 0 is one for each processor.

@@ -64,6 +64,8 @@ pub enum SkipReason {
     Audio,
     /// `AUDIOGRAPH/`.
     AudioGraph,
+    /// `RTP/` and RTP archives, where they are left out on request ([`super::WalkOptions::without_rtp`]).
+    Rtp,
     /// `qoq-*`: queries that wait for the vendor's database.
     QueryCache,
     /// `rrd/`: charts of the sniffer itself.
@@ -88,6 +90,7 @@ impl SkipReason {
             Self::Graph => "graph",
             Self::Audio => "audio",
             Self::AudioGraph => "audiograph",
+            Self::Rtp => "rtp",
             Self::QueryCache => "query-cache",
             Self::Rrd => "rrd",
             Self::CoreDump => "core-dump",

@@ -27,11 +27,14 @@ pub struct WalkOptions {
     pub to: Option<CaptureTime>,
     /// Sensors that the user named, with the paths that hold their captures.
     pub sensors: Vec<(String, PathBuf)>,
+    /// Whether the spool's RTP is left out.
+    pub without_rtp: bool,
 }
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        Self { zone: TimeZone::UTC, from: None, to: None, sensors: Vec::new() }
+        let sensors = Vec::new();
+        Self { zone: TimeZone::UTC, from: None, to: None, sensors, without_rtp: false }
     }
 }
 
@@ -164,10 +167,20 @@ impl<'a> Walker<'a> {
             _ if self.is_outside(starts) => Some(SkipReason::OutsideDays),
             (Some(&"filesindex"), None) => Some(SkipReason::FilesIndex),
             (Some(&"rrd"), None) => Some(SkipReason::Rrd),
-            _ => skip_of_kind(reading.kind),
+            _ => self.skip_of_kind(reading.kind),
         };
         let before_spool = reading.date_index.unwrap_or(root_names);
         Folder { identity, reading, sensor, starts, skip: inherited.or(own), before_spool }
+    }
+
+    fn skip_of_kind(&self, kind: FileKind) -> Option<SkipReason> {
+        match kind {
+            FileKind::Graph => Some(SkipReason::Graph),
+            FileKind::Audio => Some(SkipReason::Audio),
+            FileKind::AudioGraph => Some(SkipReason::AudioGraph),
+            FileKind::Rtp if self.options.without_rtp => Some(SkipReason::Rtp),
+            _ => None,
+        }
     }
 
     fn is_outside(&self, starts: Option<(CaptureTime, CaptureTime)>) -> bool {
@@ -200,7 +213,7 @@ impl<'a> Walker<'a> {
         if let Some(archive) = archive {
             self.place_by_name(&mut found, archive.kind, archive.placement);
         }
-        if let Some(reason) = skip_of_kind(found.file.kind) {
+        if let Some(reason) = self.skip_of_kind(found.file.kind) {
             return self.skip(found.identity, reason, metadata.len());
         }
         if self.is_outside(found.file.starts) {
@@ -316,15 +329,6 @@ fn found_standard_input() -> Found {
         starts: None,
     };
     Found { identity: path, sensor: String::new(), file }
-}
-
-const fn skip_of_kind(kind: FileKind) -> Option<SkipReason> {
-    match kind {
-        FileKind::Graph => Some(SkipReason::Graph),
-        FileKind::Audio => Some(SkipReason::Audio),
-        FileKind::AudioGraph => Some(SkipReason::AudioGraph),
-        _ => None,
-    }
 }
 
 /// Files of the sniffer that lie beside the captures. A capture that happens to have such a name is

@@ -179,6 +179,29 @@ fn days_prune_directories_but_not_calls_that_reach_into_them() {
 }
 
 #[test]
+fn rtp_is_left_out_on_request_by_its_place_alone() {
+    let dir = tree(&[
+        "2026-11-20/10/00/SIP/sip_2026-11-20-10-00.tar",
+        "2026-11-20/10/00/RTP/rtp_2026-11-20-10-00.tar",
+        "2026-11-20/10/01/RTP/call.pcap",
+        "2026-11-20/10/02/ALL/call.pcap",
+        "rtp_7_2026-11-20-10-03.tar.gz",
+        "rtp.pcap",
+    ]);
+    let check = |without_rtp: bool, expect: &[&str], left_out: u64| {
+        let options = WalkOptions { without_rtp, ..WalkOptions::default() };
+        let listing = walk(&roots(&dir, &[""]), &options).unwrap();
+        let kinds: Vec<&str> = listing.files.iter().map(|file| file.kind.name()).collect();
+        assert_eq!(kinds, expect);
+        let counted = listing.skipped.get(&SkipReason::Rtp).map_or(0, |count| count.entries);
+        assert_eq!(counted, left_out);
+        assert_eq!(listing.sensors, if without_rtp { vec![""] } else { vec!["", "7"] });
+    };
+    check(false, &["rtp", "sip", "rtp", "all", "plain", "rtp"], 0);
+    check(true, &["sip", "all", "plain"], 3);
+}
+
+#[test]
 fn coverage_lists_days_without_signalling() {
     let dir = tree(&[
         "2026-11-20/10/00/SIP/a",

@@ -6,7 +6,7 @@ use crate::base::Notes;
 use crate::channel::Calendar;
 use crate::license::{Coverage, LicenseReport, ScenarioVerdict};
 use crate::report::CheckReport;
-use crate::report::check::{InputFile, InputReport};
+use crate::report::check::{InputFile, InputReport, LeftOut};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,8 @@ pub(in crate::run) struct KnownBefore {
     pub(in crate::run) sensors: Vec<String>,
     /// The files, in the order of their ids.
     pub(in crate::run) files: Vec<InputFile>,
+    /// RTP that was left out on request.
+    pub(in crate::run) rtp_left_out: Option<LeftOut>,
 }
 
 /// Bytes of a report.
@@ -87,13 +89,23 @@ pub(in crate::run) fn encode(report: &CheckReport) -> Result<Vec<u8>, PartsError
         cdrs_ended_by_signalling,
         calls,
         license,
-        input: InputReport { files: _, captures, members, records, sip_messages, ledger, notes },
-        // `KnownBefore` has these, and the files.
+        input,
+        // `KnownBefore` has these, the files and what was left out.
         time_zone: _,
         as_of_given: _,
         lists_readings: _,
         sensors: _,
     } = report;
+    let InputReport {
+        files: _,
+        captures,
+        members,
+        records,
+        sip_messages,
+        ledger,
+        notes,
+        rtp_left_out: _,
+    } = input;
     let writing = Writing {
         scenarios,
         decided_by: *decided_by,
@@ -151,6 +163,7 @@ pub(in crate::run) fn decode(bytes: &[u8], known: KnownBefore) -> Result<CheckRe
             sip_messages: read.sip_messages,
             ledger: ledger(read.ledger)?,
             notes: read.notes,
+            rtp_left_out: known.rtp_left_out,
         },
     })
 }
