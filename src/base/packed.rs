@@ -216,6 +216,13 @@ impl PackedList {
         self.len() == 0
     }
 
+    /// Bytes of the items, wherever they lie, and of the places where they end.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        let of_run = |run: &PackedRun| run.byte_count() + size_of_val(run.ends());
+        self.runs.iter().map(of_run).sum()
+    }
+
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> Range<u32> {

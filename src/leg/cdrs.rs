@@ -89,6 +89,12 @@ impl Cdrs {
         self.0.range(places).map(read_cdr)
     }
 
+    /// Bytes that they are kept in, wherever these lie.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        self.0.byte_count()
+    }
+
     /// Whether all that was read so far is what was kept; see [`crate::base::PackedBytes::is_whole`].
     #[must_use]
     pub fn are_whole(&self) -> bool {

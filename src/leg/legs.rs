@@ -8,7 +8,7 @@ use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
 use super::pack::{LegKey, PackedLeg};
 use crate::base::packed::release;
-use crate::base::{PackedList, SensorId};
+use crate::base::{PackedList, PackedRun, SensorId};
 use std::fmt;
 use std::ops::Range;
 
@@ -72,6 +72,19 @@ impl Legs {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes that they are kept in, wherever these lie, parts of legs that were joined included.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        match &self.kept {
+            Kept::InRuns { runs, places } => {
+                let of_run = |run: &PackedRun| run.byte_count() + size_of_val(run.ends());
+                let runs = runs.iter().map(LegRun::packed).map(of_run).sum::<usize>();
+                runs + size_of_val(&places[..])
+            }
+            Kept::InOrder(list) => list.byte_count(),
+        }
     }
 
     /// Their numbers.

@@ -33,6 +33,10 @@ pub struct Stage {
 pub struct Profile {
     /// The stages.
     pub stages: Vec<Stage>,
+    /// What is kept of all legs, by kind: bytes in memory or in files.
+    pub kept: Vec<(&'static str, usize)>,
+    /// How many legs that is of.
+    pub legs: usize,
     /// What the user should know of the work directory: no part of a result.
     pub messages: Vec<String>,
     since: Instant,
@@ -43,6 +47,8 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             stages: Vec::new(),
+            kept: Vec::new(),
+            legs: 0,
             messages: Vec::new(),
             since: Instant::now(),
             processor: processor_time(),
@@ -68,7 +74,8 @@ impl Profile {
 }
 
 impl fmt::Display for Profile {
-    /// A line for each stage, then their sum with the most memory that the process held.
+    /// A line for each stage, then their sum, what is kept of each leg, and the most memory that the
+    /// process held.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
@@ -88,6 +95,14 @@ impl fmt::Display for Profile {
             held_bytes: None,
         };
         line(formatter, &sum)?;
+        if self.legs > 0 {
+            let each = self
+                .kept
+                .iter()
+                .map(|(what, bytes)| format!("{what} {}", bytes.div_ceil(self.legs)));
+            let each: Vec<String> = each.collect();
+            writeln!(formatter, "bytes kept a leg: {}", each.join(", "))?;
+        }
         match held_bytes("VmHWM:") {
             Some(bytes) => writeln!(formatter, "most memory held: {:.1} MB", megabytes(bytes)),
             None => Ok(()),
@@ -164,7 +179,9 @@ mod tests {
         let mut profile = Profile::default();
         profile.ended("read", ("records", 10), 2_000_000);
         profile.ended("judge", ("legs", 0), 0);
+        (profile.legs, profile.kept) = (10, vec![("legs", 5_570), ("CDRs", 641)]);
         let text = profile.to_string();
+        assert!(text.contains("bytes kept a leg: legs 557, CDRs 65\n"), "{text}");
         let firsts: Vec<&str> =
             text.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
         assert_eq!(firsts[..4], ["stage", "read", "judge", "sum"]);

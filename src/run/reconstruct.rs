@@ -235,6 +235,12 @@ fn finish(
     whole.ledger.add("leg.without_invite", without_invite);
     let Seen { cdrs, outlines, links, flags } = look(&legs, options, &whole.spans, spill)?;
     profile.ended("look at legs", ("CDRs", cdrs.len() as u64), 0);
+    profile.legs = legs.len();
+    profile.kept = vec![
+        ("legs", legs.byte_count()),
+        ("outlines", outlines.byte_count()),
+        ("CDRs", cdrs.byte_count()),
+    ];
     for leg in flags.over_limit.iter().filter_map(|leg| legs.get(*leg)) {
         whole.notes.add(limit_note(&leg));
     }
