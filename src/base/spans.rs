@@ -105,12 +105,11 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
 
     /// Adds all moments of `other`.
     pub fn join(&mut self, other: &Self) {
-        if self.is_empty() {
-            self.clone_from(other);
-            return;
-        }
-        for span in other.as_slice() {
-            self.insert_span(*span);
+        match (self.as_slice(), other.as_slice()) {
+            (_, []) => {}
+            ([], _) => self.clone_from(other),
+            (_, [only]) => self.insert_span(*only),
+            (own, others) => self.kept = merged::<GAP_NS>(own, others),
         }
     }
 
@@ -192,6 +191,29 @@ impl<const GAP_NS: i64> Spans<GAP_NS> {
         {
             self.kept = Kept::One(*only);
         }
+    }
+}
+
+/// The union of two sets, of which one has more than one span: one pass over both.
+fn merged<const GAP_NS: i64>(own: &[Span], others: &[Span]) -> Kept {
+    let (mut own, mut others) = (own.iter().peekable(), others.iter().peekable());
+    let mut next = || match (own.peek(), others.peek()) {
+        (Some(one), Some(other)) if other.first < one.first => others.next(),
+        (None, _) => others.next(),
+        _ => own.next(),
+    };
+    let mut all: Vec<Span> = Vec::new();
+    while let Some(span) = next() {
+        match all.last_mut() {
+            Some(last) if span.first.since_ns(last.last) <= GAP_NS => {
+                last.last = last.last.max(span.last);
+            }
+            _ => all.push(*span),
+        }
+    }
+    match all.as_slice() {
+        [only] => Kept::One(*only),
+        _ => Kept::More(all),
     }
 }
 
