@@ -3,7 +3,7 @@
 //! In: the parts of a leg. Out: its bytes, and the lists read out of them. Of the identifiers only those are
 //! kept that rules or stories read.
 
-use super::outline::{LegOutline, Moment, OutlineParts};
+use super::outline::{LegOutline, Moment};
 use super::packed::{Base, Reader, put_end, put_moment, put_number, put_text, put_time};
 use super::said::{Host, MediaValue, Said, Stream, Target};
 use super::transactions::{Dialog, Refer};
@@ -62,19 +62,27 @@ const fn is_media(kind: IdentifierKind) -> bool {
 
 /// Which kinds of identifier there are; the identifiers of each kind behind the kind and their length, all
 /// of them behind their length; the REFER requests behind their length; the dialogs.
-pub(super) fn put_lists(bytes: &mut Vec<u8>, list: &mut Vec<u8>, parts: &OutlineParts<'_>) {
-    let base = base_of(&parts.head);
+/// `list` is room; the identifiers come by kind and value.
+pub(super) fn put_lists<'l>(
+    bytes: &mut Vec<u8>,
+    list: &mut Vec<u8>,
+    head: &LegOutline<'_>,
+    identifiers: impl Iterator<Item = (Identifier<'l>, Sighting)>,
+    refers: &[Refer<'_>],
+    dialogs: &[Dialog<'_>],
+) {
+    let base = base_of(head);
     list.clear();
-    let mut kinds = if parts.refers.is_empty() { 0 } else { REFERS };
-    let mut all = parts.identifiers.iter().filter(|(said, _)| is_read(said.kind)).peekable();
+    let mut kinds = if refers.is_empty() { 0 } else { REFERS };
+    let mut all = identifiers.filter(|(said, _)| is_read(said.kind)).peekable();
     while let Some((said, sighting)) = all.next() {
         let start = list.len();
         kinds |= bit_of(said.kind);
         list.push(said.kind as u8);
-        put_said(list, &parts.head, (said, sighting), None);
+        put_said(list, head, (said, sighting), None);
         let mut before = said.value;
         while let Some(next) = all.next_if(|(next, _)| next.kind == said.kind) {
-            put_said(list, &parts.head, next, Some(before));
+            put_said(list, head, next, Some(before));
             before = next.0.value;
         }
         // The length of the kind stands behind it: moved there, as it is known only now.
@@ -85,14 +93,14 @@ pub(super) fn put_lists(bytes: &mut Vec<u8>, list: &mut Vec<u8>, parts: &Outline
     put_number(bytes, u64::from(kinds));
     put_text(bytes, list);
     list.clear();
-    for refer in &parts.refers {
+    for refer in refers {
         put_refer(list, &base, refer);
     }
     put_text(bytes, list);
-    for dialog in &parts.dialogs {
+    for dialog in dialogs {
         put_text(bytes, dialog.tags.0);
         put_text(bytes, dialog.tags.1);
-        let answer = parts.head.answered.map(|answer| answer.time);
+        let answer = head.answered.map(|answer| answer.time);
         match dialog.confirmed {
             None => bytes.push(NOT_CONFIRMED),
             confirmed if confirmed == answer => bytes.push(CONFIRMED_BY_ANSWER),

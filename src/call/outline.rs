@@ -3,7 +3,7 @@
 
 use super::transactions::{Dialog, Refer, dialogs, refers};
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
-use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, MessageKind};
+use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, LegView, MessageKind, SeenMessage};
 use crate::sip::Method;
 
 /// A message: its key and when it was seen.
@@ -24,6 +24,12 @@ impl Moment {
     #[must_use]
     pub fn of(times: &FactTimes) -> Self {
         Self { time: times.first(), record: times.record }
+    }
+
+    /// First sight of a message.
+    #[must_use]
+    pub fn of_message(message: &SeenMessage<'_>) -> Self {
+        Self { time: message.first, record: message.record }
     }
 }
 
@@ -106,64 +112,108 @@ impl<'l> OutlineParts<'l> {
     /// Reads a leg.
     #[must_use]
     pub fn of(leg: &'l Leg) -> Self {
-        let by_key: Vec<Message<'l>> = leg.messages().collect();
-        let mut order: Vec<(CaptureTime, usize)> =
-            by_key.iter().enumerate().map(|(at, (_, times))| (times.first(), at)).collect();
-        order.sort_unstable();
-        let messages: Vec<Message<'l>> = order.into_iter().map(|(_, at)| by_key[at]).collect();
-        let opening = |key: &FactKey<'_>| {
-            key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
-        };
-        let invite = messages
-            .iter()
-            .find(|(key, _)| opening(key))
-            .or_else(|| messages.iter().find(|(key, _)| is_request(key, Method::Invite)));
-        let first = invite.or_else(|| messages.first());
-        let mut hops = messages.iter().filter(|(key, _)| {
-            invite.is_some_and(|(first, _)| {
-                opening(key)
-                    && key.from_tag == first.from_tag
-                    && key.cseq_number == first.cseq_number
-            })
-        });
-        let parties = invite.and_then(|(key, _)| leg.invite_parties(key)).unwrap_or_default();
-        let called =
-            if parties.to_user.is_empty() { parties.request_user } else { parties.to_user };
-        // By tag: both sides may sit behind one address.
-        let by_caller =
-            |key: &FactKey<'_>| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
-        let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
-        let head = LegOutline {
-            sensor: leg.sensor(),
-            call_id: leg.call_id(),
-            started: first.map_or(unknown, |(_, times)| Moment::of(times)),
-            ended: leg.last_seen().unwrap_or_default(),
-            has_invite: invite.is_some(),
-            answered: first_of(&messages, |key| {
-                status_of(key, Method::Invite).is_some_and(|code| (200..300).contains(&code))
-            }),
-            cancelled: first_of(&messages, |key| is_request(key, Method::Cancel)),
-            failed: first_failure(&messages),
-            hung_up: messages
-                .iter()
-                .rfind(|(key, _)| is_request(key, Method::Bye))
-                .map(|(key, times)| HangUp { seen: Moment::of(times), by_caller: by_caller(key) }),
-            source: first.map_or(Endpoint::UNKNOWN, |(key, _)| key.source),
-            destination: hops
-                .next_back()
-                .or(first)
-                .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
-            caller: parties.from_user,
-            called,
-            request_user: parties.request_user,
-            lists: Lists::default(),
-        };
-        Self {
-            head,
-            dialogs: dialogs(&messages),
-            refers: refers(&messages, leg, by_caller),
-            identifiers: leg.identifiers(),
+        let mut room = OutlineRoom::default();
+        let head = room.read(&LegView::of(leg));
+        let OutlineRoom { dialogs, refers } = room;
+        Self { head, dialogs, refers, identifiers: leg.identifiers() }
+    }
+}
+
+/// Room for the lists of one leg after the other.
+#[derive(Clone, Debug, Default)]
+pub struct OutlineRoom<'l> {
+    /// Dialogs by their two tags.
+    pub(super) dialogs: Vec<Dialog<'l>>,
+    /// REFER transactions by time.
+    pub(super) refers: Vec<Refer<'l>>,
+}
+
+impl<'l> OutlineRoom<'l> {
+    /// Reads a leg: all but its lists out, and these into the room.
+    pub(super) fn read(&mut self, leg: &LegView<'l>) -> LegOutline<'l> {
+        let mut head =
+            LegOutline { sensor: leg.sensor(), call_id: leg.call_id(), ..LegOutline::EMPTY };
+        head.ended = leg.last_seen().unwrap_or_default();
+        let ends = Ends::of(leg);
+        let by_caller = |key: &FactKey<'_>| ends.by_caller(key);
+        if let Some(first) = ends.first {
+            head.started = Moment::of_message(first);
+            head.source = first.key.source;
+            head.destination = ends.last_hop.unwrap_or(first).key.destination;
         }
+        if let Some(parties) = ends.invite.and_then(|invite| leg.invite_parties(invite)) {
+            head.has_invite = true;
+            head.caller = parties.from_user;
+            head.request_user = parties.request_user;
+            let has_to = !parties.to_user.is_empty();
+            head.called = if has_to { parties.to_user } else { parties.request_user };
+        }
+        let mut has_refer = false;
+        for message in leg.by_time() {
+            let key = &message.key;
+            let seen = Moment::of_message(message);
+            match (key.kind, key.cseq_method) {
+                (MessageKind::Request(Method::Cancel), _) => {
+                    head.cancelled.get_or_insert(seen);
+                }
+                (MessageKind::Request(Method::Bye), _) => {
+                    head.hung_up = Some(HangUp { seen, by_caller: by_caller(key) });
+                }
+                (MessageKind::Request(Method::Refer), _) => has_refer = true,
+                (MessageKind::Response(200..300), Method::Invite) => {
+                    head.answered.get_or_insert(seen);
+                }
+                // A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or
+                // lost forks.
+                (MessageKind::Response(status), Method::Invite)
+                    if status >= 300
+                        && !matches!(status, 401 | 407 | 422 | 494)
+                        && head.answered.is_none() =>
+                {
+                    head.failed.get_or_insert(Failure { status, seen });
+                }
+                _ => {}
+            }
+        }
+        dialogs(leg, &mut self.dialogs);
+        self.refers.clear();
+        if has_refer {
+            refers(leg, &mut self.refers, by_caller);
+        }
+        head
+    }
+}
+
+/// The messages that tell who called whom.
+struct Ends<'v, 'l> {
+    /// The first INVITE that opens a dialog; where none does, the first INVITE.
+    invite: Option<&'v SeenMessage<'l>>,
+    /// That INVITE; where there is none, the first message.
+    first: Option<&'v SeenMessage<'l>>,
+    /// The last hop of that INVITE, where it opens a dialog.
+    last_hop: Option<&'v SeenMessage<'l>>,
+}
+
+impl<'v, 'l> Ends<'v, 'l> {
+    fn of(leg: &'v LegView<'l>) -> Self {
+        let is_invite = |key: &FactKey<'_>| is_request(key, Method::Invite);
+        let mut opening = leg.by_time().filter(|m| is_invite(&m.key) && m.key.to_tag.is_empty());
+        let opened = opening.next();
+        let last_hop = opened.map(|first| {
+            let is_hop = |hop: &&SeenMessage<'_>| {
+                hop.key.from_tag == first.key.from_tag
+                    && hop.key.cseq_number == first.key.cseq_number
+            };
+            opening.rfind(is_hop).unwrap_or(first)
+        });
+        let invite = opened.or_else(|| leg.by_time().find(|m| is_invite(&m.key)));
+        Self { invite, first: invite.or_else(|| leg.by_time().next()), last_hop }
+    }
+
+    /// Whether the sender of the first INVITE sent a message; by tag: both sides may sit behind one
+    /// address.
+    fn by_caller(&self, key: &FactKey<'_>) -> bool {
+        self.invite.is_some_and(|first| key.from_tag == first.key.from_tag)
     }
 }
 
@@ -228,23 +278,4 @@ pub(super) fn status_of(key: &FactKey<'_>, method: Method) -> Option<u16> {
         MessageKind::Response(status) if key.cseq_method == method => Some(status),
         _ => None,
     }
-}
-
-fn first_of(messages: &[Message<'_>], is_wanted: impl Fn(&FactKey<'_>) -> bool) -> Option<Moment> {
-    messages.iter().find(|(key, _)| is_wanted(key)).map(|(_, times)| Moment::of(times))
-}
-
-/// A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or lost forks.
-fn first_failure(messages: &[Message<'_>]) -> Option<Failure> {
-    for (key, times) in messages {
-        match status_of(key, Method::Invite) {
-            Some(200..300) => return None,
-            Some(401 | 407 | 422 | 494) | None => {}
-            Some(status) if status >= 300 => {
-                return Some(Failure { status, seen: Moment::of(times) });
-            }
-            Some(_) => {}
-        }
-    }
-    None
 }

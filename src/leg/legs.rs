@@ -7,6 +7,7 @@ use super::lattice::Leg;
 use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
 use super::pack::{LegKey, PackedLeg};
+use super::view::LegView;
 use crate::base::packed::release;
 use crate::base::{PackedList, SensorId};
 use std::fmt;
@@ -118,10 +119,24 @@ impl Legs {
     pub fn read(&self, number: u32, leg: &mut Leg) -> bool {
         let Some(packed) = self.packed(number) else { return false };
         packed.unpack(leg);
-        if let Ok(place) = self.media.binary_search_by_key(&number, |(leg, _)| *leg) {
-            leg.add_media(&self.media[place].1);
+        if let Some(media) = self.media_of(number) {
+            leg.add_media(media);
         }
         true
+    }
+
+    /// Makes `view` that of the leg of this number, with its media; false, and nothing changed, where
+    /// there is no such leg.
+    pub fn view<'l>(&'l self, number: u32, view: &mut LegView<'l>) -> bool {
+        let Some(packed) = self.packed(number) else { return false };
+        view.read(&packed, self.media_of(number));
+        true
+    }
+
+    /// What was attributed to a leg.
+    fn media_of(&self, number: u32) -> Option<&MediaActivity> {
+        let place = self.media.binary_search_by_key(&number, |(leg, _)| *leg).ok()?;
+        Some(&self.media[place].1)
     }
 
     /// All legs by number.

@@ -2,6 +2,7 @@
 
 use super::super::events::{Event, Happening};
 use super::super::fact::MessageKind;
+use super::super::view::SeenMessage;
 use super::call::OpenCall;
 use super::{Mode, Rules};
 use crate::base::{CaptureTime, NS_PER_S};
@@ -217,7 +218,7 @@ impl OpenCall<'_> {
     fn goes_on_with(&self, event: &Event<'_, '_>, reason: CloseReason) -> bool {
         let dialog_is_up = self.invite_ok && !self.seen_bye;
         let opens_another = match event.happening {
-            Happening::Message(key, _) => {
+            Happening::Message(SeenMessage { key, .. }) => {
                 key.kind == MessageKind::Request(Method::Invite)
                     && key.to_tag.is_empty()
                     && !self.from_tags.contains(&key.from_tag)
@@ -228,7 +229,7 @@ impl OpenCall<'_> {
             return false;
         }
         let branch_is_up = match event.happening {
-            Happening::Message(key, _) => {
+            Happening::Message(SeenMessage { key, .. }) => {
                 matches!(key.kind, MessageKind::Response(101..300))
                     && key.cseq_method == Method::Invite
                     && self.from_tags.contains(&key.from_tag)

@@ -17,10 +17,11 @@ mod handlers;
 mod response;
 
 use super::cdr::{Cdr, Ends, VendorCut};
-use super::events::{Event, Events, Happening};
+use super::events::{Event, Happening};
 use super::fact::{InviteParties, MessageKind};
 use super::lattice::Leg;
 use super::rules::{NumberRules, TimingRules};
+use super::view::{LegView, SeenMessage};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
@@ -58,37 +59,48 @@ pub fn finalise(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> Vec<Cdr> {
-    let events = Events::of(leg);
-    let (shown, live) = both_runs(&events, timing, numbers, horizon);
-    combine(&events, leg_index, &shown, live.as_deref().unwrap_or(&shown))
+    finalise_view(&LegView::of(leg), leg_index, timing, numbers, horizon)
+}
+
+/// As [`finalise`], of a leg that was read already.
+#[must_use]
+pub fn finalise_view(
+    leg: &LegView<'_>,
+    leg_index: u32,
+    timing: &TimingRules,
+    numbers: &NumberRules,
+    horizon: CaptureTime,
+) -> Vec<Cdr> {
+    let (shown, live) = both_runs(leg, timing, numbers, horizon);
+    combine(leg, leg_index, &shown, live.as_deref().unwrap_or(&shown))
 }
 
 /// The parts of the shown run, and those of the live run where they are others.
 fn both_runs<'l>(
-    events: &Events<'l>,
+    leg: &LegView<'l>,
     timing: &TimingRules,
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> (Vec<Part<'l>>, Option<Vec<Part<'l>>>) {
     let rules = |mode| Rules { timing, numbers, mode };
     let both = run(
-        events,
+        leg,
         rules(Mode::Live),
         |call, event, rules| call.both_before(event, rules),
         |call, rules| call.both_by(horizon, rules),
     );
     both.map_or_else(
         |Differ| {
-            let live = one_run(events, rules(Mode::Live), horizon);
-            (one_run(events, rules(Mode::Shown), horizon), Some(live))
+            let live = one_run(leg, rules(Mode::Live), horizon);
+            (one_run(leg, rules(Mode::Shown), horizon), Some(live))
         },
         |parts| (parts, None),
     )
 }
 
-fn one_run<'l>(events: &Events<'l>, rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part<'l>> {
+fn one_run<'l>(leg: &LegView<'l>, rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part<'l>> {
     let parts = run(
-        events,
+        leg,
         rules,
         |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
         |call, rules| Ok(call.close_by(horizon, rules)),
@@ -101,14 +113,14 @@ fn one_run<'l>(events: &Events<'l>, rules: Rules<'_>, horizon: CaptureTime) -> V
 /// Plays the events; `before` says whether the open call closes before an event, `at_end` why it is
 /// closed by the end of the captures.
 fn run<'l, E>(
-    events: &Events<'l>,
+    leg: &LegView<'l>,
     rules: Rules<'_>,
     before: impl Fn(&mut OpenCall<'l>, &Event<'_, 'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
     at_end: impl FnOnce(&mut OpenCall<'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
 ) -> Result<Vec<Part<'l>>, E> {
     let mut parts = Vec::new();
     let mut open: Option<OpenCall<'l>> = None;
-    for event in events.iter() {
+    for event in leg.events() {
         if let Some(call) = &mut open
             && let Some(reason) = before(call, &event, rules)?
         {
@@ -116,16 +128,17 @@ fn run<'l, E>(
             open = None;
         }
         match (&mut open, event.happening) {
-            (Some(call), Happening::Message(key, place)) => {
-                let parties = events.invite_parties(key, place);
-                call.message(key, parties.as_ref(), event.time, rules);
+            (Some(call), Happening::Message(message)) => {
+                let parties = leg.invite_parties(message);
+                call.message(&message.key, parties, event.time, rules);
             }
             (Some(call), Happening::Rtp(span)) => call.rtp(span, rules),
             (Some(call), Happening::Rtcp(span)) => call.rtcp(span, rules),
-            (None, Happening::Message(key, place)) => {
-                if let Some(parties) = events.invite_parties(key, place).filter(creates_call) {
-                    let call = open.insert(OpenCall::new(key, &parties, event.time, rules));
-                    call.message(key, Some(&parties), event.time, rules);
+            (None, Happening::Message(message)) => {
+                if let Some(parties) = leg.invite_parties(message).filter(creates_call) {
+                    let key = &message.key;
+                    let call = open.insert(OpenCall::new(key, parties, event.time, rules));
+                    call.message(key, Some(parties), event.time, rules);
                 }
             }
             (None, _) => {}
@@ -139,23 +152,23 @@ fn run<'l, E>(
 }
 
 /// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
-const fn creates_call(parties: &InviteParties<'_>) -> bool {
+const fn creates_call(parties: &&InviteParties<'_>) -> bool {
     !parties.is_csta
 }
 
 /// One CDR for each part the packets show, with the live end beside it; then the parts that exist
 /// only because the live timeouts split the leg.
-fn combine(events: &Events<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'_>]) -> Vec<Cdr> {
+fn combine(leg: &LegView<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'_>]) -> Vec<Cdr> {
     let mut cdrs: Vec<Cdr> = Vec::with_capacity(shown.len());
     for part in shown {
-        let mut cdr = to_cdr(events, leg_index, part);
+        let mut cdr = to_cdr(leg, leg_index, part);
         cdr.vendor_cut = vendor_cut(part, live);
         cdrs.push(cdr);
     }
     let only_live = live
         .iter()
         .filter(|part| !shown.iter().any(|other| other.started == part.started))
-        .map(|part| Cdr { only_when_cut: true, ..to_cdr(events, leg_index, part) });
+        .map(|part| Cdr { only_when_cut: true, ..to_cdr(leg, leg_index, part) });
     cdrs.extend(only_live);
     cdrs.sort_by_key(|cdr| (cdr.started, cdr.only_when_cut));
     for (sequence, cdr) in cdrs.iter_mut().enumerate() {
@@ -181,8 +194,7 @@ fn vendor_cut(part: &Part<'_>, live: &[Part<'_>]) -> Option<VendorCut> {
     }
 }
 
-fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
-    let leg = events.leg();
+fn to_cdr(leg: &LegView<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
     Cdr {
         leg: leg_index,
         sequence: 0,
@@ -199,7 +211,7 @@ fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
         hung_up_by: part.hung_up_by,
         vendor_cut: None,
         only_when_cut: false,
-        branches: count_branches(events, part),
+        branches: count_branches(leg, part),
         has_media: part.has_media,
         vendor_blind: leg.is_vendor_blind(),
     }
@@ -207,11 +219,11 @@ fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
 
 /// Fork destinations tried within the part: distinct To-tags of final or provisional responses to
 /// its INVITEs, or distinct (Via branch, destination) of INVITEs that open a dialog, whichever is more.
-fn count_branches(events: &Events<'_>, part: &Part<'_>) -> u16 {
+fn count_branches(leg: &LegView<'_>, part: &Part<'_>) -> u16 {
     let mut to_tags = Tags::default();
     let mut challenge_tags = Tags::default();
     let mut invites: Few<(u32, Endpoint, Endpoint), 4> = Few::new();
-    for (key, first) in events.messages() {
+    for SeenMessage { key, first, .. } in leg.messages() {
         if *first < part.started || *first > part.ended {
             continue;
         }
@@ -231,7 +243,7 @@ fn count_branches(events: &Events<'_>, part: &Part<'_>) -> u16 {
         }
     }
     // A challenge (401, 407) answers with a To-tag of its own and is no destination.
-    let answered = to_tags.distinct().len() - only_challenges(events, &mut challenge_tags);
+    let answered = to_tags.distinct().len() - only_challenges(leg, &mut challenge_tags);
     u16::try_from(answered.max(most_forked(&invites)).max(1)).unwrap_or(u16::MAX)
 }
 
@@ -274,13 +286,13 @@ const fn is_challenge(status: u16) -> bool {
 }
 
 /// How many of the To-tags of challenges no other response carries.
-fn only_challenges<'l>(events: &Events<'l>, challenge_tags: &mut Tags<'l>) -> usize {
+fn only_challenges<'l>(leg: &LegView<'l>, challenge_tags: &mut Tags<'l>) -> usize {
     let challenge_tags = challenge_tags.distinct();
     if challenge_tags.is_empty() {
         return 0;
     }
     let mut answered_again = Tags::default();
-    for (key, _) in events.messages() {
+    for SeenMessage { key, .. } in leg.messages() {
         if matches!(key.kind, MessageKind::Response(status) if status > 100 && !is_challenge(status))
             && challenge_tags.binary_search(&key.to_tag).is_ok()
         {
@@ -378,11 +390,11 @@ mod tests {
             }
             let numbers = NumberRules::default();
             let horizon = leg.last_seen().unwrap_or_default().plus_ns(behind_s * NS_PER_S);
-            let events = Events::of(&leg);
+            let view = LegView::of(&leg);
             let alone = |mode| {
-                one_run(&events, Rules { timing: &timing, numbers: &numbers, mode }, horizon)
+                one_run(&view, Rules { timing: &timing, numbers: &numbers, mode }, horizon)
             };
-            let (shown, live) = both_runs(&events, &timing, &numbers, horizon);
+            let (shown, live) = both_runs(&view, &timing, &numbers, horizon);
             prop_assert_eq!(live.as_ref().unwrap_or(&shown), &alone(Mode::Live));
             prop_assert_eq!(&shown, &alone(Mode::Shown));
         }
