@@ -74,22 +74,23 @@ pub(super) fn put_lists<'l>(
     let base = base_of(head);
     list.clear();
     let mut kinds = if refers.is_empty() { 0 } else { REFERS };
-    let mut all = identifiers.filter(|(said, _)| is_read(said.kind)).peekable();
-    while let Some((said, sighting)) = all.next() {
-        let start = list.len();
-        kinds |= bit_of(said.kind);
-        list.push(said.kind as u8);
-        put_said(list, head, (said, sighting), None);
-        let mut before = said.value;
-        while let Some(next) = all.next_if(|(next, _)| next.kind == said.kind) {
-            put_said(list, head, next, Some(before));
-            before = next.0.value;
-        }
-        // The length of the kind stands behind it: moved there, as it is known only now.
-        let (body, length) = (start + 1, list.len() - start - 1);
-        put_number(list, length as u64);
-        list[body..].rotate_right(list_growth(length));
+    // The kind that is put now, where its identifiers begin, and the value that was put last.
+    let mut now: Option<(IdentifierKind, usize, &[u8])> = None;
+    for (said, sighting) in identifiers.filter(|(said, _)| is_read(said.kind)) {
+        let before = now.filter(|(kind, ..)| *kind == said.kind);
+        let start = before.map_or_else(
+            || {
+                end_kind(list, now);
+                kinds |= bit_of(said.kind);
+                list.push(said.kind as u8);
+                list.len()
+            },
+            |(_, start, _)| start,
+        );
+        put_said(list, head, &base, (&said, sighting), before.map(|(.., value)| value));
+        now = Some((said.kind, start, said.value));
     }
+    end_kind(list, now);
     put_number(bytes, u64::from(kinds));
     put_text(bytes, list);
     list.clear();
@@ -112,6 +113,14 @@ pub(super) fn put_lists<'l>(
     }
 }
 
+/// Puts the length of the identifiers of one kind before them: they are moved, as it is known only now.
+fn end_kind(list: &mut Vec<u8>, kind: Option<(IdentifierKind, usize, &[u8])>) {
+    let Some((_, start, _)) = kind else { return };
+    let length = list.len() - start;
+    put_number(list, length as u64);
+    list[start..].rotate_right(list_growth(length));
+}
+
 /// Bytes that [`put_number`] puts for a length.
 const fn list_growth(length: usize) -> usize {
     (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize
@@ -128,11 +137,11 @@ const fn bit_of(kind: IdentifierKind) -> u32 {
 fn put_said(
     list: &mut Vec<u8>,
     head: &LegOutline<'_>,
-    (said, sighting): (Identifier<'_>, Sighting),
+    base: &Base,
+    (said, sighting): (&Identifier<'_>, Sighting),
     before: Option<&[u8]>,
 ) {
     let is_repeated = before == Some(said.value);
-    let base = base_of(head);
     if said.kind == IdentifierKind::RequestUri {
         if !is_repeated {
             put_target(list, head, Target::of(said.value));
@@ -140,7 +149,7 @@ fn put_said(
         return;
     }
     if is_media(said.kind) {
-        put_media(list, &base, said, is_repeated);
+        put_media(list, base, said, is_repeated);
     } else {
         // An equal value is that of the one before: its length is one more otherwise.
         put_number(list, if is_repeated { 0 } else { said.value.len() as u64 + 1 });
@@ -150,15 +159,21 @@ fn put_said(
     put_moment(list, Moment { time: sighting.first, record: sighting.record }, base.started);
 }
 
-fn put_media(list: &mut Vec<u8>, base: &Base, said: Identifier<'_>, is_repeated: bool) {
+fn put_media(list: &mut Vec<u8>, base: &Base, said: &Identifier<'_>, is_repeated: bool) {
     let by = match said.said_by {
         end if end == base.source => BY_SOURCE,
         end if end == base.destination => BY_DESTINATION,
         _ => 0,
     };
+    if is_repeated {
+        list.push(AS_BEFORE | by);
+        if by == 0 {
+            put_end(list, said.said_by);
+        }
+        return;
+    }
     let value = MediaValue::of(said.kind, said.value);
     let form = match value {
-        _ if is_repeated => AS_BEFORE,
         MediaValue::Text(..) => TEXT,
         _ if value.address() == Some(said.said_by.address) => OF_SAYER,
         _ => OF_OTHER,
@@ -168,7 +183,6 @@ fn put_media(list: &mut Vec<u8>, base: &Base, said: Identifier<'_>, is_repeated:
         put_end(list, said.said_by);
     }
     match (form, value) {
-        (AS_BEFORE, _) => {}
         (_, MediaValue::Text(_, text)) => put_text(list, text),
         (OF_SAYER, MediaValue::Address(end)) => put_number(list, u64::from(end.port)),
         (OF_SAYER, MediaValue::Origin(id, _)) => put_number(list, id),

@@ -177,7 +177,7 @@ impl MergeLinks {
         let (call_ids, mut links) = (CallIds::of(legs), Self::default());
         let mut leg = LegView::default();
         for number in legs.numbers() {
-            if legs.view(number, &mut leg) {
+            if legs.view(number, &mut leg).is_some() {
                 links.add(&call_ids, number, &leg, secret);
             }
         }
@@ -306,7 +306,7 @@ pub fn merge_by_header(
         let own: Vec<(u32, LegView<'_>)> = family
             .filter_map(|leg| {
                 let mut view = LegView::default();
-                legs.view(leg, &mut view).then_some((leg, view))
+                legs.view(leg, &mut view).map(|_| (leg, view))
             })
             .collect();
         let names: Vec<Vec<Name>> =

@@ -131,89 +131,99 @@ pub struct OutlineRoom<'l> {
 impl<'l> OutlineRoom<'l> {
     /// Reads a leg: all but its lists out, and these into the room.
     pub(super) fn read(&mut self, leg: &LegView<'l>) -> LegOutline<'l> {
-        let mut head =
-            LegOutline { sensor: leg.sensor(), call_id: leg.call_id(), ..LegOutline::EMPTY };
-        head.ended = leg.last_seen().unwrap_or_default();
-        let ends = Ends::of(leg);
-        let by_caller = |key: &FactKey<'_>| ends.by_caller(key);
-        if let Some(first) = ends.first {
+        let mut seen = Milestones::default();
+        leg.by_time().for_each(|message| seen.add(message));
+        let moment = |message: Option<&SeenMessage<'_>>| message.map(Moment::of_message);
+        let mut head = LegOutline {
+            sensor: leg.sensor(),
+            call_id: leg.call_id(),
+            ended: leg.last_seen().unwrap_or_default(),
+            answered: moment(seen.answered),
+            cancelled: moment(seen.cancelled),
+            failed: seen.failed,
+            ..LegOutline::EMPTY
+        };
+        let invite = seen.opening.or(seen.invite);
+        if let Some(first) = invite.or(seen.first) {
             head.started = Moment::of_message(first);
             head.source = first.key.source;
-            head.destination = ends.last_hop.unwrap_or(first).key.destination;
+            head.destination = seen.last_hop.unwrap_or(first).key.destination;
         }
-        if let Some(parties) = ends.invite.and_then(|invite| leg.invite_parties(invite)) {
+        if let Some(parties) = invite.and_then(|invite| leg.invite_parties(invite)) {
             head.has_invite = true;
             head.caller = parties.from_user;
             head.request_user = parties.request_user;
             let has_to = !parties.to_user.is_empty();
             head.called = if has_to { parties.to_user } else { parties.request_user };
         }
-        let mut has_refer = false;
-        for message in leg.by_time() {
-            let key = &message.key;
-            let seen = Moment::of_message(message);
-            match (key.kind, key.cseq_method) {
-                (MessageKind::Request(Method::Cancel), _) => {
-                    head.cancelled.get_or_insert(seen);
-                }
-                (MessageKind::Request(Method::Bye), _) => {
-                    head.hung_up = Some(HangUp { seen, by_caller: by_caller(key) });
-                }
-                (MessageKind::Request(Method::Refer), _) => has_refer = true,
-                (MessageKind::Response(200..300), Method::Invite) => {
-                    head.answered.get_or_insert(seen);
-                }
-                // A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or
-                // lost forks.
-                (MessageKind::Response(status), Method::Invite)
-                    if status >= 300
-                        && !matches!(status, 401 | 407 | 422 | 494)
-                        && head.answered.is_none() =>
-                {
-                    head.failed.get_or_insert(Failure { status, seen });
-                }
-                _ => {}
-            }
-        }
+        // By tag: both sides may sit behind one address.
+        let by_caller =
+            |key: &FactKey<'_>| invite.is_some_and(|first| key.from_tag == first.key.from_tag);
+        head.hung_up = seen
+            .hung_up
+            .map(|bye| HangUp { seen: Moment::of_message(bye), by_caller: by_caller(&bye.key) });
         dialogs(leg, &mut self.dialogs);
         self.refers.clear();
-        if has_refer {
+        if seen.has_refer {
             refers(leg, &mut self.refers, by_caller);
         }
         head
     }
 }
 
-/// The messages that tell who called whom.
-struct Ends<'v, 'l> {
-    /// The first INVITE that opens a dialog; where none does, the first INVITE.
-    invite: Option<&'v SeenMessage<'l>>,
-    /// That INVITE; where there is none, the first message.
+/// The messages of a leg that an outline tells of, from one look at all of them by time.
+#[derive(Default)]
+struct Milestones<'v, 'l> {
+    /// The first one.
     first: Option<&'v SeenMessage<'l>>,
-    /// The last hop of that INVITE, where it opens a dialog.
+    /// The first INVITE, and the first that opens a dialog, with the last hop of that.
+    invite: Option<&'v SeenMessage<'l>>,
+    opening: Option<&'v SeenMessage<'l>>,
     last_hop: Option<&'v SeenMessage<'l>>,
+    /// The first 2xx to an INVITE, and the first CANCEL.
+    answered: Option<&'v SeenMessage<'l>>,
+    cancelled: Option<&'v SeenMessage<'l>>,
+    failed: Option<Failure>,
+    /// The last BYE.
+    hung_up: Option<&'v SeenMessage<'l>>,
+    has_refer: bool,
 }
 
-impl<'v, 'l> Ends<'v, 'l> {
-    fn of(leg: &'v LegView<'l>) -> Self {
-        let is_invite = |key: &FactKey<'_>| is_request(key, Method::Invite);
-        let mut opening = leg.by_time().filter(|m| is_invite(&m.key) && m.key.to_tag.is_empty());
-        let opened = opening.next();
-        let last_hop = opened.map(|first| {
-            let is_hop = |hop: &&SeenMessage<'_>| {
-                hop.key.from_tag == first.key.from_tag
-                    && hop.key.cseq_number == first.key.cseq_number
-            };
-            opening.rfind(is_hop).unwrap_or(first)
-        });
-        let invite = opened.or_else(|| leg.by_time().find(|m| is_invite(&m.key)));
-        Self { invite, first: invite.or_else(|| leg.by_time().next()), last_hop }
-    }
-
-    /// Whether the sender of the first INVITE sent a message; by tag: both sides may sit behind one
-    /// address.
-    fn by_caller(&self, key: &FactKey<'_>) -> bool {
-        self.invite.is_some_and(|first| key.from_tag == first.key.from_tag)
+impl<'v, 'l> Milestones<'v, 'l> {
+    fn add(&mut self, message: &'v SeenMessage<'l>) {
+        let key = &message.key;
+        self.first.get_or_insert(message);
+        match (key.kind, key.cseq_method) {
+            (MessageKind::Request(Method::Invite), _) => {
+                self.invite.get_or_insert(message);
+                if key.to_tag.is_empty() {
+                    let FactKey { from_tag, cseq_number, .. } =
+                        self.opening.get_or_insert(message).key;
+                    if (key.from_tag, key.cseq_number) == (from_tag, cseq_number) {
+                        self.last_hop = Some(message);
+                    }
+                }
+            }
+            (MessageKind::Request(Method::Cancel), _) => {
+                self.cancelled.get_or_insert(message);
+            }
+            (MessageKind::Request(Method::Bye), _) => self.hung_up = Some(message),
+            (MessageKind::Request(Method::Refer), _) => self.has_refer = true,
+            (MessageKind::Response(200..300), Method::Invite) => {
+                self.answered.get_or_insert(message);
+            }
+            // Challenges and what only asks for another try are no failures.
+            (MessageKind::Response(401 | 407 | 422 | 494), _) => {}
+            // A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or lost
+            // forks.
+            (MessageKind::Response(status), Method::Invite)
+                if status >= 300 && self.answered.is_none() =>
+            {
+                let seen = Moment::of_message(message);
+                self.failed.get_or_insert(Failure { status, seen });
+            }
+            _ => {}
+        }
     }
 }
 

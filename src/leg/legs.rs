@@ -125,12 +125,12 @@ impl Legs {
         true
     }
 
-    /// Makes `view` that of the leg of this number, with its media; false, and nothing changed, where
-    /// there is no such leg.
-    pub fn view<'l>(&'l self, number: u32, view: &mut LegView<'l>) -> bool {
-        let Some(packed) = self.packed(number) else { return false };
+    /// Makes `view` that of the leg of this number, with its media, and gives its packed form; absent, and
+    /// nothing changed, where there is no such leg.
+    pub fn view<'l>(&'l self, number: u32, view: &mut LegView<'l>) -> Option<PackedLeg<'l>> {
+        let packed = self.packed(number)?;
         view.read(&packed, self.media_of(number));
-        true
+        Some(packed)
     }
 
     /// What was attributed to a leg.

@@ -37,7 +37,7 @@ pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use identifier_set::IdentifierSet;
 pub use lattice::Leg;
 pub use legs::Legs;
-pub use machine::{FamilyCdrs, FamilyLeg, finalise, finalise_family, finalise_view};
+pub use machine::{FamilyCdrs, FamilyLeg, Finaliser, finalise, finalise_family};
 pub use media::MediaActivity;
 pub use observe::{Scratch, observe};
 pub use registration::Registrations;

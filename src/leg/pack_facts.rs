@@ -1,7 +1,7 @@
 //! The messages of a leg to bytes and back.
 
 use super::codec::{Reader, put, put_bytes, put_signed};
-use super::fact::{FactTimes, MessageKind, MessageSpans};
+use super::fact::{FactTimes, MESSAGE_GAP_NS, MessageKind, MessageSpans};
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
 use super::texts::{Text, TextView};
@@ -69,7 +69,14 @@ impl FactSet {
         let count = reader.count();
         self.facts.reserve(count);
         for _ in 0..count {
-            self.facts.push(unpack_fact(reader, base, &mut places));
+            self.facts.push(unpack_fact(reader, |reader, has_spans| {
+                let spans = if has_spans {
+                    read_spans(reader, base)
+                } else {
+                    MessageSpans::of(moment(reader, base))
+                };
+                FactTimes { spans, record: places.read(reader) }
+            }));
         }
     }
 }
@@ -82,9 +89,16 @@ pub(super) fn read_facts<'b>(reader: &mut Reader<'b>, base: PackBase, into: &mut
     }
     let mut places = Places::new(base);
     for _ in 0..reader.count() {
-        let fact = unpack_fact(reader, base, &mut places);
-        let FactTimes { spans, record } = &fact.times;
-        into.push(fact.key(texts), spans.as_slice(), *record, fact.parties);
+        let fact = unpack_fact(reader, |reader, has_spans| {
+            let first = if has_spans {
+                into.push_spans(read_spans::<MESSAGE_GAP_NS>(reader, base).as_slice())
+            } else {
+                moment(reader, base)
+            };
+            (first, places.read(reader))
+        });
+        let (first, record) = fact.times;
+        into.push(fact.key(texts), first, record, fact.parties);
     }
 }
 
@@ -133,9 +147,19 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
     places.put(bytes, fact.times.record);
 }
 
-/// Reads a message; its strings are those that lie before all messages.
+/// The only moment of a message.
 #[inline]
-fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Fact {
+fn moment(reader: &mut Reader<'_>, base: PackBase) -> CaptureTime {
+    CaptureTime::from_ns(base.first_ns.wrapping_add(reader.signed()))
+}
+
+/// Reads a message; its strings are those that lie before all messages. `times` reads when it was seen,
+/// which stands last: as spans, or as its only moment.
+#[inline]
+fn unpack_fact<'b, T>(
+    reader: &mut Reader<'b>,
+    times: impl FnOnce(&mut Reader<'b>, bool) -> T,
+) -> Fact<T> {
     let bits = reader.byte();
     let method = |number: u32| METHODS.get(number as usize).copied().unwrap_or(Method::Other);
     let kind = match reader.small() {
@@ -147,14 +171,8 @@ fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> 
     let (from_tag, to_tag, branch) = (text(reader), text(reader), text(reader));
     let (source, destination) = (text(reader), text(reader));
     let parties = if bits & HAS_PARTIES != 0 { reader.small() as u16 } else { NO_PARTIES };
-    let spans = if bits & HAS_SPANS != 0 {
-        read_spans(reader, base)
-    } else {
-        let time = base.first_ns.wrapping_add(reader.signed());
-        MessageSpans::of(CaptureTime::from_ns(time))
-    };
     Fact {
-        times: FactTimes { spans, record: places.read(reader) },
+        times: times(reader, bits & HAS_SPANS != 0),
         cseq_number,
         kind,
         from_tag,

@@ -44,6 +44,8 @@ pub struct LegView<'l> {
     /// Spans of messages that were seen at several moments, each with the place of its message.
     repeats: Vec<(u32, Span)>,
     identifiers: Vec<(Identifier<'l>, Sighting)>,
+    /// Their kinds, a bit each.
+    kinds: u32,
     media: MediaActivity,
     /// The first copies of messages.
     by_time: Vec<Step>,
@@ -64,9 +66,11 @@ impl<'l> LegView<'l> {
                 // A set has fewer numbers than that, and more than there are never count.
                 u16::try_from(view.parties.len() - 1).unwrap_or(NO_PARTIES)
             });
-            view.push(key, times.spans.as_slice(), times.record, parties);
+            let first = view.push_spans(times.spans.as_slice());
+            view.push(key, first, times.record, parties);
         }
         view.identifiers.extend(leg.identifiers().iter());
+        view.kinds = kinds(&view.identifiers);
         view.media = leg.media().clone();
         view.put_in_order();
         view
@@ -83,6 +87,7 @@ impl<'l> LegView<'l> {
         let (mut reader, base) = packed.facts();
         read_facts(&mut reader, base, self);
         read_identifiers(&mut reader, base, &mut self.identifiers);
+        self.kinds = kinds(&self.identifiers);
         self.media = PackedLeg::media(&mut reader, base);
         if let Some(media) = media {
             self.media.join(media);
@@ -95,21 +100,25 @@ impl<'l> LegView<'l> {
         self.parties.push(parties);
     }
 
-    /// Adds a message behind those that are there, with the place of its numbers.
-    #[inline]
-    pub(super) fn push(
-        &mut self,
-        key: FactKey<'l>,
-        spans: &[Span],
-        record: RecordRef,
-        parties: u16,
-    ) {
-        let first = spans.first().map(|span| span.first).unwrap_or_default();
+    /// Takes the spans of the message that is added next; gives its first moment.
+    pub(super) fn push_spans(&mut self, spans: &[Span]) -> CaptureTime {
         if !matches!(spans, [span] if span.first == span.last) {
             // Caps on facts keep their number far below 32 bits.
             let place = self.messages.len() as u32;
             self.repeats.extend(spans.iter().map(|span| (place, *span)));
         }
+        spans.first().map(|span| span.first).unwrap_or_default()
+    }
+
+    /// Adds a message behind those that are there, with the place of its numbers.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        key: FactKey<'l>,
+        first: CaptureTime,
+        record: RecordRef,
+        parties: u16,
+    ) {
         self.messages.push(SeenMessage { key, first, record, parties });
     }
 
@@ -200,6 +209,9 @@ impl<'l> LegView<'l> {
     /// The identifiers of one kind.
     #[must_use]
     pub fn of_kind(&self, kind: IdentifierKind) -> &[(Identifier<'l>, Sighting)] {
+        if self.kinds >> kind as u32 & 1 == 0 {
+            return &[];
+        }
         let start = self.identifiers.partition_point(|(known, _)| known.kind < kind);
         let rest = &self.identifiers[start..];
         &rest[..rest.partition_point(|(known, _)| known.kind == kind)]
@@ -218,6 +230,11 @@ impl<'l> LegView<'l> {
         let first = self.by_time.last().map(|(time, _)| *time);
         first.max(repeated).max(self.media.last())
     }
+}
+
+/// The kinds of identifiers, a bit each.
+fn kinds(identifiers: &[(Identifier<'_>, Sighting)]) -> u32 {
+    identifiers.iter().fold(0, |kinds, (identifier, _)| kinds | 1 << identifier.kind as u32)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::spill::{SharedRuns, Spill};
 use crate::base::{CaptureTime, PackedRun, SensorId};
 use crate::call::{CallIds, MergeLinks, OutlineBuilder, OutlineRoom, Outlines};
 use crate::leg::pack::PackedLeg;
-use crate::leg::{CaptureRules, Cdr, CdrBuilder, Cdrs, LegView, Legs, finalise_view};
+use crate::leg::{CaptureRules, Cdr, CdrBuilder, Cdrs, Finaliser, LegView, Legs};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -126,13 +126,13 @@ fn look_at_part(
     let (rules, secret) = (&options.capture, options.capture.merge_secret.as_deref());
     let (mut links, mut flags) = (MergeLinks::default(), LegFlags::default());
     let (mut outlines, mut cdrs) = (OutlineBuilder::default(), CdrBuilder::default());
+    let mut finaliser = Finaliser::new(&options.timing, &options.numbers);
     let (mut leg, mut room) = (LegView::default(), OutlineRoom::default());
     for number in part {
-        let Some(packed) = legs.packed(number) else { continue };
-        legs.view(number, &mut leg);
+        let Some(packed) = legs.view(number, &mut leg) else { continue };
         flags.add(number, &packed);
         let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
-        let made = finalise_view(&leg, number, &options.timing, &options.numbers, horizon);
+        let made = finaliser.leg(&leg, number, horizon);
         for cdr in made.iter().filter(|cdr| is_written(rules, cdr)) {
             flags.add_cdr(cdr);
             cdrs.push(cdr);

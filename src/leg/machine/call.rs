@@ -37,6 +37,8 @@ pub(super) struct Part<'l> {
 #[derive(Clone, Debug)]
 pub(super) struct OpenCall<'l> {
     pub(super) started: CaptureTime,
+    /// The second in which it started.
+    pub(super) started_s: i64,
     pub(super) addresses: Addresses<'l>,
     pub(super) caller: &'l [u8],
     pub(super) called: &'l [u8],
@@ -90,6 +92,7 @@ impl<'l> OpenCall<'l> {
     ) -> Self {
         Self {
             started: time,
+            started_s: time.floor_seconds(),
             addresses: Addresses::new(key),
             caller: numbers::caller(parties, rules.numbers),
             called: numbers::called(parties, rules.numbers),

@@ -13,7 +13,7 @@ use super::super::fact::MessageKind;
 use super::super::rules::{NumberRules, TimingRules};
 use super::super::view::LegView;
 use super::call::{OpenCall, Part};
-use super::close::CloseReason;
+use super::close::{CloseReason, Waits};
 use super::{Mode, Rules, combine, count_branches, creates_call};
 use crate::base::CaptureTime;
 use crate::base::limits::MERGED_LEGS_PER_CALL_MAX;
@@ -55,8 +55,9 @@ pub fn finalise_family(
     }
     // Stable: packets of one leg keep their order; of one moment the first leg's come first.
     steps.sort_by_key(|(event, place)| (event.time, *place));
+    let waits = &Waits::of(timing);
     let play = |mode| {
-        let mut play = Play::new(family, Rules { timing, numbers, mode });
+        let mut play = Play::new(family, Rules { timing, waits, numbers, mode });
         for (event, place) in &steps {
             play.step(event, *place);
         }
@@ -66,7 +67,8 @@ pub fn finalise_family(
     let mut cdrs = Vec::new();
     for (place, member) in family.iter().enumerate() {
         let (shown_parts, live_parts) = (shown.parts_of(place), live.parts_of(place));
-        let mut of_leg = combine(member.leg, member.index, &shown_parts, &live_parts);
+        let mut of_leg = Vec::new();
+        combine(member.leg, member.index, &shown_parts, &live_parts, &mut of_leg);
         for cdr in &mut of_leg {
             let merged = shown.merged_at(place, cdr.started).or(live.merged_at(place, cdr.started));
             let part = shown_parts.iter().chain(&live_parts).find(|p| p.started == cdr.started);

@@ -25,7 +25,7 @@ use super::view::{LegView, SeenMessage};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
-use close::{CloseReason, Differ};
+use close::{CloseReason, Waits};
 pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
 use few::Few;
 use std::convert::Infallible;
@@ -43,6 +43,7 @@ pub(super) enum Mode {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'r> {
     pub(super) timing: &'r TimingRules,
+    waits: &'r Waits,
     pub(super) numbers: &'r NumberRules,
     pub(super) mode: Mode,
 }
@@ -59,66 +60,87 @@ pub fn finalise(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> Vec<Cdr> {
-    finalise_view(&LegView::of(leg), leg_index, timing, numbers, horizon)
+    let view = LegView::of(leg);
+    let mut finaliser = Finaliser::new(timing, numbers);
+    finaliser.leg(&view, leg_index, horizon);
+    finaliser.cdrs
 }
 
-/// As [`finalise`], of a leg that was read already.
-#[must_use]
-pub fn finalise_view(
-    leg: &LegView<'_>,
-    leg_index: u32,
-    timing: &TimingRules,
-    numbers: &NumberRules,
-    horizon: CaptureTime,
-) -> Vec<Cdr> {
-    let (shown, live) = both_runs(leg, timing, numbers, horizon);
-    combine(leg, leg_index, &shown, live.as_deref().unwrap_or(&shown))
+/// Finalises one leg after the other, in room that it keeps.
+#[derive(Debug)]
+pub struct Finaliser<'r, 'l> {
+    timing: &'r TimingRules,
+    numbers: &'r NumberRules,
+    waits: Waits,
+    shown: Vec<Part<'l>>,
+    live: Vec<Part<'l>>,
+    cdrs: Vec<Cdr>,
 }
 
-/// The parts of the shown run, and those of the live run where they are others.
-fn both_runs<'l>(
-    leg: &LegView<'l>,
-    timing: &TimingRules,
-    numbers: &NumberRules,
-    horizon: CaptureTime,
-) -> (Vec<Part<'l>>, Option<Vec<Part<'l>>>) {
-    let rules = |mode| Rules { timing, numbers, mode };
-    let both = run(
-        leg,
-        rules(Mode::Live),
-        |call, event, rules| call.both_before(event, rules),
-        |call, rules| call.both_by(horizon, rules),
-    );
-    both.map_or_else(
-        |Differ| {
-            let live = one_run(leg, rules(Mode::Live), horizon);
-            (one_run(leg, rules(Mode::Shown), horizon), Some(live))
-        },
-        |parts| (parts, None),
-    )
-}
+impl<'r, 'l> Finaliser<'r, 'l> {
+    /// By some rules.
+    #[must_use]
+    pub fn new(timing: &'r TimingRules, numbers: &'r NumberRules) -> Self {
+        let (waits, shown, live, cdrs) = (Waits::of(timing), Vec::new(), Vec::new(), Vec::new());
+        Self { timing, numbers, waits, shown, live, cdrs }
+    }
 
-fn one_run<'l>(leg: &LegView<'l>, rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part<'l>> {
-    let parts = run(
-        leg,
-        rules,
-        |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
-        |call, rules| Ok(call.close_by(horizon, rules)),
-    );
-    match parts {
-        Ok(parts) => parts,
+    /// The CDRs of a leg, as [`finalise`] makes them.
+    pub fn leg(&mut self, leg: &LegView<'l>, leg_index: u32, horizon: CaptureTime) -> &[Cdr] {
+        let are_alike = self.both_runs(leg, horizon);
+        let Self { shown, live, cdrs, .. } = self;
+        cdrs.clear();
+        combine(leg, leg_index, shown, if are_alike { shown } else { live }, cdrs);
+        cdrs
+    }
+
+    /// Plays both runs; whether the live run did what the shown run did. Else it stands for itself.
+    fn both_runs(&mut self, leg: &LegView<'l>, horizon: CaptureTime) -> bool {
+        let Self { timing, numbers, waits, shown, live, .. } = self;
+        let rules = |mode| Rules { timing, waits, numbers, mode };
+        let both = run(
+            leg,
+            rules(Mode::Live),
+            shown,
+            |call, event, rules| call.both_before(event, rules),
+            |call, rules| call.both_by(horizon, rules),
+        );
+        if both.is_err() {
+            one_run(leg, rules(Mode::Live), horizon, live);
+            one_run(leg, rules(Mode::Shown), horizon, shown);
+        }
+        both.is_ok()
     }
 }
 
-/// Plays the events; `before` says whether the open call closes before an event, `at_end` why it is
-/// closed by the end of the captures.
+fn one_run<'l>(
+    leg: &LegView<'l>,
+    rules: Rules<'_>,
+    horizon: CaptureTime,
+    parts: &mut Vec<Part<'l>>,
+) {
+    let played = run(
+        leg,
+        rules,
+        parts,
+        |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
+        |call, rules| Ok(call.close_by(horizon, rules)),
+    );
+    match played {
+        Ok(()) => {}
+    }
+}
+
+/// Plays the events into `parts`, in which nothing is left of what was there; `before` says whether the
+/// open call closes before an event, `at_end` why it is closed by the end of the captures.
 fn run<'l, E>(
     leg: &LegView<'l>,
     rules: Rules<'_>,
+    parts: &mut Vec<Part<'l>>,
     before: impl Fn(&mut OpenCall<'l>, &Event<'_, 'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
     at_end: impl FnOnce(&mut OpenCall<'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
-) -> Result<Vec<Part<'l>>, E> {
-    let mut parts = Vec::new();
+) -> Result<(), E> {
+    parts.clear();
     let mut open: Option<OpenCall<'l>> = None;
     for event in leg.events() {
         if let Some(call) = &mut open
@@ -148,7 +170,7 @@ fn run<'l, E>(
         let reason = at_end(call, rules)?;
         parts.push(call.part(reason, rules));
     }
-    Ok(parts)
+    Ok(())
 }
 
 /// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
@@ -158,8 +180,13 @@ const fn creates_call(parties: &&InviteParties<'_>) -> bool {
 
 /// One CDR for each part the packets show, with the live end beside it; then the parts that exist
 /// only because the live timeouts split the leg.
-fn combine(leg: &LegView<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'_>]) -> Vec<Cdr> {
-    let mut cdrs: Vec<Cdr> = Vec::with_capacity(shown.len());
+fn combine(
+    leg: &LegView<'_>,
+    leg_index: u32,
+    shown: &[Part<'_>],
+    live: &[Part<'_>],
+    cdrs: &mut Vec<Cdr>,
+) {
     for part in shown {
         let mut cdr = to_cdr(leg, leg_index, part);
         cdr.vendor_cut = vendor_cut(part, live);
@@ -174,7 +201,6 @@ fn combine(leg: &LegView<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'
     for (sequence, cdr) in cdrs.iter_mut().enumerate() {
         cdr.sequence = u16::try_from(sequence).unwrap_or(u16::MAX);
     }
-    cdrs
 }
 
 fn vendor_cut(part: &Part<'_>, live: &[Part<'_>]) -> Option<VendorCut> {
@@ -261,23 +287,32 @@ fn most_forked(invites: &Few<(u32, Endpoint, Endpoint), 4>) -> usize {
     sorted.chunk_by(same).map(<[_]>::len).max().unwrap_or(1)
 }
 
-/// To-tags, each as often as it was added, but not twice in a row.
+/// To-tags: the first one, and those that were added behind another one. A leg has one as a rule.
 #[derive(Default)]
-struct Tags<'l>(Vec<&'l [u8]>);
+struct Tags<'l> {
+    first: Option<&'l [u8]>,
+    more: Vec<&'l [u8]>,
+}
 
 impl<'l> Tags<'l> {
     fn add(&mut self, tag: &'l [u8]) {
-        if self.0.last() != Some(&tag) {
-            self.0.push(tag);
+        let first = *self.first.get_or_insert(tag);
+        // A leg holds most of its strings once, so that their places tell.
+        let is_known = |known: &[u8]| std::ptr::eq(known, tag) || known == tag;
+        if !is_known(first) && !self.more.last().is_some_and(|last| is_known(last)) {
+            self.more.push(tag);
         }
     }
 
+    /// Each once, rising.
     fn distinct(&mut self) -> &[&'l [u8]] {
-        if self.0.len() > 1 {
-            self.0.sort_unstable();
-            self.0.dedup();
+        if self.more.is_empty() {
+            return self.first.as_slice();
         }
-        &self.0
+        self.more.extend(self.first.take());
+        self.more.sort_unstable();
+        self.more.dedup();
+        &self.more
     }
 }
 
@@ -391,12 +426,18 @@ mod tests {
             let numbers = NumberRules::default();
             let horizon = leg.last_seen().unwrap_or_default().plus_ns(behind_s * NS_PER_S);
             let view = LegView::of(&leg);
+            let waits = Waits::of(&timing);
             let alone = |mode| {
-                one_run(&view, Rules { timing: &timing, numbers: &numbers, mode }, horizon)
+                let rules = Rules { timing: &timing, waits: &waits, numbers: &numbers, mode };
+                let mut parts = Vec::new();
+                one_run(&view, rules, horizon, &mut parts);
+                parts
             };
-            let (shown, live) = both_runs(&view, &timing, &numbers, horizon);
-            prop_assert_eq!(live.as_ref().unwrap_or(&shown), &alone(Mode::Live));
-            prop_assert_eq!(&shown, &alone(Mode::Shown));
+            let mut finaliser = Finaliser::new(&timing, &numbers);
+            let are_alike = finaliser.both_runs(&view, horizon);
+            let live = if are_alike { &finaliser.shown } else { &finaliser.live };
+            prop_assert_eq!(live, &alone(Mode::Live));
+            prop_assert_eq!(&finaliser.shown, &alone(Mode::Shown));
         }
     }
 }
