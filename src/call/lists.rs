@@ -8,6 +8,7 @@ use super::packed::{Base, Reader, put_end, put_moment, put_number, put_text, put
 use super::said::{Host, MediaValue, Said, Stream, Target};
 use super::transactions::{Dialog, Refer};
 use crate::base::Endpoint;
+use crate::leg::codec;
 use crate::leg::{Identifier, IdentifierKind, Sighting};
 
 /// Forms of a media value; who said it stands above them.
@@ -82,7 +83,7 @@ pub(super) fn put_lists<'l>(
             || {
                 end_kind(list, now);
                 kinds |= bit_of(said.kind);
-                list.push(said.kind as u8);
+                list.extend_from_slice(&[said.kind as u8, 0]);
                 list.len()
             },
             |(_, start, _)| start,
@@ -113,17 +114,19 @@ pub(super) fn put_lists<'l>(
     }
 }
 
-/// Puts the length of the identifiers of one kind before them: they are moved, as it is known only now.
+/// Puts the length of the identifiers of one kind before them, where a byte was left for it, which is enough
+/// as a rule: it is known only now.
 fn end_kind(list: &mut Vec<u8>, kind: Option<(IdentifierKind, usize, &[u8])>) {
     let Some((_, start, _)) = kind else { return };
-    let length = list.len() - start;
-    put_number(list, length as u64);
-    list[start..].rotate_right(list_growth(length));
-}
-
-/// Bytes that [`put_number`] puts for a length.
-const fn list_growth(length: usize) -> usize {
-    (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize
+    let length = (list.len() - start) as u64;
+    match (codec::small(length), list.get_mut(start - 1)) {
+        (Some(length), Some(room)) => *room = length,
+        _ => {
+            let mut long = Vec::new();
+            put_number(&mut long, length);
+            list.splice(start - 1..start, long);
+        }
+    }
 }
 
 /// Beside the kinds that there are: there are REFER transactions.

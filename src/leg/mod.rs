@@ -3,7 +3,7 @@
 pub mod attribute;
 pub mod cdr;
 pub mod cdrs;
-mod codec;
+pub mod codec;
 pub mod entry_name;
 pub mod events;
 pub mod fact;

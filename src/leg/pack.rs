@@ -60,6 +60,7 @@ impl Places {
     }
 
     /// Reads a record.
+    #[inline]
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> RecordRef {
         let number = reader.number();
         let step = (number >> 2) as i64 ^ -((number >> 1 & 1) as i64);
