@@ -2,7 +2,7 @@
 
 use super::outline::{Moment, is_request, status_of};
 use crate::base::{CaptureTime, Endpoint};
-use crate::leg::{FactKey, IdentifierKind, LegView, SeenMessage};
+use crate::leg::{FactKey, IdentifierKind, LegView, MessageKind, SeenMessage};
 use crate::sip::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,14 +78,16 @@ pub(super) fn dialogs<'l>(leg: &LegView<'l>, found: &mut Vec<Dialog<'l>>) {
         if key.from_tag.is_empty() || key.to_tag.is_empty() {
             continue;
         }
-        let is_confirmed =
-            status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status));
-        let confirmed = is_confirmed.then_some(*first);
-        if is_same(before[0], key.from_tag)
-            && is_same(before[1], key.to_tag)
-            && let Some(last) = found.last_mut()
-        {
-            last.confirmed = earlier(last.confirmed, confirmed);
+        let confirmed = match (key.kind, key.cseq_method) {
+            (MessageKind::Response(200..300), Method::Invite) => Some(*first),
+            _ => None,
+        };
+        if is_same(before[0], key.from_tag) && is_same(before[1], key.to_tag) {
+            if confirmed.is_some()
+                && let Some(last) = found.last_mut()
+            {
+                last.confirmed = earlier(last.confirmed, confirmed);
+            }
             continue;
         }
         before = [key.from_tag, key.to_tag];

@@ -386,10 +386,11 @@ struct Sorter {
     room: Vec<Waiting>,
 }
 
-/// Top bits of a change by which many are told apart at once: stretches of about a second.
-const STRETCH_AT: u32 = 52;
+/// Top bits of a change by which many are told apart at once, at most: stretches of about a second. Of fewer
+/// changes there are fewer and longer stretches, as a look at each stretch costs as much as at a change.
+const STRETCH_BITS_MAX: u32 = 12;
 /// Fewer changes are sorted as they are.
-const CHANGES_FEW: usize = 512;
+const CHANGES_FEW: usize = 64;
 
 impl Sorter {
     fn sort(&mut self, waiting: &mut Vec<Waiting>) {
@@ -398,9 +399,11 @@ impl Sorter {
             return waiting.sort_unstable();
         }
         let Self { ends, room } = self;
+        let bits = waiting.len().ilog2().min(STRETCH_BITS_MAX);
+        let stretch_of = |change: Waiting| (change >> (u64::BITS - bits)) as usize;
         ends.clear();
-        ends.resize(1 << (u64::BITS - STRETCH_AT), 0);
-        waiting.iter().for_each(|change| ends[(change >> STRETCH_AT) as usize] += 1);
+        ends.resize(1 << bits, 0);
+        waiting.iter().for_each(|change| ends[stretch_of(*change)] += 1);
         let mut end = 0;
         for count in &mut *ends {
             end += std::mem::replace(count, end);
@@ -408,13 +411,15 @@ impl Sorter {
         room.clear();
         room.resize(waiting.len(), 0);
         for change in &*waiting {
-            let end = &mut ends[(change >> STRETCH_AT) as usize];
+            let end = &mut ends[stretch_of(*change)];
             room[*end as usize] = *change;
             *end += 1;
         }
         let mut from = 0;
         for end in &*ends {
-            room[from as usize..*end as usize].sort_unstable();
+            if *end > from + 1 {
+                room[from as usize..*end as usize].sort_unstable();
+            }
             from = *end;
         }
         std::mem::swap(waiting, room);

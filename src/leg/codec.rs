@@ -91,28 +91,9 @@ impl<'b> Reader<'b> {
                 return bytes >> count & MASKS[count as usize];
             }
         }
-        self.rare_number()
-    }
-
-    /// A number of nine bytes, or one near the end.
-    fn rare_number(&mut self) -> u64 {
-        if let Some((first, rest)) = self.0.split_first()
-            && first & 1 == 1
-        {
-            self.0 = rest;
-            return u64::from(first >> 1);
-        }
-        let mut bytes = [0; 8];
-        let first = self.byte();
-        let count = first.trailing_zeros();
-        let is_shifted = count < SHIFTED_BYTES_MAX;
-        bytes[0] = if is_shifted { first } else { self.byte() };
-        let rest = if is_shifted { count as usize } else { 7 };
-        for byte in &mut bytes[1..=rest] {
-            *byte = self.byte();
-        }
-        let number = u64::from_le_bytes(bytes);
-        if is_shifted { number >> (count + 1) } else { number }
+        let (number, rest) = rare_number(self.0);
+        self.0 = rest;
+        number
     }
 
     /// A number that has 32 bits.
@@ -142,6 +123,28 @@ impl<'b> Reader<'b> {
     pub fn count(&mut self) -> usize {
         usize::try_from(self.number()).unwrap_or(usize::MAX).min(self.0.len())
     }
+}
+
+/// A number of nine bytes, or one near the end, and what is behind it. No method: who reads much keeps the
+/// reader in registers as long as no call has its address.
+fn rare_number(bytes: &[u8]) -> (u64, &[u8]) {
+    if let Some((first, rest)) = bytes.split_first()
+        && first & 1 == 1
+    {
+        return (u64::from(first >> 1), rest);
+    }
+    let mut reader = Reader(bytes);
+    let mut bytes = [0; 8];
+    let first = reader.byte();
+    let count = first.trailing_zeros();
+    let is_shifted = count < SHIFTED_BYTES_MAX;
+    bytes[0] = if is_shifted { first } else { reader.byte() };
+    let rest = if is_shifted { count as usize } else { 7 };
+    for byte in &mut bytes[1..=rest] {
+        *byte = reader.byte();
+    }
+    let number = u64::from_le_bytes(bytes);
+    (if is_shifted { number >> (count + 1) } else { number }, reader.0)
 }
 
 #[cfg(test)]

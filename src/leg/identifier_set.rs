@@ -20,7 +20,7 @@ struct Packed {
 
 impl Packed {
     /// Reads one; absent where its kind is none.
-    #[inline]
+    #[inline(always)]
     fn unpack(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Option<Self> {
         let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
         let value = Text::from_number(reader.small());
@@ -53,11 +53,15 @@ pub(super) fn read_identifiers<'b>(
 ) {
     let texts = TextView(reader.bytes());
     let mut places = Places::new(base);
-    for _ in 0..reader.count() {
-        if let Some(packed) = Packed::unpack(reader, base, &mut places) {
+    let count = reader.count();
+    // A reader of its own, of which nobody is lent the address.
+    let mut own = *reader;
+    for _ in 0..count {
+        if let Some(packed) = Packed::unpack(&mut own, base, &mut places) {
             into.push((packed.view(texts), packed.sighting));
         }
     }
+    *reader = own;
 }
 
 /// Identifiers with their sightings, in the order of [`Identifier`]. A join-semilattice.

@@ -66,11 +66,16 @@ impl Places {
         let step = (number >> 2) as i64 ^ -((number >> 1 & 1) as i64);
         self.last.index = i64::from(self.last.index).wrapping_add(step) as u32;
         if number & 1 != 0 {
-            let file = i64::from(self.base.file.0).wrapping_add(reader.signed()) as u32;
-            self.last.capture = CaptureId { file: FileId(file), member: reader.small() };
+            (self.last.capture, *reader) = read_capture(*reader, self.base);
         }
         self.last
     }
+}
+
+/// The capture of a record that is of another one than the record before, and what is behind it.
+fn read_capture(mut reader: Reader<'_>, base: PackBase) -> (CaptureId, Reader<'_>) {
+    let file = i64::from(base.file.0).wrapping_add(reader.signed()) as u32;
+    (CaptureId { file: FileId(file), member: reader.small() }, reader)
 }
 
 /// Appends spans.

@@ -88,10 +88,16 @@ pub(super) fn read_facts<'b>(reader: &mut Reader<'b>, base: PackBase, into: &mut
         into.push_parties(unpack_parties(reader).view(texts));
     }
     let mut places = Places::new(base);
-    for _ in 0..reader.count() {
-        let fact = unpack_fact(reader, |reader, has_spans| {
+    let count = reader.count();
+    // A reader of its own, of which the usual message lends nobody the address.
+    let mut own = *reader;
+    for _ in 0..count {
+        let fact = unpack_fact(&mut own, |reader, has_spans| {
             let first = if has_spans {
-                into.push_spans(read_spans::<MESSAGE_GAP_NS>(reader, base).as_slice())
+                let mut behind = *reader;
+                let spans = read_spans::<MESSAGE_GAP_NS>(&mut behind, base);
+                *reader = behind;
+                into.push_spans(spans.as_slice())
             } else {
                 moment(reader, base)
             };
@@ -100,6 +106,7 @@ pub(super) fn read_facts<'b>(reader: &mut Reader<'b>, base: PackBase, into: &mut
         let (first, record) = fact.times;
         into.push(fact.key(texts), first, record, fact.parties);
     }
+    *reader = own;
 }
 
 /// A string by its number.

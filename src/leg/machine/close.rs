@@ -124,11 +124,16 @@ impl OpenCall<'_> {
     }
 
     /// What both runs do before `event`; they differ where a timeout does something in one alone.
+    #[inline]
     pub(super) fn both_before(
         &mut self,
         event: &Event<'_, '_>,
         rules: Rules<'_>,
     ) -> Result<Option<CloseReason>, Differ> {
+        // The usual case.
+        if self.media_until.is_none() && self.is_quiet(event.time.floor_seconds(), rules) {
+            return Ok(None);
+        }
         let (shown, live) = self.both_until(event.time, rules)?;
         let shown = shown.filter(|reason| !self.goes_on_with(event, *reason));
         if shown == live { Ok(live) } else { Err(Differ) }
@@ -158,7 +163,6 @@ impl OpenCall<'_> {
             self.hear_until(heard, now, rules);
         }
         let now_s = now.floor_seconds();
-        // The usual case.
         if self.is_quiet(now_s, rules) {
             return Ok((None, None));
         }
