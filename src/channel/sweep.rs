@@ -167,6 +167,9 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 /// Hours of all lanes in the making.
 pub(super) struct Timeline<'c> {
     hours: &'c [Hour],
+    /// Where the first hour begins, and where each ends, in nanoseconds: every change asks for them.
+    first_ns: i64,
+    ends_ns: Vec<i64>,
     /// What is known of the hours that are not swept yet.
     waiting: Vec<Vec<Waiting>>,
     kinds: Vec<Kind>,
@@ -216,6 +219,8 @@ impl<'c> Timeline<'c> {
         let hours = calendar.hours();
         Self {
             hours,
+            first_ns: hours.first().map_or(0, |first| first.started.ns()),
+            ends_ns: hours.iter().map(|hour| hour.ended.ns()).collect(),
             waiting: vec![Vec::new(); hours.len()],
             kinds: vec![Kind { weight: 0, lanes: ALL_LANES, classes: 1 }],
             kind_of: HashMap::default(),
@@ -299,11 +304,10 @@ impl<'c> Timeline<'c> {
     #[inline]
     fn wait(&mut self, at_ns: i64, what: u64) {
         self.changes += 1;
-        let Some(first) = self.hours.first() else { return };
         // No hour is longer: the guess is never behind.
-        let guess = at_ns.saturating_sub(first.started.ns()).max(0) / HOUR_NS;
+        let guess = at_ns.saturating_sub(self.first_ns).max(0) / HOUR_NS;
         let mut hour = usize::try_from(guess).unwrap_or(usize::MAX);
-        while self.hours.get(hour).is_some_and(|hour| hour.ended.ns() <= at_ns) {
+        while self.ends_ns.get(hour).is_some_and(|ended_ns| *ended_ns <= at_ns) {
             hour += 1;
         }
         if let (Some(of_hour), Some(waiting)) = (self.hours.get(hour), self.waiting.get_mut(hour)) {

@@ -85,7 +85,8 @@ impl<'b> Reader<'b> {
     pub fn number(&mut self) -> u64 {
         if let Some(bytes) = self.0.first_chunk::<8>() {
             let bytes = u64::from_le_bytes(*bytes);
-            let count = bytes.trailing_zeros() + 1;
+            // The bit behind the first byte: the compiler need not ask whether there is a bit at all.
+            let count = (bytes | 1 << SHIFTED_BYTES_MAX).trailing_zeros() + 1;
             if count <= SHIFTED_BYTES_MAX {
                 self.0 = &self.0[count as usize..];
                 return bytes >> count & MASKS[count as usize];

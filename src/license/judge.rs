@@ -211,20 +211,22 @@ impl Figures {
 
     /// The verdict under a reading. `last` is what was found for the one before: the axes `lock` and
     /// `unlock`, by which readings come last, leave it as it is.
-    fn judge(
-        &self,
+    fn judge<'f>(
+        &'f self,
         question: &Question,
         reading: Reading,
-        last: &mut Option<(Reading, Overs)>,
+        last: &mut Option<(Reading, &'f [DayCount], Overs)>,
     ) -> Judged {
-        let days = self.of(reading);
         let alike = |other: &Reading| {
             (other.count, other.window, other.over) == (reading.count, reading.window, reading.over)
         };
-        let known = last.take().filter(|(other, _)| alike(other));
-        let (_, overs) = last.insert(known.unwrap_or_else(|| {
-            (reading, Overs::of(&self.bounds(days, reading), question, reading))
-        }));
+        if !last.as_ref().is_some_and(|(other, ..)| alike(other)) {
+            *last = None;
+        }
+        let (_, days, overs) = last.get_or_insert_with(|| {
+            let days = self.of(reading);
+            (reading, days, Overs::of(&self.bounds(days, reading), question, reading))
+        });
         judge_overs(overs, days, question, reading)
     }
 }

@@ -51,6 +51,7 @@ pub(super) struct Addresses<'l> {
 
 impl<'l> Addresses<'l> {
     /// The addresses of the first INVITE.
+    #[inline]
     pub(super) fn new(key: &FactKey<'l>) -> Self {
         let mut directions = Few::new();
         directions.push((key.source, key.destination));

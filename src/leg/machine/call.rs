@@ -84,6 +84,7 @@ pub(super) struct OpenCall<'l> {
 
 impl<'l> OpenCall<'l> {
     /// Opens a call with its first INVITE.
+    #[inline]
     pub(super) fn new(
         key: &FactKey<'l>,
         parties: &InviteParties<'l>,

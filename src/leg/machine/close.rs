@@ -88,8 +88,11 @@ impl OpenCall<'_> {
     #[inline]
     fn is_quiet(&self, now_s: i64, rules: Rules<'_>) -> bool {
         let waits = rules.waits;
-        let armed = [self.close_at_s, self.bye_stop_at_s, self.bye_confirmed_stop_at_s];
-        if armed.into_iter().flatten().any(|due_s| due_s <= now_s) {
+        let is_due = |timer_s: Option<i64>| timer_s.is_some_and(|due_s| due_s <= now_s);
+        if is_due(self.close_at_s)
+            || is_due(self.bye_stop_at_s)
+            || is_due(self.bye_confirmed_stop_at_s)
+        {
             return false;
         }
         // The earliest of those that count from the call's start.
