@@ -49,8 +49,9 @@ pub(super) fn put_text(bytes: &mut Vec<u8>, text: &[u8]) {
 /// A time, by its distance to another.
 pub(super) fn put_time(bytes: &mut Vec<u8>, time: CaptureTime, from: CaptureTime) {
     let distance = time.ns().wrapping_sub(from.ns());
-    if distance % USUAL_NS == 0 {
-        put_number(bytes, zigzag(distance / USUAL_NS) << 1 | 1);
+    let usual = distance / USUAL_NS;
+    if usual * USUAL_NS == distance {
+        put_number(bytes, zigzag(usual) << 1 | 1);
     } else {
         put_number(bytes, 0);
         put_number(bytes, zigzag(distance));

@@ -111,18 +111,11 @@ impl Legs {
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<Leg> {
         let mut made = Leg::new(SensorId::default(), b"");
-        self.read(leg, &mut made).then_some(made)
-    }
-
-    /// Makes `leg` the leg of this number, with its media, in the room that it has; false, and nothing
-    /// changed, where there is no such leg.
-    pub fn read(&self, number: u32, leg: &mut Leg) -> bool {
-        let Some(packed) = self.packed(number) else { return false };
-        packed.unpack(leg);
-        if let Some(media) = self.media_of(number) {
-            leg.add_media(media);
+        self.packed(leg)?.unpack(&mut made);
+        if let Some(media) = self.media_of(leg) {
+            made.add_media(media);
         }
-        true
+        Some(made)
     }
 
     /// Makes `view` that of the leg of this number, with its media, and gives its packed form; absent, and

@@ -223,12 +223,17 @@ impl<'l> LegView<'l> {
         &self.media
     }
 
+    /// Last moment of any message; absent for an empty leg.
+    #[must_use]
+    pub fn last_signal(&self) -> Option<CaptureTime> {
+        let repeated = self.repeats.iter().map(|(_, span)| span.last).max();
+        self.by_time.last().map(|(time, _)| *time).max(repeated)
+    }
+
     /// Last moment of any message or media packet; absent for an empty leg.
     #[must_use]
     pub fn last_seen(&self) -> Option<CaptureTime> {
-        let repeated = self.repeats.iter().map(|(_, span)| span.last).max();
-        let first = self.by_time.last().map(|(time, _)| *time);
-        first.max(repeated).max(self.media.last())
+        self.last_signal().max(self.media.last())
     }
 }
 
@@ -265,6 +270,7 @@ mod tests {
             let own = LegView::of(&leg);
             for view in [&view, &own] {
                 prop_assert_eq!((view.sensor(), view.call_id()), (leg.sensor(), leg.call_id()));
+                prop_assert_eq!(view.last_signal(), leg.last_signal());
                 prop_assert_eq!(view.last_seen(), leg.last_seen());
                 prop_assert_eq!(view.media(), leg.media());
                 prop_assert!(view.identifiers().iter().copied().eq(leg.identifiers().iter()));
