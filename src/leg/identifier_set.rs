@@ -19,7 +19,7 @@ struct Packed {
 }
 
 impl Packed {
-    /// Reads one; absent where its kind is none.
+    /// Reads one; absent where its kind is none. In place, so that the reader can stay in registers.
     #[inline(always)]
     fn unpack(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Option<Self> {
         let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
