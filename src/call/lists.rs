@@ -3,11 +3,12 @@
 //! In: the parts of a leg. Out: its bytes, and the lists read out of them. Of the identifiers only those are
 //! kept that rules or stories read.
 
-use super::outline::{LegOutline, Moment, OutlineParts};
+use super::outline::{LegOutline, Moment};
 use super::packed::{Base, Reader, put_end, put_moment, put_number, put_text, put_time};
 use super::said::{Host, MediaValue, Said, Stream, Target};
 use super::transactions::{Dialog, Refer};
 use crate::base::Endpoint;
+use crate::leg::codec;
 use crate::leg::{Identifier, IdentifierKind, Sighting};
 
 /// Forms of a media value; who said it stands above them.
@@ -62,37 +63,46 @@ const fn is_media(kind: IdentifierKind) -> bool {
 
 /// Which kinds of identifier there are; the identifiers of each kind behind the kind and their length, all
 /// of them behind their length; the REFER requests behind their length; the dialogs.
-pub(super) fn put_lists(bytes: &mut Vec<u8>, list: &mut Vec<u8>, parts: &OutlineParts<'_>) {
-    let base = base_of(&parts.head);
+/// `list` is room; the identifiers come by kind and value.
+pub(super) fn put_lists<'l>(
+    bytes: &mut Vec<u8>,
+    list: &mut Vec<u8>,
+    head: &LegOutline<'_>,
+    identifiers: impl Iterator<Item = (Identifier<'l>, Sighting)>,
+    refers: &[Refer<'_>],
+    dialogs: &[Dialog<'_>],
+) {
+    let base = base_of(head);
     list.clear();
-    let mut kinds = if parts.refers.is_empty() { 0 } else { REFERS };
-    let mut all = parts.identifiers.iter().filter(|(said, _)| is_read(said.kind)).peekable();
-    while let Some((said, sighting)) = all.next() {
-        let start = list.len();
-        kinds |= bit_of(said.kind);
-        list.push(said.kind as u8);
-        put_said(list, &parts.head, (said, sighting), None);
-        let mut before = said.value;
-        while let Some(next) = all.next_if(|(next, _)| next.kind == said.kind) {
-            put_said(list, &parts.head, next, Some(before));
-            before = next.0.value;
-        }
-        // The length of the kind stands behind it: moved there, as it is known only now.
-        let (body, length) = (start + 1, list.len() - start - 1);
-        put_number(list, length as u64);
-        list[body..].rotate_right(list_growth(length));
+    let mut kinds = if refers.is_empty() { 0 } else { REFERS };
+    // The kind that is put now, where its identifiers begin, and the value that was put last.
+    let mut now: Option<(IdentifierKind, usize, &[u8])> = None;
+    for (said, sighting) in identifiers.filter(|(said, _)| is_read(said.kind)) {
+        let before = now.filter(|(kind, ..)| *kind == said.kind);
+        let start = before.map_or_else(
+            || {
+                end_kind(list, now);
+                kinds |= bit_of(said.kind);
+                list.extend_from_slice(&[said.kind as u8, 0]);
+                list.len()
+            },
+            |(_, start, _)| start,
+        );
+        put_said(list, head, &base, (&said, sighting), before.map(|(.., value)| value));
+        now = Some((said.kind, start, said.value));
     }
+    end_kind(list, now);
     put_number(bytes, u64::from(kinds));
     put_text(bytes, list);
     list.clear();
-    for refer in &parts.refers {
+    for refer in refers {
         put_refer(list, &base, refer);
     }
     put_text(bytes, list);
-    for dialog in &parts.dialogs {
+    for dialog in dialogs {
         put_text(bytes, dialog.tags.0);
         put_text(bytes, dialog.tags.1);
-        let answer = parts.head.answered.map(|answer| answer.time);
+        let answer = head.answered.map(|answer| answer.time);
         match dialog.confirmed {
             None => bytes.push(NOT_CONFIRMED),
             confirmed if confirmed == answer => bytes.push(CONFIRMED_BY_ANSWER),
@@ -104,9 +114,19 @@ pub(super) fn put_lists(bytes: &mut Vec<u8>, list: &mut Vec<u8>, parts: &Outline
     }
 }
 
-/// Bytes that [`put_number`] puts for a length.
-const fn list_growth(length: usize) -> usize {
-    (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize
+/// Puts the length of the identifiers of one kind before them, where a byte was left for it, which is enough
+/// as a rule: it is known only now.
+fn end_kind(list: &mut Vec<u8>, kind: Option<(IdentifierKind, usize, &[u8])>) {
+    let Some((_, start, _)) = kind else { return };
+    let length = (list.len() - start) as u64;
+    match (codec::small(length), list.get_mut(start - 1)) {
+        (Some(length), Some(room)) => *room = length,
+        _ => {
+            let mut long = Vec::new();
+            put_number(&mut long, length);
+            list.splice(start - 1..start, long);
+        }
+    }
 }
 
 /// Beside the kinds that there are: there are REFER transactions.
@@ -117,14 +137,17 @@ const fn bit_of(kind: IdentifierKind) -> u32 {
     1 << kind as u32
 }
 
+/// Puts one identifier; `before` is the value of the one before, if that is of the same kind. Called from one
+/// place, for each identifier of each leg: the call itself would cost a tenth of it.
+#[inline(always)]
 fn put_said(
     list: &mut Vec<u8>,
     head: &LegOutline<'_>,
-    (said, sighting): (Identifier<'_>, Sighting),
+    base: &Base,
+    (said, sighting): (&Identifier<'_>, Sighting),
     before: Option<&[u8]>,
 ) {
     let is_repeated = before == Some(said.value);
-    let base = base_of(head);
     if said.kind == IdentifierKind::RequestUri {
         if !is_repeated {
             put_target(list, head, Target::of(said.value));
@@ -132,7 +155,7 @@ fn put_said(
         return;
     }
     if is_media(said.kind) {
-        put_media(list, &base, said, is_repeated);
+        put_media(list, base, said, is_repeated);
     } else {
         // An equal value is that of the one before: its length is one more otherwise.
         put_number(list, if is_repeated { 0 } else { said.value.len() as u64 + 1 });
@@ -142,15 +165,21 @@ fn put_said(
     put_moment(list, Moment { time: sighting.first, record: sighting.record }, base.started);
 }
 
-fn put_media(list: &mut Vec<u8>, base: &Base, said: Identifier<'_>, is_repeated: bool) {
+fn put_media(list: &mut Vec<u8>, base: &Base, said: &Identifier<'_>, is_repeated: bool) {
     let by = match said.said_by {
         end if end == base.source => BY_SOURCE,
         end if end == base.destination => BY_DESTINATION,
         _ => 0,
     };
+    if is_repeated {
+        list.push(AS_BEFORE | by);
+        if by == 0 {
+            put_end(list, said.said_by);
+        }
+        return;
+    }
     let value = MediaValue::of(said.kind, said.value);
     let form = match value {
-        _ if is_repeated => AS_BEFORE,
         MediaValue::Text(..) => TEXT,
         _ if value.address() == Some(said.said_by.address) => OF_SAYER,
         _ => OF_OTHER,
@@ -160,7 +189,6 @@ fn put_media(list: &mut Vec<u8>, base: &Base, said: Identifier<'_>, is_repeated:
         put_end(list, said.said_by);
     }
     match (form, value) {
-        (AS_BEFORE, _) => {}
         (_, MediaValue::Text(_, text)) => put_text(list, text),
         (OF_SAYER, MediaValue::Address(end)) => put_number(list, u64::from(end.port)),
         (OF_SAYER, MediaValue::Origin(id, _)) => put_number(list, id),

@@ -10,7 +10,7 @@ use super::rules::header_parts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
 use crate::leg::{
-    Cdr, CdrBuilder, Cdrs, FamilyLeg, IdentifierKind, Leg, Legs, NumberRules, TimingRules,
+    Cdr, CdrBuilder, Cdrs, FamilyLeg, IdentifierKind, LegView, Legs, NumberRules, TimingRules,
     finalise_family,
 };
 use std::borrow::Cow;
@@ -175,14 +175,23 @@ impl MergeLinks {
     #[must_use]
     pub fn of(legs: &Legs, secret: Option<&[u8]>) -> Self {
         let (call_ids, mut links) = (CallIds::of(legs), Self::default());
-        for (number, leg) in legs.numbers().zip(legs.iter()) {
-            links.add(&call_ids, number, &leg, secret);
+        let mut leg = LegView::default();
+        for number in legs.numbers() {
+            if legs.view(number, &mut leg).is_some() {
+                links.add(&call_ids, number, &leg, secret);
+            }
         }
         links
     }
 
     /// Adds what the headers of a leg name.
-    pub fn add(&mut self, known: &CallIds<'_>, number: u32, leg: &Leg, secret: Option<&[u8]>) {
+    pub fn add(
+        &mut self,
+        known: &CallIds<'_>,
+        number: u32,
+        leg: &LegView<'_>,
+        secret: Option<&[u8]>,
+    ) {
         for (name, value, _) in candidates(leg) {
             let parent = revealed(value, secret)
                 .filter(|value| **value != *leg.call_id())
@@ -250,11 +259,13 @@ pub fn merge_headers(legs: &Legs, secret: Option<&[u8]>) -> Vec<MergeHeader> {
 }
 
 /// What may carry a Call-ID: the header's name in lower case, its value, and when it was first seen.
-fn candidates(leg: &Leg) -> impl Iterator<Item = (Cow<'_, str>, &[u8], CaptureTime)> {
-    let replies = leg.identifiers().of_kind(IdentifierKind::InReplyTo);
+fn candidates<'v>(
+    leg: &'v LegView<'_>,
+) -> impl Iterator<Item = (Cow<'v, str>, &'v [u8], CaptureTime)> {
+    let replies = leg.of_kind(IdentifierKind::InReplyTo).iter();
     let replies =
         replies.map(|(reply, sighting)| (Cow::Borrowed(IN_REPLY_TO), reply.value, sighting.first));
-    let headers = leg.identifiers().of_kind(IdentifierKind::Header);
+    let headers = leg.of_kind(IdentifierKind::Header).iter();
     replies.chain(headers.filter_map(|(header, sighting)| {
         // Names are kept in lower case.
         let (name, value) = header_parts(header.value)?;
@@ -292,7 +303,12 @@ pub fn merge_by_header(
     for family in families(&links).chunk_by(|left, right| left.0 == right.0) {
         let family = family.iter().map(|(_, leg)| *leg);
         made.changed.extend(family.clone());
-        let own: Vec<(u32, Leg)> = family.filter_map(|leg| Some((leg, legs.get(leg)?))).collect();
+        let own: Vec<(u32, LegView<'_>)> = family
+            .filter_map(|leg| {
+                let mut view = LegView::default();
+                legs.view(leg, &mut view).map(|_| (leg, view))
+            })
+            .collect();
         let names: Vec<Vec<Name>> =
             own.iter().map(|(_, leg)| names_of(leg, header, rules.secret)).collect();
         let members: Vec<FamilyLeg<'_>> = own
@@ -320,7 +336,7 @@ pub fn merge_by_header(
 type Name = (CaptureTime, Box<[u8]>);
 
 /// What the INVITEs of a leg say in a header, by time.
-fn names_of(leg: &Leg, header: &str, secret: Option<&[u8]>) -> Vec<Name> {
+fn names_of(leg: &LegView<'_>, header: &str, secret: Option<&[u8]>) -> Vec<Name> {
     let mut names: Vec<Name> = candidates(leg)
         .filter(|(name, ..)| name.eq_ignore_ascii_case(header))
         .filter_map(|(_, value, first)| Some((first, revealed(value, secret)?.into())))
@@ -361,6 +377,7 @@ fn root(roots: &mut [u32], mut leg: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leg::Leg;
 
     #[test]
     fn the_index_finds_every_leg_and_no_other() {

@@ -49,7 +49,7 @@ pub use merge_header::{
     CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
 };
 pub use merged::{Call, CallResult, MergedCalls, PartySpan, calls_of_cdrs, merge};
-pub use outline::{LegOutline, OutlineParts};
+pub use outline::{LegOutline, OutlineParts, OutlineRoom};
 pub use outlines::{OutlineBuilder, Outlines, outline_all};
 pub use rule::{Class, RuleName};
 pub use search::{Marks, Pair, Pairs, Search};

@@ -3,7 +3,7 @@
 
 use super::transactions::{Dialog, Refer, dialogs, refers};
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
-use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, MessageKind};
+use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, LegView, MessageKind, SeenMessage};
 use crate::sip::Method;
 
 /// A message: its key and when it was seen.
@@ -24,6 +24,12 @@ impl Moment {
     #[must_use]
     pub fn of(times: &FactTimes) -> Self {
         Self { time: times.first(), record: times.record }
+    }
+
+    /// First sight of a message.
+    #[must_use]
+    pub fn of_message(message: &SeenMessage<'_>) -> Self {
+        Self { time: message.first, record: message.record }
     }
 }
 
@@ -106,63 +112,117 @@ impl<'l> OutlineParts<'l> {
     /// Reads a leg.
     #[must_use]
     pub fn of(leg: &'l Leg) -> Self {
-        let by_key: Vec<Message<'l>> = leg.messages().collect();
-        let mut order: Vec<(CaptureTime, usize)> =
-            by_key.iter().enumerate().map(|(at, (_, times))| (times.first(), at)).collect();
-        order.sort_unstable();
-        let messages: Vec<Message<'l>> = order.into_iter().map(|(_, at)| by_key[at]).collect();
-        let opening = |key: &FactKey<'_>| {
-            key.kind == MessageKind::Request(Method::Invite) && key.to_tag.is_empty()
-        };
-        let invite = messages
-            .iter()
-            .find(|(key, _)| opening(key))
-            .or_else(|| messages.iter().find(|(key, _)| is_request(key, Method::Invite)));
-        let first = invite.or_else(|| messages.first());
-        let mut hops = messages.iter().filter(|(key, _)| {
-            invite.is_some_and(|(first, _)| {
-                opening(key)
-                    && key.from_tag == first.from_tag
-                    && key.cseq_number == first.cseq_number
-            })
-        });
-        let parties = invite.and_then(|(key, _)| leg.invite_parties(key)).unwrap_or_default();
-        let called =
-            if parties.to_user.is_empty() { parties.request_user } else { parties.to_user };
-        // By tag: both sides may sit behind one address.
-        let by_caller =
-            |key: &FactKey<'_>| invite.is_some_and(|(first, _)| key.from_tag == first.from_tag);
-        let unknown = Moment { time: CaptureTime::default(), record: RecordRef::default() };
-        let head = LegOutline {
+        let mut room = OutlineRoom::default();
+        let head = room.read(&LegView::of(leg));
+        let OutlineRoom { dialogs, refers } = room;
+        Self { head, dialogs, refers, identifiers: leg.identifiers() }
+    }
+}
+
+/// Room for the lists of one leg after the other.
+#[derive(Clone, Debug, Default)]
+pub struct OutlineRoom<'l> {
+    /// Dialogs by their two tags.
+    pub(super) dialogs: Vec<Dialog<'l>>,
+    /// REFER transactions by time.
+    pub(super) refers: Vec<Refer<'l>>,
+}
+
+impl<'l> OutlineRoom<'l> {
+    /// Reads a leg: all but its lists out, and these into the room.
+    pub(super) fn read(&mut self, leg: &LegView<'l>) -> LegOutline<'l> {
+        let mut seen = Milestones::default();
+        leg.by_time().for_each(|message| seen.add(message));
+        let moment = |message: Option<&SeenMessage<'_>>| message.map(Moment::of_message);
+        let mut head = LegOutline {
             sensor: leg.sensor(),
             call_id: leg.call_id(),
-            started: first.map_or(unknown, |(_, times)| Moment::of(times)),
             ended: leg.last_seen().unwrap_or_default(),
-            has_invite: invite.is_some(),
-            answered: first_of(&messages, |key| {
-                status_of(key, Method::Invite).is_some_and(|code| (200..300).contains(&code))
-            }),
-            cancelled: first_of(&messages, |key| is_request(key, Method::Cancel)),
-            failed: first_failure(&messages),
-            hung_up: messages
-                .iter()
-                .rfind(|(key, _)| is_request(key, Method::Bye))
-                .map(|(key, times)| HangUp { seen: Moment::of(times), by_caller: by_caller(key) }),
-            source: first.map_or(Endpoint::UNKNOWN, |(key, _)| key.source),
-            destination: hops
-                .next_back()
-                .or(first)
-                .map_or(Endpoint::UNKNOWN, |(key, _)| key.destination),
-            caller: parties.from_user,
-            called,
-            request_user: parties.request_user,
-            lists: Lists::default(),
+            answered: moment(seen.answered),
+            cancelled: moment(seen.cancelled),
+            failed: seen.failed,
+            ..LegOutline::EMPTY
         };
-        Self {
-            head,
-            dialogs: dialogs(&messages),
-            refers: refers(&messages, leg, by_caller),
-            identifiers: leg.identifiers(),
+        let invite = seen.opening.or(seen.invite);
+        if let Some(first) = invite.or(seen.first) {
+            head.started = Moment::of_message(first);
+            head.source = first.key.source;
+            head.destination = seen.last_hop.unwrap_or(first).key.destination;
+        }
+        if let Some(parties) = invite.and_then(|invite| leg.invite_parties(invite)) {
+            head.has_invite = true;
+            head.caller = parties.from_user;
+            head.request_user = parties.request_user;
+            let has_to = !parties.to_user.is_empty();
+            head.called = if has_to { parties.to_user } else { parties.request_user };
+        }
+        // By tag: both sides may sit behind one address.
+        let by_caller =
+            |key: &FactKey<'_>| invite.is_some_and(|first| key.from_tag == first.key.from_tag);
+        head.hung_up = seen
+            .hung_up
+            .map(|bye| HangUp { seen: Moment::of_message(bye), by_caller: by_caller(&bye.key) });
+        dialogs(leg, &mut self.dialogs);
+        self.refers.clear();
+        if seen.has_refer {
+            refers(leg, &mut self.refers, by_caller);
+        }
+        head
+    }
+}
+
+/// The messages of a leg that an outline tells of, from one look at all of them by time.
+#[derive(Default)]
+struct Milestones<'v, 'l> {
+    /// The first one.
+    first: Option<&'v SeenMessage<'l>>,
+    /// The first INVITE, and the first that opens a dialog, with the last hop of that.
+    invite: Option<&'v SeenMessage<'l>>,
+    opening: Option<&'v SeenMessage<'l>>,
+    last_hop: Option<&'v SeenMessage<'l>>,
+    /// The first 2xx to an INVITE, and the first CANCEL.
+    answered: Option<&'v SeenMessage<'l>>,
+    cancelled: Option<&'v SeenMessage<'l>>,
+    failed: Option<Failure>,
+    /// The last BYE.
+    hung_up: Option<&'v SeenMessage<'l>>,
+    has_refer: bool,
+}
+
+impl<'v, 'l> Milestones<'v, 'l> {
+    fn add(&mut self, message: &'v SeenMessage<'l>) {
+        let key = &message.key;
+        self.first.get_or_insert(message);
+        match (key.kind, key.cseq_method) {
+            (MessageKind::Request(Method::Invite), _) => {
+                self.invite.get_or_insert(message);
+                if key.to_tag.is_empty() {
+                    let FactKey { from_tag, cseq_number, .. } =
+                        self.opening.get_or_insert(message).key;
+                    if (key.from_tag, key.cseq_number) == (from_tag, cseq_number) {
+                        self.last_hop = Some(message);
+                    }
+                }
+            }
+            (MessageKind::Request(Method::Cancel), _) => {
+                self.cancelled.get_or_insert(message);
+            }
+            (MessageKind::Request(Method::Bye), _) => self.hung_up = Some(message),
+            (MessageKind::Request(Method::Refer), _) => self.has_refer = true,
+            (MessageKind::Response(200..300), Method::Invite) => {
+                self.answered.get_or_insert(message);
+            }
+            // Challenges and what only asks for another try are no failures.
+            (MessageKind::Response(401 | 407 | 422 | 494), _) => {}
+            // A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or lost
+            // forks.
+            (MessageKind::Response(status), Method::Invite)
+                if status >= 300 && self.answered.is_none() =>
+            {
+                let seen = Moment::of_message(message);
+                self.failed.get_or_insert(Failure { status, seen });
+            }
+            _ => {}
         }
     }
 }
@@ -228,23 +288,4 @@ pub(super) fn status_of(key: &FactKey<'_>, method: Method) -> Option<u16> {
         MessageKind::Response(status) if key.cseq_method == method => Some(status),
         _ => None,
     }
-}
-
-fn first_of(messages: &[Message<'_>], is_wanted: impl Fn(&FactKey<'_>) -> bool) -> Option<Moment> {
-    messages.iter().find(|(key, _)| is_wanted(key)).map(|(_, times)| Moment::of(times))
-}
-
-/// A failure counts when no 2xx was seen before it: later ones belong to re-INVITEs or lost forks.
-fn first_failure(messages: &[Message<'_>]) -> Option<Failure> {
-    for (key, times) in messages {
-        match status_of(key, Method::Invite) {
-            Some(200..300) => return None,
-            Some(401 | 407 | 422 | 494) | None => {}
-            Some(status) if status >= 300 => {
-                return Some(Failure { status, seen: Moment::of(times) });
-            }
-            Some(_) => {}
-        }
-    }
-    None
 }

@@ -4,10 +4,10 @@
 //! number, read anew each time. Of the identifiers only those are kept that rules or stories read.
 
 use super::lists::put_lists;
-use super::outline::{Failure, HangUp, LegOutline, Lists, Moment, OutlineParts};
+use super::outline::{Failure, HangUp, LegOutline, Lists, Moment, OutlineParts, OutlineRoom};
 use super::packed::{Reader, put_end, put_moment, put_number, put_record, put_text, put_time};
 use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
-use crate::leg::Leg;
+use crate::leg::{Leg, LegView};
 use std::cmp::Ordering;
 
 /// Which optional parts follow.
@@ -43,10 +43,22 @@ pub struct OutlineBuilder {
 impl OutlineBuilder {
     /// Adds the next leg.
     pub fn push(&mut self, parts: &OutlineParts<'_>) {
+        let OutlineParts { head, dialogs, refers, identifiers } = parts;
         let list = &mut self.list;
         self.packed.push_with(|bytes| {
-            put_head(bytes, &parts.head);
-            put_lists(bytes, list, parts);
+            put_head(bytes, head);
+            put_lists(bytes, list, head, identifiers.iter(), refers, dialogs);
+        });
+    }
+
+    /// Reads the next leg and adds it.
+    pub fn push_view<'l>(&mut self, leg: &LegView<'l>, room: &mut OutlineRoom<'l>) {
+        let head = room.read(leg);
+        let list = &mut self.list;
+        self.packed.push_with(|bytes| {
+            put_head(bytes, &head);
+            let identifiers = leg.identifiers().iter().copied();
+            put_lists(bytes, list, &head, identifiers, &room.refers, &room.dialogs);
         });
     }
 

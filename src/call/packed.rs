@@ -4,6 +4,7 @@
 
 use super::outline::Moment;
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef};
+use crate::leg::codec;
 use std::net::IpAddr;
 
 /// What most values of a leg are near to, or equal.
@@ -33,13 +34,10 @@ const fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
-/// Seven bits a byte, the lowest first; the top bit says that more follow.
-pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
+/// A number, a byte for every seven bits.
+#[inline]
+pub(super) fn put_number(bytes: &mut Vec<u8>, number: u64) {
+    codec::put(bytes, number);
 }
 
 /// A string behind its length.
@@ -51,8 +49,9 @@ pub(super) fn put_text(bytes: &mut Vec<u8>, text: &[u8]) {
 /// A time, by its distance to another.
 pub(super) fn put_time(bytes: &mut Vec<u8>, time: CaptureTime, from: CaptureTime) {
     let distance = time.ns().wrapping_sub(from.ns());
-    if distance % USUAL_NS == 0 {
-        put_number(bytes, zigzag(distance / USUAL_NS) << 1 | 1);
+    let usual = distance / USUAL_NS;
+    if usual * USUAL_NS == distance {
+        put_number(bytes, zigzag(usual) << 1 | 1);
     } else {
         put_number(bytes, 0);
         put_number(bytes, zigzag(distance));
@@ -151,15 +150,10 @@ impl<'o> Reader<'o> {
 
     #[inline]
     pub(super) fn number(&mut self) -> u64 {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let byte = self.byte();
-            number |= u64::from(byte & 0x7F) << shift;
-            shift += 7;
-            if byte < 0x80 || shift > 63 {
-                return number;
-            }
-        }
+        let mut reader = codec::Reader(self.rest);
+        let number = reader.number();
+        self.rest = reader.0;
+        number
     }
 
     /// A number that was of 32 bits.
@@ -211,20 +205,16 @@ impl<'o> Reader<'o> {
         Moment { time, record }
     }
 
-    /// Goes behind a number.
-    #[inline]
-    fn skip_number(&mut self) {
-        while self.byte() >= 0x80 {}
-    }
-
     /// Goes behind what [`put_moment`] wrote.
     #[inline]
     pub(super) fn skip_moment(&mut self) {
         if self.number() == 0 {
-            self.skip_number();
+            self.number();
         }
         if self.number() == 1 {
-            (0..3).for_each(|_| self.skip_number());
+            for _ in 0..3 {
+                self.number();
+            }
         }
     }
 

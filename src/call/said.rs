@@ -166,48 +166,61 @@ fn number_of(text: &[u8]) -> Option<u64> {
 
 /// The address that prints as this text; absent where none does.
 fn address_of(text: &[u8]) -> Option<IpAddr> {
-    if text.contains(&b':') {
-        let text = std::str::from_utf8(text).ok()?;
-        let address: IpAddr = text.parse().ok()?;
-        return (address.to_string() == text).then_some(address);
+    match address_4_of(text) {
+        Some((address, [])) => Some(IpAddr::V4(address)),
+        _ => address_6_of(text),
     }
-    // The shortest and the longest that four octets print as.
-    if !(7..=15).contains(&text.len()) {
+}
+
+fn address_6_of(text: &[u8]) -> Option<IpAddr> {
+    if !text.contains(&b':') {
         return None;
     }
-    let (mut octets, mut place) = ([0_u8; 4], 0);
-    let (mut octet, mut digits) = (0_u16, 0);
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            if digits > 0 && octet == 0 {
-                return None;
-            }
-            octet = octet * 10 + u16::from(digit);
-            digits += 1;
-            if octet > 255 {
-                return None;
-            }
-        } else if *byte == b'.' && digits > 0 && place < 3 {
-            octets[place] = octet as u8;
-            (place, octet, digits) = (place + 1, 0, 0);
-        } else {
-            return None;
-        }
+    let text = std::str::from_utf8(text).ok()?;
+    let address: IpAddr = text.parse().ok()?;
+    (address.to_string() == text).then_some(address)
+}
+
+/// The address of IPv4 that stands at the beginning of a text as it prints, and what is behind it.
+#[inline]
+fn address_4_of(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (first, rest) = octet_of(text)?;
+    let (mut address, mut rest) = (first, rest);
+    for _ in 0..3 {
+        let (octet, behind) = octet_of(rest.strip_prefix(b".")?)?;
+        (address, rest) = (address << 8 | octet, behind);
     }
-    octets[3] = octet as u8;
-    (place == 3 && digits > 0).then(|| IpAddr::V4(Ipv4Addr::from(octets)))
+    Some((Ipv4Addr::from_bits(address), rest))
+}
+
+/// The octet that stands at the beginning of a text without leading zeros, and what is behind it.
+#[inline]
+fn octet_of(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digit = |place: usize| {
+        let digit = u32::from(text.get(place)?.wrapping_sub(b'0'));
+        (digit <= 9).then_some(digit)
+    };
+    let one = digit(0)?;
+    let Some(two) = digit(1) else { return Some((one, &text[1..])) };
+    let number = 10 * one + two;
+    // Behind a zero there is no digit, and none behind three.
+    let (number, digits) = match digit(2) {
+        Some(three) => (10 * number + three, 3),
+        None => (number, 2),
+    };
+    let is_octet = one != 0 && number <= 255 && (digits < 3 || digit(3).is_none());
+    is_octet.then(|| (number, &text[digits..]))
 }
 
 fn endpoint_of(text: &[u8]) -> Option<Endpoint> {
+    let port_of = |text: &[u8]| u16::try_from(number_of(text)?).ok();
+    if let Some((address, [b':', port @ ..])) = address_4_of(text) {
+        return Some(Endpoint::new(IpAddr::V4(address), port_of(port)?));
+    }
     let colon = text.iter().rposition(|byte| *byte == b':')?;
-    let port = u16::try_from(number_of(&text[colon + 1..])?).ok()?;
-    let bare = &text[..colon];
-    let address = match bare.strip_prefix(b"[") {
-        Some(rest) => address_of(rest.strip_suffix(b"]")?).filter(IpAddr::is_ipv6)?,
-        None => address_of(bare).filter(IpAddr::is_ipv4)?,
-    };
-    Some(Endpoint::new(address, port))
+    let bare = text[..colon].strip_prefix(b"[")?.strip_suffix(b"]")?;
+    let address = address_6_of(bare).filter(IpAddr::is_ipv6)?;
+    Some(Endpoint::new(address, port_of(&text[colon + 1..])?))
 }
 
 fn origin_of(text: &[u8]) -> Option<(u64, IpAddr)> {

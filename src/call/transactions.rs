@@ -1,8 +1,8 @@
 //! Dialogs and REFER transactions inside a leg, as the transfer rules need them.
 
-use super::outline::{Message, Moment, is_request, status_of};
+use super::outline::{Moment, is_request, status_of};
 use crate::base::{CaptureTime, Endpoint};
-use crate::leg::{FactKey, IdentifierKind, Leg};
+use crate::leg::{FactKey, IdentifierKind, LegView, MessageKind, SeenMessage};
 use crate::sip::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,21 +68,37 @@ impl Refer<'_> {
     }
 }
 
-/// By the tags. A leg has one as a rule, so that a list is searched; forks and floods are sorted.
-pub(super) fn dialogs<'l>(messages: &[Message<'l>]) -> Vec<Dialog<'l>> {
-    let mut found: Vec<Dialog<'l>> = Vec::new();
-    for (key, times) in messages {
+/// Puts the dialogs of a leg into `found`, by their tags. A leg has one as a rule, so that a list is
+/// searched; forks and floods are sorted.
+pub(super) fn dialogs<'l>(leg: &LegView<'l>, found: &mut Vec<Dialog<'l>>) {
+    found.clear();
+    // The tags of the message before, as they stood in it: nearly always those of the next one too.
+    let mut before: [&[u8]; 2] = [&[]; 2];
+    for SeenMessage { key, first, .. } in leg.by_time() {
         if key.from_tag.is_empty() || key.to_tag.is_empty() {
             continue;
         }
+        let confirmed = match (key.kind, key.cseq_method) {
+            (MessageKind::Response(200..300), Method::Invite) => Some(*first),
+            _ => None,
+        };
+        if is_same(before[0], key.from_tag) && is_same(before[1], key.to_tag) {
+            if confirmed.is_some()
+                && let Some(last) = found.last_mut()
+            {
+                last.confirmed = earlier(last.confirmed, confirmed);
+            }
+            continue;
+        }
+        before = [key.from_tag, key.to_tag];
         let tags = (key.from_tag.min(key.to_tag), key.from_tag.max(key.to_tag));
-        let is_confirmed =
-            status_of(key, Method::Invite).is_some_and(|status| (200..300).contains(&status));
-        let confirmed = is_confirmed.then(|| times.first());
         match found.last_mut().filter(|last| last.tags == tags) {
             Some(last) => last.confirmed = earlier(last.confirmed, confirmed),
             None => found.push(Dialog { tags, confirmed }),
         }
+    }
+    if found.len() < 2 {
+        return;
     }
     found.sort_by_key(|dialog| dialog.tags);
     found.dedup_by(|next, kept| {
@@ -92,7 +108,11 @@ pub(super) fn dialogs<'l>(messages: &[Message<'l>]) -> Vec<Dialog<'l>> {
         }
         is_same
     });
-    found
+}
+
+/// Whether two strings are one: a leg holds most of its strings once, so that their places tell.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 fn earlier(one: Option<CaptureTime>, other: Option<CaptureTime>) -> Option<CaptureTime> {
@@ -105,18 +125,23 @@ fn earlier(one: Option<CaptureTime>, other: Option<CaptureTime>) -> Option<Captu
 /// A REFER and all its senders: the transferor, and proxies on the way.
 type Sent<'l> = (Refer<'l>, BTreeSet<Endpoint>);
 
+/// Puts the REFER transactions of a leg that has some into `into`, by time.
 pub(super) fn refers<'l>(
-    messages: &[Message<'l>],
-    leg: &'l Leg,
+    leg: &LegView<'l>,
+    into: &mut Vec<Refer<'l>>,
     by_caller: impl Fn(&FactKey<'_>) -> bool,
-) -> Vec<Refer<'l>> {
+) {
     // By CSeq number and From tag: both sides count their own requests.
     let mut found: BTreeMap<(u32, &[u8]), Sent<'l>> = BTreeMap::new();
-    for (key, times) in messages {
+    for message in leg.by_time() {
+        let key = &message.key;
         if is_request(key, Method::Refer) {
             let (refer, senders) =
                 found.entry((key.cseq_number, key.from_tag)).or_insert_with(|| {
-                    (opened(key.cseq_number, Moment::of(times), key.source), BTreeSet::new())
+                    (
+                        opened(key.cseq_number, Moment::of_message(message), key.source),
+                        BTreeSet::new(),
+                    )
                 });
             // Messages come by time, so the last hop has the last word.
             refer.receiver = key.destination;
@@ -124,18 +149,16 @@ pub(super) fn refers<'l>(
             senders.insert(key.source);
         }
     }
-    if found.is_empty() {
-        return Vec::new();
-    }
-    for (key, times) in messages {
+    for message in leg.by_time() {
+        let key = &message.key;
         if let Some(status @ 200..) = status_of(key, Method::Refer)
             && let Some((refer, _)) = found.get_mut(&(key.cseq_number, key.from_tag))
             && refer.response.is_none_or(|(known, _)| matches!(known, 401 | 407))
         {
-            refer.response = Some((status, Moment::of(times)));
+            refer.response = Some((status, Moment::of_message(message)));
         }
     }
-    for (identifier, _) in leg.identifiers().iter() {
+    for (identifier, _) in leg.identifiers() {
         for (refer, senders) in found.values_mut() {
             if refer.cseq == identifier.cseq && senders.contains(&identifier.said_by) {
                 let value = Some(identifier.value);
@@ -149,11 +172,10 @@ pub(super) fn refers<'l>(
             }
         }
     }
-    let mut refers: Vec<Refer<'l>> = found.into_values().map(|(refer, _)| refer).collect();
+    into.extend(found.into_values().map(|(refer, _)| refer));
     // Stable: the tags of equal ones order them, as they stand in the map.
-    refers.sort_by_key(|refer| (refer.sent.time, refer.cseq));
-    apply_notifications(&mut refers, leg);
-    refers
+    into.sort_by_key(|refer| (refer.sent.time, refer.cseq));
+    apply_notifications(into, leg);
 }
 
 fn opened<'l>(cseq: u32, sent: Moment, sender: Endpoint) -> Refer<'l> {
@@ -174,10 +196,10 @@ fn opened<'l>(cseq: u32, sent: Moment, sender: Endpoint) -> Refer<'l> {
 
 /// A NOTIFY belongs to the latest REFER before it that was not refused: the `id` of its Event
 /// header is not kept, and a transferor waits for the outcome before it tries again.
-fn apply_notifications(refers: &mut [Refer<'_>], leg: &Leg) {
+fn apply_notifications(refers: &mut [Refer<'_>], leg: &LegView<'_>) {
     let mut told: Vec<(Moment, u16)> = leg
-        .identifiers()
         .of_kind(IdentifierKind::SipfragStatus)
+        .iter()
         .filter_map(|(identifier, sighting)| {
             let status = std::str::from_utf8(identifier.value).ok()?.trim().parse().ok()?;
             Some((Moment { time: sighting.first, record: sighting.record }, status))

@@ -247,9 +247,10 @@ impl<'c> OfSpan<'c> {
         }
     }
 
-    /// A channel of one CDR that no timeout cuts, in all lanes; false when it is something else.
+    /// A channel of one CDR that no timeout cuts, of some branches and in some lanes; false when it is
+    /// something else.
     #[inline]
-    fn push_usual(&mut self, times: &CdrTimes) -> bool {
+    fn push_single(&mut self, times: &CdrTimes, branches: u16, lanes: u32) -> bool {
         let usual = Stretch::of(times, Cut::Packets, self.span);
         let (start, end) = match usual {
             Stretch::One(start, end) if start < end => (start, end),
@@ -257,7 +258,16 @@ impl<'c> OfSpan<'c> {
             Stretch::One(..) | Stretch::Gaps => return false,
         };
         for (edges, timeline) in &mut self.timelines {
-            timeline.push_common(edges.start_ns(start), edges.end_ns(end));
+            let (start_ns, end_ns) = (edges.start_ns(start), edges.end_ns(end));
+            if lanes == ALL_LANES && branches == 1 {
+                timeline.push_common(start_ns, end_ns);
+                continue;
+            }
+            let by_branch = if branches == 1 { 0 } else { BY_BRANCH };
+            for (weight, lanes) in [(1, lanes & !by_branch), (branches, lanes & by_branch)] {
+                timeline.push(Change { at_ns: start_ns, weight, lanes }, true);
+                timeline.push(Change { at_ns: end_ns, weight, lanes }, false);
+            }
         }
         true
     }
@@ -367,12 +377,11 @@ impl Pass<'_, '_, '_> {
         let head = &member.head;
         let lanes = lanes_of_unit(head);
         self.channels += 1;
-        let usual =
-            if lanes == ALL_LANES && head.branches == 1 { units.only_row(head) } else { None };
-        let times = usual.map(|row| units.times(row));
+        let times = units.only_row(head).map(|row| units.times(row));
         let times = times.filter(|times| times.ended == times.vendor_ended);
         for of_span in spans {
-            if !times.as_ref().is_some_and(|times| of_span.push_usual(times)) {
+            let is_single = |times: &CdrTimes| of_span.push_single(times, head.branches, lanes);
+            if !times.as_ref().is_some_and(is_single) {
                 let cluster = std::slice::from_ref(member);
                 of_span.look(units, cluster);
                 of_span.push(units, cluster, &[0], lanes);

@@ -25,10 +25,14 @@ pub enum NumberKey {
 pub fn last_six(user: &[u8]) -> Option<NumberKey> {
     // The usual number needs no second look.
     let bare = user.strip_prefix(b"+").unwrap_or(user);
-    if bare.iter().all(u8::is_ascii_digit)
-        && let Some(key) = digits_key(bare)
-    {
-        return Some(key);
+    if bare.iter().all(u8::is_ascii_digit) {
+        if let Some(last) = bare.last_chunk::<DIGITS_COMPARED>() {
+            let digits = last.iter().fold(1, |all, digit| 10 * all + u32::from(digit - b'0'));
+            return Some(NumberKey::Digits(digits));
+        }
+        if let Some(key) = digits_key(bare) {
+            return Some(key);
+        }
     }
     let user = strip_scheme(user.trim_ascii());
     let end = user.iter().position(|byte| matches!(byte, b';' | b'@' | b'?')).unwrap_or(user.len());

@@ -167,6 +167,9 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 /// Hours of all lanes in the making.
 pub(super) struct Timeline<'c> {
     hours: &'c [Hour],
+    /// Where the first hour begins, and where each ends, in nanoseconds: every change asks for them.
+    first_ns: i64,
+    ends_ns: Vec<i64>,
     /// What is known of the hours that are not swept yet.
     waiting: Vec<Vec<Waiting>>,
     kinds: Vec<Kind>,
@@ -216,6 +219,8 @@ impl<'c> Timeline<'c> {
         let hours = calendar.hours();
         Self {
             hours,
+            first_ns: hours.first().map_or(0, |first| first.started.ns()),
+            ends_ns: hours.iter().map(|hour| hour.ended.ns()).collect(),
             waiting: vec![Vec::new(); hours.len()],
             kinds: vec![Kind { weight: 0, lanes: ALL_LANES, classes: 1 }],
             kind_of: HashMap::default(),
@@ -299,11 +304,10 @@ impl<'c> Timeline<'c> {
     #[inline]
     fn wait(&mut self, at_ns: i64, what: u64) {
         self.changes += 1;
-        let Some(first) = self.hours.first() else { return };
         // No hour is longer: the guess is never behind.
-        let guess = at_ns.saturating_sub(first.started.ns()).max(0) / HOUR_NS;
+        let guess = at_ns.saturating_sub(self.first_ns).max(0) / HOUR_NS;
         let mut hour = usize::try_from(guess).unwrap_or(usize::MAX);
-        while self.hours.get(hour).is_some_and(|hour| hour.ended.ns() <= at_ns) {
+        while self.ends_ns.get(hour).is_some_and(|ended_ns| *ended_ns <= at_ns) {
             hour += 1;
         }
         if let (Some(of_hour), Some(waiting)) = (self.hours.get(hour), self.waiting.get_mut(hour)) {
@@ -386,10 +390,11 @@ struct Sorter {
     room: Vec<Waiting>,
 }
 
-/// Top bits of a change by which many are told apart at once: stretches of about a second.
-const STRETCH_AT: u32 = 52;
+/// Top bits of a change by which many are told apart at once, at most: stretches of about a second. Of fewer
+/// changes there are fewer and longer stretches, as a look at each stretch costs as much as at a change.
+const STRETCH_BITS_MAX: u32 = 12;
 /// Fewer changes are sorted as they are.
-const CHANGES_FEW: usize = 512;
+const CHANGES_FEW: usize = 64;
 
 impl Sorter {
     fn sort(&mut self, waiting: &mut Vec<Waiting>) {
@@ -398,9 +403,11 @@ impl Sorter {
             return waiting.sort_unstable();
         }
         let Self { ends, room } = self;
+        let bits = waiting.len().ilog2().min(STRETCH_BITS_MAX);
+        let stretch_of = |change: Waiting| (change >> (u64::BITS - bits)) as usize;
         ends.clear();
-        ends.resize(1 << (u64::BITS - STRETCH_AT), 0);
-        waiting.iter().for_each(|change| ends[(change >> STRETCH_AT) as usize] += 1);
+        ends.resize(1 << bits, 0);
+        waiting.iter().for_each(|change| ends[stretch_of(*change)] += 1);
         let mut end = 0;
         for count in &mut *ends {
             end += std::mem::replace(count, end);
@@ -408,13 +415,15 @@ impl Sorter {
         room.clear();
         room.resize(waiting.len(), 0);
         for change in &*waiting {
-            let end = &mut ends[(change >> STRETCH_AT) as usize];
+            let end = &mut ends[stretch_of(*change)];
             room[*end as usize] = *change;
             *end += 1;
         }
         let mut from = 0;
         for end in &*ends {
-            room[from as usize..*end as usize].sort_unstable();
+            if *end > from + 1 {
+                room[from as usize..*end as usize].sort_unstable();
+            }
             from = *end;
         }
         std::mem::swap(waiting, room);

@@ -381,7 +381,14 @@ impl<'a> Units<'a> {
     /// How many units exist when the packets decide the ends.
     #[must_use]
     pub fn unit_count(&self) -> usize {
-        self.heads().filter(|head| head.exists(Cut::Packets)).count()
+        match &self.order {
+            // Every CDR is one.
+            Order::All => self.cdr_count,
+            Order::Some(rows) => {
+                rows.iter().filter(|at| self.row(**at).exists(Cut::Packets)).count()
+            }
+            Order::Grouped(_) => self.heads().filter(|head| head.exists(Cut::Packets)).count(),
+        }
     }
 }
 

@@ -7,10 +7,10 @@
 use super::entry_name::EntryName;
 use super::fact::MessageKind;
 use super::identifier::IdentifierKind;
-use super::lattice::Leg;
 use super::legs::Legs;
 use super::media::{MediaActivity, MediaSpans};
 use super::media_flow::FlowKey;
+use super::view::LegView;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, SensorId};
 use crate::sip::Method;
 use std::collections::BTreeMap;
@@ -46,7 +46,9 @@ pub fn attribute(legs: &Legs, flows: &BTreeMap<FlowKey, MediaActivity>) -> Attri
     }
     let mut claims = Vec::new();
     let (mut last_signals, mut refused) = (Vec::new(), Vec::new());
-    for (number, leg) in legs.numbers().zip(legs.iter()) {
+    let mut leg = LegView::default();
+    for number in legs.numbers() {
+        legs.view(number, &mut leg);
         add_claims(number, &leg, &mut claims);
         last_signals.push(leg.last_signal());
         refused.push(is_refused(&leg));
@@ -66,21 +68,20 @@ pub fn attribute(legs: &Legs, flows: &BTreeMap<FlowKey, MediaActivity>) -> Attri
 }
 
 /// Whether all of a leg's INVITEs failed: it never had a session.
-fn is_refused(leg: &Leg) -> bool {
+fn is_refused(leg: &LegView<'_>) -> bool {
     let statuses = || {
-        leg.messages().filter(|(key, _)| key.cseq_method == Method::Invite).filter_map(
-            |(key, _)| match key.kind {
-                MessageKind::Response(status) => Some(status),
-                MessageKind::Request(_) => None,
-            },
-        )
+        let keys = leg.messages().iter().map(|message| &message.key);
+        keys.filter(|key| key.cseq_method == Method::Invite).filter_map(|key| match key.kind {
+            MessageKind::Response(status) => Some(status),
+            MessageKind::Request(_) => None,
+        })
     };
     statuses().any(|status| status >= 300) && !statuses().any(|status| status / 100 == 2)
 }
 
 /// Adds every address that an SDP of a leg named.
-fn add_claims(number: u32, leg: &Leg, claims: &mut Vec<Claim>) {
-    for (identifier, sighting) in leg.identifiers().of_kind(IdentifierKind::MediaAddress) {
+fn add_claims(number: u32, leg: &LegView<'_>, claims: &mut Vec<Claim>) {
+    for (identifier, sighting) in leg.of_kind(IdentifierKind::MediaAddress) {
         if let Some(endpoint) = parse_endpoint(identifier.value) {
             let (sensor, since) = (leg.sensor(), sighting.first);
             claims.push(Claim { sensor, endpoint, since, leg: number });

@@ -286,8 +286,9 @@ fn take<const N: usize>(reader: &mut Reader<'_>) -> [u8; N] {
 /// A time, by its distance to another.
 fn put_time(bytes: &mut Vec<u8>, time: CaptureTime, from: CaptureTime) {
     let distance = time.ns().wrapping_sub(from.ns());
-    if distance % USUAL_NS == 0 {
-        put_signed(bytes, ((distance / USUAL_NS) << 1) | 1);
+    let usual = distance / USUAL_NS;
+    if usual * USUAL_NS == distance {
+        put_signed(bytes, (usual << 1) | 1);
     } else {
         // Even, as the usual ones are odd; the distance itself has no bit to spare.
         put_signed(bytes, 0);

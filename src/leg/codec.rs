@@ -1,4 +1,4 @@
-//! Numbers to bytes and back, small numbers in one byte. Reading never fails: past the end of the bytes
+//! Numbers to bytes and back, for legs, CDRs and outlines: small numbers in one byte. Reading never fails: past the end of the bytes
 //! there are zeros and empty strings.
 //!
 //! A number takes a byte for every seven bits. How many bytes it has is told by the zeros at the low end
@@ -9,14 +9,30 @@ const BITS: u32 = 7;
 /// Bytes of a number whose length fits its first byte.
 const SHIFTED_BYTES_MAX: u32 = 8;
 
+/// The bits of a number of so many bytes.
+const MASKS: [u64; SHIFTED_BYTES_MAX as usize + 1] = {
+    let (mut masks, mut count) = ([0; SHIFTED_BYTES_MAX as usize + 1], 0);
+    while count < masks.len() {
+        masks[count] = (1 << (BITS * count as u32)) - 1;
+        count += 1;
+    }
+    masks
+};
+
 /// Appends a number.
 #[inline(always)]
-pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
+pub fn put(bytes: &mut Vec<u8>, number: u64) {
     if number < 1 << BITS {
         bytes.push((number << 1 | 1) as u8);
     } else {
         put_large(bytes, number);
     }
+}
+
+/// The only byte of a small number; absent for others.
+#[must_use]
+pub fn small(number: u64) -> Option<u8> {
+    (number < 1 << BITS).then_some((number << 1 | 1) as u8)
 }
 
 /// As [`put`].
@@ -40,25 +56,25 @@ fn put_large(bytes: &mut Vec<u8>, number: u64) {
 
 /// Appends a number of either sign; those near zero are short.
 #[inline]
-pub(super) fn put_signed(bytes: &mut Vec<u8>, number: i64) {
+pub fn put_signed(bytes: &mut Vec<u8>, number: i64) {
     put(bytes, ((number << 1) ^ (number >> 63)) as u64);
 }
 
 /// Appends a string behind its length.
 #[inline]
-pub(super) fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
+pub fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
     put(bytes, string.len() as u64);
     bytes.extend_from_slice(string);
 }
 
 /// Reads what was appended, in the same order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'b>(pub(super) &'b [u8]);
+pub struct Reader<'b>(pub &'b [u8]);
 
 impl<'b> Reader<'b> {
     /// One byte.
     #[inline]
-    pub(super) fn byte(&mut self) -> u8 {
+    pub fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
@@ -66,49 +82,37 @@ impl<'b> Reader<'b> {
 
     /// A number.
     #[inline]
-    pub(super) fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         if let Some(bytes) = self.0.first_chunk::<8>() {
             let bytes = u64::from_le_bytes(*bytes);
-            let count = bytes.trailing_zeros() + 1;
+            // The bit behind the first byte: the compiler need not ask whether there is a bit at all.
+            let count = (bytes | 1 << SHIFTED_BYTES_MAX).trailing_zeros() + 1;
             if count <= SHIFTED_BYTES_MAX {
                 self.0 = &self.0[count as usize..];
-                return (bytes << (u64::BITS - 8 * count)) >> (u64::BITS - BITS * count);
+                return bytes >> count & MASKS[count as usize];
             }
         }
-        self.rare_number()
-    }
-
-    /// A number of nine bytes, or one near the end.
-    fn rare_number(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        let first = self.byte();
-        let count = first.trailing_zeros();
-        let is_shifted = count < SHIFTED_BYTES_MAX;
-        bytes[0] = if is_shifted { first } else { self.byte() };
-        let rest = if is_shifted { count as usize } else { 7 };
-        for byte in &mut bytes[1..=rest] {
-            *byte = self.byte();
-        }
-        let number = u64::from_le_bytes(bytes);
-        if is_shifted { number >> (count + 1) } else { number }
+        let (number, rest) = rare_number(self.0);
+        self.0 = rest;
+        number
     }
 
     /// A number that has 32 bits.
     #[inline]
-    pub(super) fn small(&mut self) -> u32 {
+    pub fn small(&mut self) -> u32 {
         self.number() as u32
     }
 
     /// A number of either sign.
     #[inline]
-    pub(super) fn signed(&mut self) -> i64 {
+    pub fn signed(&mut self) -> i64 {
         let number = self.number();
         (number >> 1) as i64 ^ -((number & 1) as i64)
     }
 
     /// A string.
     #[inline]
-    pub(super) fn bytes(&mut self) -> &'b [u8] {
+    pub fn bytes(&mut self) -> &'b [u8] {
         let length = usize::try_from(self.number()).unwrap_or(usize::MAX);
         let (string, rest) = self.0.split_at_checked(length).unwrap_or((&[], &[]));
         self.0 = rest;
@@ -117,9 +121,31 @@ impl<'b> Reader<'b> {
 
     /// How many things follow that take a byte or more each: never more than there are bytes.
     #[inline]
-    pub(super) fn count(&mut self) -> usize {
+    pub fn count(&mut self) -> usize {
         usize::try_from(self.number()).unwrap_or(usize::MAX).min(self.0.len())
     }
+}
+
+/// A number of nine bytes, or one near the end, and what is behind it. No method: who reads much keeps the
+/// reader in registers as long as no call has its address.
+fn rare_number(bytes: &[u8]) -> (u64, &[u8]) {
+    if let Some((first, rest)) = bytes.split_first()
+        && first & 1 == 1
+    {
+        return (u64::from(first >> 1), rest);
+    }
+    let mut reader = Reader(bytes);
+    let mut bytes = [0; 8];
+    let first = reader.byte();
+    let count = first.trailing_zeros();
+    let is_shifted = count < SHIFTED_BYTES_MAX;
+    bytes[0] = if is_shifted { first } else { reader.byte() };
+    let rest = if is_shifted { count as usize } else { 7 };
+    for byte in &mut bytes[1..=rest] {
+        *byte = reader.byte();
+    }
+    let number = u64::from_le_bytes(bytes);
+    (if is_shifted { number >> (count + 1) } else { number }, reader.0)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The messages of a leg, packed: a sorted list of facts over one buffer of strings.
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
-use super::texts::{Text, Texts};
+use super::texts::{Text, TextView, Texts};
 use crate::base::limits::FACTS_PER_LEG_MAX;
 use crate::sip::Method;
 use std::cmp::Ordering;
@@ -16,8 +16,8 @@ pub(super) const NO_PARTIES: u16 = u16::MAX;
 
 /// One message: [`FactKey`] with its strings in the set's buffer, and when it was seen.
 #[derive(Clone, Debug)]
-pub(super) struct Fact {
-    pub(super) times: FactTimes,
+pub(super) struct Fact<T = FactTimes> {
+    pub(super) times: T,
     pub(super) cseq_number: u32,
     pub(super) kind: MessageKind,
     pub(super) from_tag: Text,
@@ -46,6 +46,41 @@ pub(super) struct FactShape {
 pub(super) struct PackedParties {
     pub(super) users: [Text; 6],
     pub(super) is_csta: bool,
+}
+
+impl<T> Fact<T> {
+    /// Its key, over the strings of its set.
+    #[inline]
+    pub(super) fn key<'t>(&self, texts: TextView<'t>) -> FactKey<'t> {
+        FactKey {
+            cseq_number: self.cseq_number,
+            kind: self.kind,
+            cseq_method: self.cseq_method,
+            from_tag: texts.get(self.from_tag),
+            to_tag: texts.get(self.to_tag),
+            branch: texts.get(self.branch),
+            source: texts.endpoint(self.source),
+            destination: texts.endpoint(self.destination),
+            auth_failed: self.auth_failed,
+            has_sdp: self.has_sdp,
+        }
+    }
+}
+
+impl PackedParties {
+    /// The numbers, over the strings of their set.
+    pub(super) fn view<'t>(&self, texts: TextView<'t>) -> InviteParties<'t> {
+        let [from, to, request, asserted, preferred, remote] = self.users;
+        InviteParties {
+            from_user: texts.get(from),
+            to_user: texts.get(to),
+            request_user: texts.get(request),
+            asserted_user: texts.get(asserted),
+            preferred_user: texts.get(preferred),
+            remote_party_user: texts.get(remote),
+            is_csta: self.is_csta,
+        }
+    }
 }
 
 /// Messages by key, in the order of keys, each with the numbers of its INVITE. A join-semilattice.
@@ -206,19 +241,8 @@ impl FactSet {
             .then_with(|| (fact.auth_failed, fact.has_sdp).cmp(&(key.auth_failed, key.has_sdp)))
     }
 
-    fn key<'s>(&'s self, fact: &Fact) -> FactKey<'s> {
-        FactKey {
-            cseq_number: fact.cseq_number,
-            kind: fact.kind,
-            cseq_method: fact.cseq_method,
-            from_tag: self.texts.get(fact.from_tag),
-            to_tag: self.texts.get(fact.to_tag),
-            branch: self.texts.get(fact.branch),
-            source: self.texts.endpoint(fact.source),
-            destination: self.texts.endpoint(fact.destination),
-            auth_failed: fact.auth_failed,
-            has_sdp: fact.has_sdp,
-        }
+    fn key(&self, fact: &Fact) -> FactKey<'_> {
+        fact.key(self.texts.view())
     }
 
     fn packed(&mut self, key: &FactKey<'_>, times: FactTimes) -> Fact {
@@ -250,26 +274,13 @@ impl FactSet {
     /// The numbers of the message at a place of [`FactSet::iter`]; absent where none were added.
     pub(super) fn parties_at(&self, place: usize) -> Option<InviteParties<'_>> {
         let packed = self.parties.get(usize::from(self.facts.get(place)?.parties))?;
-        Some(self.unpacked(packed))
-    }
-
-    fn unpacked<'s>(&'s self, packed: &PackedParties) -> InviteParties<'s> {
-        let [from, to, request, asserted, preferred, remote] = packed.users;
-        InviteParties {
-            from_user: self.texts.get(from),
-            to_user: self.texts.get(to),
-            request_user: self.texts.get(request),
-            asserted_user: self.texts.get(asserted),
-            preferred_user: self.texts.get(preferred),
-            remote_party_user: self.texts.get(remote),
-            is_csta: packed.is_csta,
-        }
+        Some(packed.view(self.texts.view()))
     }
 
     fn add_parties(&mut self, parties: &InviteParties<'_>) -> u16 {
         let known = self.parties.iter().take(SEARCHED_PARTIES);
         if let Some(place) =
-            known.map(|packed| self.unpacked(packed)).position(|one| one == *parties)
+            known.map(|packed| packed.view(self.texts.view())).position(|one| one == *parties)
         {
             return place as u16;
         }

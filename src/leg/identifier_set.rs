@@ -3,7 +3,7 @@
 use super::codec::{Reader, put, put_bytes, put_signed};
 use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::pack::{PackBase, Places};
-use super::texts::{Text, Texts};
+use super::texts::{Text, TextView, Texts};
 use crate::base::CaptureTime;
 use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use std::cmp::Ordering;
@@ -16,6 +16,52 @@ struct Packed {
     said_by: Text,
     cseq: u32,
     kind: IdentifierKind,
+}
+
+impl Packed {
+    /// Reads one; absent where its kind is none. In place, so that the reader can stay in registers.
+    #[inline(always)]
+    fn unpack(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Option<Self> {
+        let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
+        let value = Text::from_number(reader.small());
+        let said_by = Text::from_number(reader.small());
+        let cseq = reader.small();
+        let first = base.first_ns.wrapping_add(reader.signed());
+        let last = first.wrapping_add(reader.number() as i64);
+        let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
+        let sighting = Sighting { first, last, record: places.read(reader) };
+        Some(Self { sighting, value, said_by, cseq, kind: kind? })
+    }
+
+    /// The identifier, over the strings of its set.
+    #[inline]
+    fn view<'t>(&self, texts: TextView<'t>) -> Identifier<'t> {
+        Identifier {
+            kind: self.kind,
+            value: texts.get(self.value),
+            said_by: texts.endpoint(self.said_by),
+            cseq: self.cseq,
+        }
+    }
+}
+
+/// Reads what [`IdentifierSet::pack`] appended, without making a set of it.
+pub(super) fn read_identifiers<'b>(
+    reader: &mut Reader<'b>,
+    base: PackBase,
+    into: &mut Vec<(Identifier<'b>, Sighting)>,
+) {
+    let texts = TextView(reader.bytes());
+    let mut places = Places::new(base);
+    let count = reader.count();
+    // A reader of its own, of which nobody is lent the address.
+    let mut own = *reader;
+    for _ in 0..count {
+        if let Some(packed) = Packed::unpack(&mut own, base, &mut places) {
+            into.push((packed.view(texts), packed.sighting));
+        }
+    }
+    *reader = own;
 }
 
 /// Identifiers with their sightings, in the order of [`Identifier`]. A join-semilattice.
@@ -149,26 +195,12 @@ impl IdentifierSet {
         let count = reader.count();
         self.list.reserve(count);
         for _ in 0..count {
-            let kind = IdentifierKind::ALL.get(usize::from(reader.byte())).copied();
-            let value = Text::from_number(reader.small());
-            let said_by = Text::from_number(reader.small());
-            let cseq = reader.small();
-            let first = base.first_ns.wrapping_add(reader.signed());
-            let last = first.wrapping_add(reader.number() as i64);
-            let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
-            let sighting = Sighting { first, last, record: places.read(reader) };
-            let Some(kind) = kind else { continue };
-            self.list.push(Packed { sighting, value, said_by, cseq, kind });
+            self.list.extend(Packed::unpack(reader, base, &mut places));
         }
     }
 
     fn view<'s>(&'s self, packed: &Packed) -> Identifier<'s> {
-        Identifier {
-            kind: packed.kind,
-            value: self.texts.get(packed.value),
-            said_by: self.texts.endpoint(packed.said_by),
-            cseq: packed.cseq,
-        }
+        packed.view(self.texts.view())
     }
 
     /// The order of [`Identifier`].

@@ -7,6 +7,7 @@ use super::lattice::Leg;
 use super::leg_run::{LegRun, RunBuilder};
 use super::media::MediaActivity;
 use super::pack::{LegKey, PackedLeg};
+use super::view::LegView;
 use crate::base::packed::release;
 use crate::base::{PackedList, PackedRun, SensorId};
 use std::fmt;
@@ -123,18 +124,25 @@ impl Legs {
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<Leg> {
         let mut made = Leg::new(SensorId::default(), b"");
-        self.read(leg, &mut made).then_some(made)
+        self.packed(leg)?.unpack(&mut made);
+        if let Some(media) = self.media_of(leg) {
+            made.add_media(media);
+        }
+        Some(made)
     }
 
-    /// Makes `leg` the leg of this number, with its media, in the room that it has; false, and nothing
-    /// changed, where there is no such leg.
-    pub fn read(&self, number: u32, leg: &mut Leg) -> bool {
-        let Some(packed) = self.packed(number) else { return false };
-        packed.unpack(leg);
-        if let Ok(place) = self.media.binary_search_by_key(&number, |(leg, _)| *leg) {
-            leg.add_media(&self.media[place].1);
-        }
-        true
+    /// Makes `view` that of the leg of this number, with its media, and gives its packed form; absent, and
+    /// nothing changed, where there is no such leg.
+    pub fn view<'l>(&'l self, number: u32, view: &mut LegView<'l>) -> Option<PackedLeg<'l>> {
+        let packed = self.packed(number)?;
+        view.read(&packed, self.media_of(number));
+        Some(packed)
+    }
+
+    /// What was attributed to a leg.
+    fn media_of(&self, number: u32) -> Option<&MediaActivity> {
+        let place = self.media.binary_search_by_key(&number, |(leg, _)| *leg).ok()?;
+        Some(&self.media[place].1)
     }
 
     /// All legs by number.

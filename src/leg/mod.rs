@@ -3,7 +3,7 @@
 pub mod attribute;
 pub mod cdr;
 pub mod cdrs;
-mod codec;
+pub mod codec;
 pub mod entry_name;
 pub mod events;
 pub mod fact;
@@ -28,6 +28,7 @@ pub mod rules;
 pub mod short_text;
 pub mod table;
 mod texts;
+pub mod view;
 
 pub use cdr::{Bye, Cdr, Ends, Side, VendorCut};
 pub use cdrs::{CdrBuilder, CdrSource, Cdrs};
@@ -36,9 +37,10 @@ pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use identifier_set::IdentifierSet;
 pub use lattice::Leg;
 pub use legs::Legs;
-pub use machine::{FamilyCdrs, FamilyLeg, finalise, finalise_family};
+pub use machine::{FamilyCdrs, FamilyLeg, Finaliser, finalise, finalise_family};
 pub use media::MediaActivity;
 pub use observe::{Scratch, observe};
 pub use registration::Registrations;
 pub use rules::{CaptureRules, NumberRules, TimingRules};
 pub use short_text::ShortText;
+pub use view::{LegView, SeenMessage};

@@ -8,6 +8,7 @@
 use super::codec::{Reader, put, put_signed};
 use super::fact::MessageKind;
 use super::lattice::Leg;
+use super::media::MediaActivity;
 use super::midway::is_midway;
 use crate::base::spans::Span;
 use crate::base::{CaptureId, CaptureTime, FileId, RecordRef, SensorId, Spans};
@@ -59,16 +60,22 @@ impl Places {
     }
 
     /// Reads a record.
+    #[inline]
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> RecordRef {
         let number = reader.number();
         let step = (number >> 2) as i64 ^ -((number >> 1 & 1) as i64);
         self.last.index = i64::from(self.last.index).wrapping_add(step) as u32;
         if number & 1 != 0 {
-            let file = i64::from(self.base.file.0).wrapping_add(reader.signed()) as u32;
-            self.last.capture = CaptureId { file: FileId(file), member: reader.small() };
+            (self.last.capture, *reader) = read_capture(*reader, self.base);
         }
         self.last
     }
+}
+
+/// The capture of a record that is of another one than the record before, and what is behind it.
+fn read_capture(mut reader: Reader<'_>, base: PackBase) -> (CaptureId, Reader<'_>) {
+    let file = i64::from(base.file.0).wrapping_add(reader.signed()) as u32;
+    (CaptureId { file: FileId(file), member: reader.small() }, reader)
 }
 
 /// Appends spans.
@@ -228,11 +235,22 @@ impl<'p> PackedLeg<'p> {
         self.has(HAS_MESSAGES).then(|| CaptureTime::from_ns(last))
     }
 
-    /// Makes `leg` this leg; what it was is gone.
-    pub fn unpack(&self, leg: &mut Leg) {
+    /// What stands behind the head: messages, identifiers, media.
+    pub(super) fn facts(&self) -> (Reader<'p>, PackBase) {
         let file =
             FileId(u32::from_le_bytes([self.head[0], self.head[1], self.head[2], self.head[3]]));
-        let base = PackBase { first_ns: self.first_ns(), file };
+        let mut reader = self.body();
+        reader.number();
+        (reader, PackBase { first_ns: self.first_ns(), file })
+    }
+
+    /// Reads what stands behind messages and identifiers.
+    pub(super) fn media(reader: &mut Reader<'_>, base: PackBase) -> MediaActivity {
+        MediaActivity { rtp: read_spans(reader, base), rtcp: read_spans(reader, base) }
+    }
+
+    /// Makes `leg` this leg; what it was is gone.
+    pub fn unpack(&self, leg: &mut Leg) {
         leg.reset(self.sensor(), self.call_id());
         if self.is_vendor_blind() {
             leg.mark_vendor_blind();
@@ -240,13 +258,10 @@ impl<'p> PackedLeg<'p> {
         if self.is_over_limit() {
             leg.mark_over_limit();
         }
-        let mut reader = self.body();
-        reader.number();
+        let (mut reader, base) = self.facts();
         leg.facts.unpack(&mut reader, base);
         leg.identifiers_mut().unpack(&mut reader, base);
-        let media = leg.media_mut();
-        media.rtp = read_spans(&mut reader, base);
-        media.rtcp = read_spans(&mut reader, base);
+        *leg.media_mut() = Self::media(&mut reader, base);
     }
 }
 

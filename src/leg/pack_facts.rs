@@ -1,10 +1,11 @@
 //! The messages of a leg to bytes and back.
 
 use super::codec::{Reader, put, put_bytes, put_signed};
-use super::fact::{FactTimes, MessageKind, MessageSpans};
+use super::fact::{FactTimes, MESSAGE_GAP_NS, MessageKind, MessageSpans};
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
-use super::texts::Text;
+use super::texts::{Text, TextView};
+use super::view::LegView;
 use crate::base::CaptureTime;
 use crate::sip::Method;
 
@@ -60,9 +61,7 @@ impl FactSet {
         let count = reader.count();
         self.parties.reserve(count);
         for _ in 0..count {
-            let is_csta = reader.byte() != 0;
-            let users = [(); 6].map(|()| Text::from_number(reader.small()));
-            self.parties.push(PackedParties { users, is_csta });
+            self.parties.push(unpack_parties(reader));
         }
         self.facts.clear();
         self.forget_near();
@@ -70,9 +69,56 @@ impl FactSet {
         let count = reader.count();
         self.facts.reserve(count);
         for _ in 0..count {
-            self.facts.push(unpack_fact(reader, base, &mut places));
+            self.facts.push(unpack_fact(reader, |reader, has_spans| {
+                let spans = if has_spans {
+                    read_spans(reader, base)
+                } else {
+                    MessageSpans::of(moment(reader, base))
+                };
+                FactTimes { spans, record: places.read(reader) }
+            }));
         }
     }
+}
+
+/// Reads what [`FactSet::pack`] appended, without making a set of it.
+pub(super) fn read_facts<'b>(reader: &mut Reader<'b>, base: PackBase, into: &mut LegView<'b>) {
+    let texts = TextView(reader.bytes());
+    for _ in 0..reader.count() {
+        into.push_parties(unpack_parties(reader).view(texts));
+    }
+    let mut places = Places::new(base);
+    let count = reader.count();
+    // A reader of its own, of which the usual message lends nobody the address.
+    let mut own = *reader;
+    for _ in 0..count {
+        let fact = unpack_fact(&mut own, |reader, has_spans| {
+            let first = if has_spans {
+                let mut behind = *reader;
+                let spans = read_spans::<MESSAGE_GAP_NS>(&mut behind, base);
+                *reader = behind;
+                into.push_spans(spans.as_slice())
+            } else {
+                moment(reader, base)
+            };
+            (first, places.read(reader))
+        });
+        let (first, record) = fact.times;
+        into.push(fact.key(texts), first, record, fact.parties);
+    }
+    *reader = own;
+}
+
+/// A string by its number.
+#[inline]
+fn text(reader: &mut Reader<'_>) -> Text {
+    Text::from_number(reader.small())
+}
+
+/// Reads the numbers of an INVITE.
+fn unpack_parties(reader: &mut Reader<'_>) -> PackedParties {
+    let is_csta = reader.byte() != 0;
+    PackedParties { users: [(); 6].map(|()| text(reader)), is_csta }
 }
 
 fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
@@ -108,7 +154,19 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
     places.put(bytes, fact.times.record);
 }
 
-fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Fact {
+/// The only moment of a message.
+#[inline]
+fn moment(reader: &mut Reader<'_>, base: PackBase) -> CaptureTime {
+    CaptureTime::from_ns(base.first_ns.wrapping_add(reader.signed()))
+}
+
+/// Reads a message; its strings are those that lie before all messages. `times` reads when it was seen,
+/// which stands last: as spans, or as its only moment.
+#[inline]
+fn unpack_fact<'b, T>(
+    reader: &mut Reader<'b>,
+    times: impl FnOnce(&mut Reader<'b>, bool) -> T,
+) -> Fact<T> {
     let bits = reader.byte();
     let method = |number: u32| METHODS.get(number as usize).copied().unwrap_or(Method::Other);
     let kind = match reader.small() {
@@ -116,17 +174,12 @@ fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> 
         number => MessageKind::Response((number - RESPONSES) as u16),
     };
     let cseq_number = reader.small();
-    let [from_tag, to_tag, branch, source, destination] =
-        [(); 5].map(|()| Text::from_number(reader.small()));
+    // One by one: a closure over an array of five is not made flat by the compiler.
+    let (from_tag, to_tag, branch) = (text(reader), text(reader), text(reader));
+    let (source, destination) = (text(reader), text(reader));
     let parties = if bits & HAS_PARTIES != 0 { reader.small() as u16 } else { NO_PARTIES };
-    let spans = if bits & HAS_SPANS != 0 {
-        read_spans(reader, base)
-    } else {
-        let time = base.first_ns.wrapping_add(reader.signed());
-        MessageSpans::of(CaptureTime::from_ns(time))
-    };
     Fact {
-        times: FactTimes { spans, record: places.read(reader) },
+        times: times(reader, bits & HAS_SPANS != 0),
         cseq_number,
         kind,
         from_tag,

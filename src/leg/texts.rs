@@ -102,22 +102,16 @@ impl Texts {
         self.needed = self.bytes.len();
     }
 
+    /// The strings, to read them.
+    #[inline]
+    pub(super) const fn view(&self) -> TextView<'_> {
+        TextView(self.bytes.as_slice())
+    }
+
     /// A string that was added.
     #[inline]
     pub(super) fn get(&self, text: Text) -> &[u8] {
-        self.at(text.0 as usize).unwrap_or_default()
-    }
-
-    #[inline]
-    fn at(&self, start: usize) -> Option<&[u8]> {
-        let bytes = self.bytes.get(start..)?;
-        match bytes {
-            [LONG, _, low, high, rest @ ..] => {
-                rest.get(..usize::from(u16::from_le_bytes([*low, *high])))
-            }
-            [length, _, rest @ ..] => rest.get(..usize::from(*length)),
-            _ => None,
-        }
+        self.view().get(text)
     }
 
     /// Where an equal string stands in what is searched.
@@ -240,13 +234,51 @@ impl Texts {
     /// An address and port that were added.
     #[inline]
     pub(super) fn endpoint(&self, text: Text) -> Endpoint {
-        match *self.get(text) {
-            [a, b, c, d, high, low] => {
-                Endpoint::new(IpAddr::from([a, b, c, d]), u16::from_be_bytes([high, low]))
+        self.view().endpoint(text)
+    }
+}
+
+/// The strings of [`Texts`], as [`Texts::as_bytes`] gives them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TextView<'b>(pub(super) &'b [u8]);
+
+impl<'b> TextView<'b> {
+    /// A string that was added.
+    #[inline]
+    pub(super) fn get(self, text: Text) -> &'b [u8] {
+        self.at(text.0 as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    fn at(self, start: usize) -> Option<&'b [u8]> {
+        let bytes = self.0.get(start..)?;
+        match bytes {
+            [LONG, _, low, high, rest @ ..] => {
+                rest.get(..usize::from(u16::from_le_bytes([*low, *high])))
             }
-            [ref octets @ .., high, low] if octets.len() == 16 => {
+            [length, _, rest @ ..] => rest.get(..usize::from(*length)),
+            _ => None,
+        }
+    }
+
+    /// An address and port that were added.
+    #[inline]
+    pub(super) fn endpoint(self, text: Text) -> Endpoint {
+        // Of IPv4 as a rule: one look at its length and one at what follows.
+        let head = self.0.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<8>());
+        match head {
+            Some([6, _, a, b, c, d, high, low]) => {
+                Endpoint::new(IpAddr::from([*a, *b, *c, *d]), u16::from_be_bytes([*high, *low]))
+            }
+            _ => self.endpoint_6(text),
+        }
+    }
+
+    fn endpoint_6(self, text: Text) -> Endpoint {
+        match self.get(text) {
+            [octets @ .., high, low] if octets.len() == 16 => {
                 let octets: [u8; 16] = octets.try_into().unwrap_or_default();
-                Endpoint::new(IpAddr::from(octets), u16::from_be_bytes([high, low]))
+                Endpoint::new(IpAddr::from(octets), u16::from_be_bytes([*high, *low]))
             }
             _ => Endpoint::UNKNOWN,
         }

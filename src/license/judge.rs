@@ -60,10 +60,11 @@ pub fn judge(scenario: Scenario, evidence: Evidence<'_>, question: &Question) ->
     let caveats = caveats(&evidence, question, &history, &judged, &figures);
     let days = rows(&evidence, question, &bounds, coverage);
     let high = if question.accept_loss { over.clone() } else { bounds.over(question, reading).1 };
+    let mut last = None;
     let readings: Vec<(Reading, Judged)> = question
         .readings
         .iter()
-        .map(|reading| (*reading, figures.judge(question, *reading)))
+        .map(|reading| (*reading, figures.judge(question, *reading, &mut last)))
         .collect();
     ScenarioVerdict {
         scenario,
@@ -208,9 +209,25 @@ impl Figures {
         days.filter(open).count()
     }
 
-    /// The verdict under a reading.
-    fn judge(&self, question: &Question, reading: Reading) -> Judged {
-        judge_reading(&self.bounds(self.of(reading), reading), question, reading)
+    /// The verdict under a reading. `last` is what was found for the one before: the axes `lock` and
+    /// `unlock`, by which readings come last, leave it as it is.
+    fn judge<'f>(
+        &'f self,
+        question: &Question,
+        reading: Reading,
+        last: &mut Option<(Reading, &'f [DayCount], Overs)>,
+    ) -> Judged {
+        let alike = |other: &Reading| {
+            (other.count, other.window, other.over) == (reading.count, reading.window, reading.over)
+        };
+        if !last.as_ref().is_some_and(|(other, ..)| alike(other)) {
+            *last = None;
+        }
+        let (_, days, overs) = last.get_or_insert_with(|| {
+            let days = self.of(reading);
+            (reading, days, Overs::of(&self.bounds(days, reading), question, reading))
+        });
+        judge_overs(overs, days, question, reading)
     }
 }
 
@@ -232,26 +249,48 @@ fn outcome_of(lifted: bool) -> Outcome {
 /// The verdict under one reading.
 #[must_use]
 pub fn judge_reading(bounds: &DayBounds<'_>, question: &Question, reading: Reading) -> Judged {
-    let read = over_days(bounds.read, question, reading);
-    let (low, high) = bounds.over(question, reading);
-    let is_certain = lifts(&low, reading.unlock) == lifts(&high, reading.unlock);
-    let lifted = lifts(&read, reading.unlock);
+    judge_overs(&Overs::of(bounds, question, reading), bounds.read, question, reading)
+}
+
+/// Which days are over: as read, at least, and at most.
+struct Overs {
+    read: Vec<bool>,
+    low: Vec<bool>,
+    high: Vec<bool>,
+}
+
+impl Overs {
+    fn of(bounds: &DayBounds<'_>, question: &Question, reading: Reading) -> Self {
+        let (low, high) = bounds.over(question, reading);
+        Self { read: over_days(bounds.read, question, reading), low, high }
+    }
+}
+
+/// The verdict by which days are over; `days` are their figures as read.
+fn judge_overs(
+    Overs { read, low, high }: &Overs,
+    days: &[DayCount],
+    question: &Question,
+    reading: Reading,
+) -> Judged {
+    let is_certain = lifts(low, reading.unlock) == lifts(high, reading.unlock);
+    let lifted = lifts(read, reading.unlock);
     let outcome =
         if is_certain || question.accept_loss { outcome_of(lifted) } else { Outcome::CannotTell };
     let missing_days = if is_certain {
         Vec::new()
     } else {
-        let days = read.len();
-        let first = days.saturating_sub(deciding_days(reading.unlock));
-        (first..days).filter(|day| low[*day] != high[*day]).collect()
+        let end = read.len();
+        let first = end.saturating_sub(deciding_days(reading.unlock));
+        (first..end).filter(|day| low[*day] != high[*day]).collect()
     };
     Judged {
         outcome,
         without_loss: outcome_of(lifted),
-        run_days: run_days(&read),
-        run_days_at_least: run_days(&low),
-        run_days_at_most: run_days(&high),
-        deciding: deciding(bounds.read, question, reading),
+        run_days: run_days(read),
+        run_days_at_least: run_days(low),
+        run_days_at_most: run_days(high),
+        deciding: deciding(days, question, reading),
         missing_days,
     }
 }
@@ -420,7 +459,7 @@ fn agreement(
         }
     }
     for (axis, choice, reading) in single_changes(question) {
-        let outcome = figures.judge(question, reading).outcome;
+        let outcome = figures.judge(question, reading, &mut None).outcome;
         if outcome != decided {
             agreement.flips.push(Flip { axis, choice, outcome });
         }

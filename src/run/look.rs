@@ -8,9 +8,9 @@ use super::reconstruct::ReconstructOptions;
 use super::side_by_side::parts;
 use super::spill::{SharedRuns, Spill};
 use crate::base::{CaptureTime, PackedRun, SensorId};
-use crate::call::{CallIds, MergeLinks, OutlineBuilder, OutlineParts, Outlines};
-use crate::leg::midway::is_midway;
-use crate::leg::{CaptureRules, Cdr, CdrBuilder, Cdrs, Leg, Legs, finalise};
+use crate::call::{CallIds, MergeLinks, OutlineBuilder, OutlineRoom, Outlines};
+use crate::leg::pack::PackedLeg;
+use crate::leg::{CaptureRules, Cdr, CdrBuilder, Cdrs, Finaliser, LegView, Legs};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -45,10 +45,10 @@ pub struct LegFlags {
 }
 
 impl LegFlags {
-    fn add(&mut self, number: u32, leg: &Leg) {
+    fn add(&mut self, number: u32, leg: &PackedLeg<'_>) {
         self.with_invite += u64::from(leg.has_invite());
         self.vendor_blind += u64::from(leg.is_vendor_blind());
-        if is_midway(leg) {
+        if leg.is_midway() {
             self.midway.push((number, leg.first_seen().unwrap_or_default()));
         }
         if leg.is_over_limit() {
@@ -126,19 +126,18 @@ fn look_at_part(
     let (rules, secret) = (&options.capture, options.capture.merge_secret.as_deref());
     let (mut links, mut flags) = (MergeLinks::default(), LegFlags::default());
     let (mut outlines, mut cdrs) = (OutlineBuilder::default(), CdrBuilder::default());
-    let mut leg = Leg::new(SensorId::default(), b"");
+    let mut finaliser = Finaliser::new(&options.timing, &options.numbers);
+    let (mut leg, mut room) = (LegView::default(), OutlineRoom::default());
     for number in part {
-        if !legs.read(number, &mut leg) {
-            continue;
-        }
-        flags.add(number, &leg);
+        let Some(packed) = legs.view(number, &mut leg) else { continue };
+        flags.add(number, &packed);
         let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
-        let made = finalise(&leg, number, &options.timing, &options.numbers, horizon);
+        let made = finaliser.leg(&leg, number, horizon);
         for cdr in made.iter().filter(|cdr| is_written(rules, cdr)) {
             flags.add_cdr(cdr);
             cdrs.push(cdr);
         }
-        outlines.push(&OutlineParts::of(&leg));
+        outlines.push_view(&leg, &mut room);
         links.add(known, number, &leg, secret);
     }
     SeenPart { cdrs: cdrs.finish(), outlines: outlines.finish(), links, flags }

@@ -51,6 +51,7 @@ pub(super) struct Addresses<'l> {
 
 impl<'l> Addresses<'l> {
     /// The addresses of the first INVITE.
+    #[inline]
     pub(super) fn new(key: &FactKey<'l>) -> Self {
         let mut directions = Few::new();
         directions.push((key.source, key.destination));
@@ -193,15 +194,15 @@ impl<'l> Addresses<'l> {
                 && (pair.0.address != pair.1.address
                     || (pair.0.port == from.port && pair.1.port == to.port))
         };
-        for pair in self.directions.iter() {
+        let side = |pair: &(Endpoint, Endpoint)| {
             if matches(key.source, key.destination, *pair) {
                 return Some(Side::Caller);
             }
-            if matches(key.destination, key.source, *pair) {
-                return Some(Side::Callee);
-            }
-        }
-        None
+            matches(key.destination, key.source, *pair).then_some(Side::Callee)
+        };
+        // The first pair tells as a rule.
+        let first = self.directions.first().and_then(side);
+        first.or_else(|| self.directions.iter().skip(1).find_map(side))
     }
 
     /// The side of an address, when pairs tell nothing.

@@ -37,6 +37,8 @@ pub(super) struct Part<'l> {
 #[derive(Clone, Debug)]
 pub(super) struct OpenCall<'l> {
     pub(super) started: CaptureTime,
+    /// The second in which it started.
+    pub(super) started_s: i64,
     pub(super) addresses: Addresses<'l>,
     pub(super) caller: &'l [u8],
     pub(super) called: &'l [u8],
@@ -82,6 +84,7 @@ pub(super) struct OpenCall<'l> {
 
 impl<'l> OpenCall<'l> {
     /// Opens a call with its first INVITE.
+    #[inline]
     pub(super) fn new(
         key: &FactKey<'l>,
         parties: &InviteParties<'l>,
@@ -90,6 +93,7 @@ impl<'l> OpenCall<'l> {
     ) -> Self {
         Self {
             started: time,
+            started_s: time.floor_seconds(),
             addresses: Addresses::new(key),
             caller: numbers::caller(parties, rules.numbers),
             called: numbers::called(parties, rules.numbers),

@@ -2,6 +2,8 @@
 
 use super::super::events::{Event, Happening};
 use super::super::fact::MessageKind;
+use super::super::rules::TimingRules;
+use super::super::view::SeenMessage;
 use super::call::OpenCall;
 use super::{Mode, Rules};
 use crate::base::{CaptureTime, NS_PER_S};
@@ -31,32 +33,83 @@ const fn seconds(ns: i64) -> i64 {
     ns / NS_PER_S
 }
 
+/// How many whole seconds after a moment the timers are due that packets do not arm; `>` in the sniffer's
+/// comparisons becomes one second later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waits {
+    rtp_s: i64,
+    sip_without_rtp_s: i64,
+    absolute_s: i64,
+    zombie_s: i64,
+    one_way_s: i64,
+}
+
+impl Waits {
+    /// By some rules.
+    pub(super) const fn of(timing: &TimingRules) -> Self {
+        Self {
+            rtp_s: seconds(timing.rtp_timeout_ns) + 1,
+            sip_without_rtp_s: seconds(timing.sip_without_rtp_timeout_ns) + 1,
+            absolute_s: seconds(timing.absolute_timeout_ns) + 1,
+            zombie_s: seconds(timing.zombie_timeout_ns) + 1,
+            one_way_s: seconds(timing.oneway_timeout_ns) + 1,
+        }
+    }
+}
+
 impl OpenCall<'_> {
     /// Every timer of the call and the second it is due when no further packet comes, in the sniffer's
-    /// order (calltable.cpp:13405-13640). `>` in its comparisons becomes one second later.
+    /// order (calltable.cpp:13405-13640).
     #[inline]
     fn timers(&self, rules: Rules<'_>) -> [(i64, CloseReason); 7] {
-        let timing = rules.timing;
-        let first_s = self.started.floor_seconds();
+        let (waits, first_s) = (rules.waits, self.started_s);
         let last_s = self.last_packet().floor_seconds();
-        let when = |is_armed: bool, moment_s: i64, ns: i64| {
-            if is_armed { moment_s.saturating_add(seconds(ns)).saturating_add(1) } else { NEVER_S }
+        let when = |is_armed: bool, moment_s: i64, wait_s: i64| {
+            if is_armed { moment_s.saturating_add(wait_s) } else { NEVER_S }
         };
         let bye_stop_s = self.bye_stop_at_s.unwrap_or(NEVER_S);
         let bye_stop_s = bye_stop_s.min(self.bye_confirmed_stop_at_s.unwrap_or(NEVER_S));
-        let unheard = !self.seen_18x && !self.seen_2xx && !self.has_rtp;
         [
             (self.close_at_s.unwrap_or(NEVER_S), CloseReason::Timer),
             (bye_stop_s, CloseReason::ByeTimeout),
-            (when(self.has_rtp, last_s, timing.rtp_timeout_ns), CloseReason::RtpTimeout),
-            (
-                when(!self.has_rtp, first_s, timing.sip_without_rtp_timeout_ns),
-                CloseReason::SipWithoutRtp,
-            ),
-            (when(true, first_s, timing.absolute_timeout_ns), CloseReason::AbsoluteTimeout),
-            (when(unheard, first_s, timing.zombie_timeout_ns), CloseReason::Zombie),
-            (when(self.one_way, last_s, timing.oneway_timeout_ns), CloseReason::OneWayTimeout),
+            (when(self.has_rtp, last_s, waits.rtp_s), CloseReason::RtpTimeout),
+            (when(!self.has_rtp, first_s, waits.sip_without_rtp_s), CloseReason::SipWithoutRtp),
+            (when(true, first_s, waits.absolute_s), CloseReason::AbsoluteTimeout),
+            (when(self.is_unheard(), first_s, waits.zombie_s), CloseReason::Zombie),
+            (when(self.one_way, last_s, waits.one_way_s), CloseReason::OneWayTimeout),
         ]
+    }
+
+    const fn is_unheard(&self) -> bool {
+        !self.seen_18x && !self.seen_2xx && !self.has_rtp
+    }
+
+    /// Whether none of [`Self::timers`] is due by `now_s`.
+    #[inline]
+    fn is_quiet(&self, now_s: i64, rules: Rules<'_>) -> bool {
+        let waits = rules.waits;
+        let is_due = |timer_s: Option<i64>| timer_s.is_some_and(|due_s| due_s <= now_s);
+        if is_due(self.close_at_s)
+            || is_due(self.bye_stop_at_s)
+            || is_due(self.bye_confirmed_stop_at_s)
+        {
+            return false;
+        }
+        // The earliest of those that count from the call's start.
+        let of_media_s = if self.has_rtp { waits.absolute_s } else { waits.sip_without_rtp_s };
+        let of_start_s = of_media_s.min(waits.absolute_s);
+        let of_start_s =
+            if self.is_unheard() { of_start_s.min(waits.zombie_s) } else { of_start_s };
+        if self.started_s.saturating_add(of_start_s) <= now_s {
+            return false;
+        }
+        let of_last_s = match (self.has_rtp, self.one_way) {
+            (false, false) => return true,
+            (true, false) => waits.rtp_s,
+            (false, true) => waits.one_way_s,
+            (true, true) => waits.rtp_s.min(waits.one_way_s),
+        };
+        self.last_packet().floor_seconds().saturating_add(of_last_s) > now_s
     }
 
     /// The first timer that is due when no further packet comes, and its second.
@@ -74,11 +127,16 @@ impl OpenCall<'_> {
     }
 
     /// What both runs do before `event`; they differ where a timeout does something in one alone.
+    #[inline]
     pub(super) fn both_before(
         &mut self,
         event: &Event<'_, '_>,
         rules: Rules<'_>,
     ) -> Result<Option<CloseReason>, Differ> {
+        // The usual case.
+        if self.media_until.is_none() && self.is_quiet(event.time.floor_seconds(), rules) {
+            return Ok(None);
+        }
         let (shown, live) = self.both_until(event.time, rules)?;
         let shown = shown.filter(|reason| !self.goes_on_with(event, *reason));
         if shown == live { Ok(live) } else { Err(Differ) }
@@ -108,8 +166,7 @@ impl OpenCall<'_> {
             self.hear_until(heard, now, rules);
         }
         let now_s = now.floor_seconds();
-        // The usual case.
-        if self.timers(rules).iter().all(|(due_s, _)| *due_s > now_s) {
+        if self.is_quiet(now_s, rules) {
             return Ok((None, None));
         }
         let due = |(due_s, reason): (i64, CloseReason)| (due_s <= now_s).then_some(reason);
@@ -217,7 +274,7 @@ impl OpenCall<'_> {
     fn goes_on_with(&self, event: &Event<'_, '_>, reason: CloseReason) -> bool {
         let dialog_is_up = self.invite_ok && !self.seen_bye;
         let opens_another = match event.happening {
-            Happening::Message(key, _) => {
+            Happening::Message(SeenMessage { key, .. }) => {
                 key.kind == MessageKind::Request(Method::Invite)
                     && key.to_tag.is_empty()
                     && !self.from_tags.contains(&key.from_tag)
@@ -228,7 +285,7 @@ impl OpenCall<'_> {
             return false;
         }
         let branch_is_up = match event.happening {
-            Happening::Message(key, _) => {
+            Happening::Message(SeenMessage { key, .. }) => {
                 matches!(key.kind, MessageKind::Response(101..300))
                     && key.cseq_method == Method::Invite
                     && self.from_tags.contains(&key.from_tag)

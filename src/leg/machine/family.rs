@@ -8,12 +8,12 @@
 //! - once a leg was merged, only merged legs arm the timer that closes the call.
 
 use super::super::cdr::Cdr;
-use super::super::events::{Event, Events, Happening};
+use super::super::events::{Event, Happening};
 use super::super::fact::MessageKind;
-use super::super::lattice::Leg;
 use super::super::rules::{NumberRules, TimingRules};
+use super::super::view::LegView;
 use super::call::{OpenCall, Part};
-use super::close::CloseReason;
+use super::close::{CloseReason, Waits};
 use super::{Mode, Rules, combine, count_branches, creates_call};
 use crate::base::CaptureTime;
 use crate::base::limits::MERGED_LEGS_PER_CALL_MAX;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct FamilyLeg<'l> {
     /// The leg.
-    pub leg: &'l Leg,
+    pub leg: &'l LegView<'l>,
     /// Its index in the run's legs.
     pub index: u32,
     /// The Call-IDs that its INVITEs name in the merge header, each with the first time it was seen,
@@ -49,15 +49,15 @@ pub fn finalise_family(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> FamilyCdrs {
-    let of_legs: Vec<Events<'_>> = family.iter().map(|member| Events::of(member.leg)).collect();
     let mut steps: Vec<(Event<'_, '_>, usize)> = Vec::new();
-    for (place, events) in of_legs.iter().enumerate() {
-        steps.extend(events.iter().map(|event| (event, place)));
+    for (place, member) in family.iter().enumerate() {
+        steps.extend(member.leg.events().map(|event| (event, place)));
     }
     // Stable: packets of one leg keep their order; of one moment the first leg's come first.
     steps.sort_by_key(|(event, place)| (event.time, *place));
+    let waits = &Waits::of(timing);
     let play = |mode| {
-        let mut play = Play::new(family, &of_legs, Rules { timing, numbers, mode });
+        let mut play = Play::new(family, Rules { timing, waits, numbers, mode });
         for (event, place) in &steps {
             play.step(event, *place);
         }
@@ -67,14 +67,15 @@ pub fn finalise_family(
     let mut cdrs = Vec::new();
     for (place, member) in family.iter().enumerate() {
         let (shown_parts, live_parts) = (shown.parts_of(place), live.parts_of(place));
-        let mut of_leg = combine(&of_legs[place], member.index, &shown_parts, &live_parts);
+        let mut of_leg = Vec::new();
+        combine(member.leg, member.index, &shown_parts, &live_parts, &mut of_leg);
         for cdr in &mut of_leg {
             let merged = shown.merged_at(place, cdr.started).or(live.merged_at(place, cdr.started));
             let part = shown_parts.iter().chain(&live_parts).find(|p| p.started == cdr.started);
             for leg in merged.into_iter().flatten() {
-                let events = &of_legs[*leg];
-                cdr.vendor_blind |= events.leg().is_vendor_blind();
-                let branches = part.map_or(1, |part| count_branches(events, part));
+                let merged = family[*leg].leg;
+                cdr.vendor_blind |= merged.is_vendor_blind();
+                let branches = part.map_or(1, |part| count_branches(merged, part));
                 cdr.branches = cdr.branches.max(branches);
             }
         }
@@ -115,7 +116,6 @@ impl<'l> Played<'l> {
 /// One run over a family.
 struct Play<'f, 'l> {
     family: &'f [FamilyLeg<'l>],
-    events: &'f [Events<'l>],
     rules: Rules<'f>,
     by_call_id: BTreeMap<&'l [u8], usize>,
     /// `calls_listMAP`: the open call of each leg.
@@ -128,11 +128,10 @@ struct Play<'f, 'l> {
 }
 
 impl<'f, 'l> Play<'f, 'l> {
-    fn new(family: &'f [FamilyLeg<'l>], events: &'f [Events<'l>], rules: Rules<'f>) -> Self {
+    fn new(family: &'f [FamilyLeg<'l>], rules: Rules<'f>) -> Self {
         let count = family.len();
         Self {
             family,
-            events,
             rules,
             by_call_id: (0..count).map(|place| (family[place].leg.call_id(), place)).collect(),
             open: (0..count).map(|_| None).collect(),
@@ -148,13 +147,12 @@ impl<'f, 'l> Play<'f, 'l> {
             self.open_or_merge(event, place);
         }
         let owner = self.owner(place);
-        let (events, rules) = (&self.events[place], self.rules);
+        let (leg, rules) = (self.family[place].leg, self.rules);
         let Some(call) = &mut self.open[owner] else { return };
         call.merged_now = (owner != place).then_some(place);
         match event.happening {
-            Happening::Message(key, at) => {
-                let parties = events.invite_parties(key, at);
-                call.message(key, parties.as_ref(), event.time, rules);
+            Happening::Message(message) => {
+                call.message(&message.key, leg.invite_parties(message), event.time, rules);
             }
             Happening::Rtp(span) => call.rtp(span, rules),
             Happening::Rtcp(span) => call.rtcp(span, rules),
@@ -185,8 +183,9 @@ impl<'f, 'l> Play<'f, 'l> {
 
     /// The first packet of a Call-ID that no open call knows.
     fn open_or_merge(&mut self, event: &Event<'_, 'l>, place: usize) {
-        let Happening::Message(key, at) = event.happening else { return };
-        let parties = self.events[place].invite_parties(key, at).filter(creates_call);
+        let Happening::Message(message) = event.happening else { return };
+        let (leg, key) = (self.family[place].leg, &message.key);
+        let parties = leg.invite_parties(message).filter(creates_call);
         let Some(parties) = parties else {
             let early = matches!(key.kind, MessageKind::Response(_));
             self.answered_early[place] |= early && key.cseq_method == Method::Invite;
@@ -200,7 +199,7 @@ impl<'f, 'l> Play<'f, 'l> {
             self.parent[place] = Some(parent);
             return;
         }
-        self.open[place] = Some(OpenCall::new(key, &parties, event.time, self.rules));
+        self.open[place] = Some(OpenCall::new(key, parties, event.time, self.rules));
     }
 
     /// The leg that the INVITE names, when a call of its own Call-ID is open at that moment.

@@ -73,7 +73,12 @@ impl<'l> OpenCall<'l> {
             }
             _ => None,
         };
-        self.addresses.sender(key, learn)
+        // Only a BYE and its 2xx ask for the sender.
+        let is_asked = match key.kind {
+            MessageKind::Request(method) => method == Method::Bye,
+            MessageKind::Response(status) => status / 100 == 2 && key.cseq_method == Method::Bye,
+        };
+        if learn.is_some() || is_asked { self.addresses.sender(key, learn) } else { None }
     }
 
     /// `shift_destroy_call_at`: any packet of the call moves an armed timer.

@@ -17,14 +17,15 @@ mod handlers;
 mod response;
 
 use super::cdr::{Cdr, Ends, VendorCut};
-use super::events::{Event, Events, Happening};
+use super::events::{Event, Happening};
 use super::fact::{InviteParties, MessageKind};
 use super::lattice::Leg;
 use super::rules::{NumberRules, TimingRules};
+use super::view::{LegView, SeenMessage};
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use call::{OpenCall, Part};
-use close::{CloseReason, Differ};
+use close::{CloseReason, Waits};
 pub use family::{FamilyCdrs, FamilyLeg, finalise_family};
 use few::Few;
 use std::convert::Infallible;
@@ -42,6 +43,7 @@ pub(super) enum Mode {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'r> {
     pub(super) timing: &'r TimingRules,
+    waits: &'r Waits,
     pub(super) numbers: &'r NumberRules,
     pub(super) mode: Mode,
 }
@@ -58,57 +60,89 @@ pub fn finalise(
     numbers: &NumberRules,
     horizon: CaptureTime,
 ) -> Vec<Cdr> {
-    let events = Events::of(leg);
-    let (shown, live) = both_runs(&events, timing, numbers, horizon);
-    combine(&events, leg_index, &shown, live.as_deref().unwrap_or(&shown))
+    let view = LegView::of(leg);
+    let mut finaliser = Finaliser::new(timing, numbers);
+    finaliser.leg(&view, leg_index, horizon);
+    finaliser.cdrs
 }
 
-/// The parts of the shown run, and those of the live run where they are others.
-fn both_runs<'l>(
-    events: &Events<'l>,
-    timing: &TimingRules,
-    numbers: &NumberRules,
-    horizon: CaptureTime,
-) -> (Vec<Part<'l>>, Option<Vec<Part<'l>>>) {
-    let rules = |mode| Rules { timing, numbers, mode };
-    let both = run(
-        events,
-        rules(Mode::Live),
-        |call, event, rules| call.both_before(event, rules),
-        |call, rules| call.both_by(horizon, rules),
-    );
-    both.map_or_else(
-        |Differ| {
-            let live = one_run(events, rules(Mode::Live), horizon);
-            (one_run(events, rules(Mode::Shown), horizon), Some(live))
-        },
-        |parts| (parts, None),
-    )
+/// Finalises one leg after the other, in room that it keeps.
+#[derive(Debug)]
+pub struct Finaliser<'r, 'l> {
+    timing: &'r TimingRules,
+    numbers: &'r NumberRules,
+    waits: Waits,
+    shown: Vec<Part<'l>>,
+    live: Vec<Part<'l>>,
+    cdrs: Vec<Cdr>,
 }
 
-fn one_run<'l>(events: &Events<'l>, rules: Rules<'_>, horizon: CaptureTime) -> Vec<Part<'l>> {
-    let parts = run(
-        events,
-        rules,
-        |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
-        |call, rules| Ok(call.close_by(horizon, rules)),
-    );
-    match parts {
-        Ok(parts) => parts,
+impl<'r, 'l> Finaliser<'r, 'l> {
+    /// By some rules.
+    #[must_use]
+    pub fn new(timing: &'r TimingRules, numbers: &'r NumberRules) -> Self {
+        let (waits, shown, live, cdrs) = (Waits::of(timing), Vec::new(), Vec::new(), Vec::new());
+        Self { timing, numbers, waits, shown, live, cdrs }
+    }
+
+    /// The CDRs of a leg, as [`finalise`] makes them.
+    pub fn leg(&mut self, leg: &LegView<'l>, leg_index: u32, horizon: CaptureTime) -> &[Cdr] {
+        let are_alike = self.both_runs(leg, horizon);
+        let Self { shown, live, cdrs, .. } = self;
+        cdrs.clear();
+        combine(leg, leg_index, shown, if are_alike { shown } else { live }, cdrs);
+        cdrs
+    }
+
+    /// Plays both runs; whether the live run did what the shown run did. Else it stands for itself.
+    fn both_runs(&mut self, leg: &LegView<'l>, horizon: CaptureTime) -> bool {
+        let Self { timing, numbers, waits, shown, live, .. } = self;
+        let rules = |mode| Rules { timing, waits, numbers, mode };
+        let both = run(
+            leg,
+            rules(Mode::Live),
+            shown,
+            |call, event, rules| call.both_before(event, rules),
+            |call, rules| call.both_by(horizon, rules),
+        );
+        if both.is_err() {
+            one_run(leg, rules(Mode::Live), horizon, live);
+            one_run(leg, rules(Mode::Shown), horizon, shown);
+        }
+        both.is_ok()
     }
 }
 
-/// Plays the events; `before` says whether the open call closes before an event, `at_end` why it is
-/// closed by the end of the captures.
-fn run<'l, E>(
-    events: &Events<'l>,
+fn one_run<'l>(
+    leg: &LegView<'l>,
     rules: Rules<'_>,
+    horizon: CaptureTime,
+    parts: &mut Vec<Part<'l>>,
+) {
+    let played = run(
+        leg,
+        rules,
+        parts,
+        |call, event, rules| Ok::<_, Infallible>(call.close_before(event, rules)),
+        |call, rules| Ok(call.close_by(horizon, rules)),
+    );
+    match played {
+        Ok(()) => {}
+    }
+}
+
+/// Plays the events into `parts`, in which nothing is left of what was there; `before` says whether the
+/// open call closes before an event, `at_end` why it is closed by the end of the captures.
+fn run<'l, E>(
+    leg: &LegView<'l>,
+    rules: Rules<'_>,
+    parts: &mut Vec<Part<'l>>,
     before: impl Fn(&mut OpenCall<'l>, &Event<'_, 'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
     at_end: impl FnOnce(&mut OpenCall<'l>, Rules<'_>) -> Result<Option<CloseReason>, E>,
-) -> Result<Vec<Part<'l>>, E> {
-    let mut parts = Vec::new();
+) -> Result<(), E> {
+    parts.clear();
     let mut open: Option<OpenCall<'l>> = None;
-    for event in events.iter() {
+    for event in leg.events() {
         if let Some(call) = &mut open
             && let Some(reason) = before(call, &event, rules)?
         {
@@ -116,16 +150,17 @@ fn run<'l, E>(
             open = None;
         }
         match (&mut open, event.happening) {
-            (Some(call), Happening::Message(key, place)) => {
-                let parties = events.invite_parties(key, place);
-                call.message(key, parties.as_ref(), event.time, rules);
+            (Some(call), Happening::Message(message)) => {
+                let parties = leg.invite_parties(message);
+                call.message(&message.key, parties, event.time, rules);
             }
             (Some(call), Happening::Rtp(span)) => call.rtp(span, rules),
             (Some(call), Happening::Rtcp(span)) => call.rtcp(span, rules),
-            (None, Happening::Message(key, place)) => {
-                if let Some(parties) = events.invite_parties(key, place).filter(creates_call) {
-                    let call = open.insert(OpenCall::new(key, &parties, event.time, rules));
-                    call.message(key, Some(&parties), event.time, rules);
+            (None, Happening::Message(message)) => {
+                if let Some(parties) = leg.invite_parties(message).filter(creates_call) {
+                    let key = &message.key;
+                    let call = open.insert(OpenCall::new(key, parties, event.time, rules));
+                    call.message(key, Some(parties), event.time, rules);
                 }
             }
             (None, _) => {}
@@ -135,33 +170,37 @@ fn run<'l, E>(
         let reason = at_end(call, rules)?;
         parts.push(call.part(reason, rules));
     }
-    Ok(parts)
+    Ok(())
 }
 
 /// Only an INVITE creates a call (facts A.2), and not one that carries CSTA events (facts A.11).
-const fn creates_call(parties: &InviteParties<'_>) -> bool {
+const fn creates_call(parties: &&InviteParties<'_>) -> bool {
     !parties.is_csta
 }
 
 /// One CDR for each part the packets show, with the live end beside it; then the parts that exist
 /// only because the live timeouts split the leg.
-fn combine(events: &Events<'_>, leg_index: u32, shown: &[Part<'_>], live: &[Part<'_>]) -> Vec<Cdr> {
-    let mut cdrs: Vec<Cdr> = Vec::with_capacity(shown.len());
+fn combine(
+    leg: &LegView<'_>,
+    leg_index: u32,
+    shown: &[Part<'_>],
+    live: &[Part<'_>],
+    cdrs: &mut Vec<Cdr>,
+) {
     for part in shown {
-        let mut cdr = to_cdr(events, leg_index, part);
+        let mut cdr = to_cdr(leg, leg_index, part);
         cdr.vendor_cut = vendor_cut(part, live);
         cdrs.push(cdr);
     }
     let only_live = live
         .iter()
         .filter(|part| !shown.iter().any(|other| other.started == part.started))
-        .map(|part| Cdr { only_when_cut: true, ..to_cdr(events, leg_index, part) });
+        .map(|part| Cdr { only_when_cut: true, ..to_cdr(leg, leg_index, part) });
     cdrs.extend(only_live);
     cdrs.sort_by_key(|cdr| (cdr.started, cdr.only_when_cut));
     for (sequence, cdr) in cdrs.iter_mut().enumerate() {
         cdr.sequence = u16::try_from(sequence).unwrap_or(u16::MAX);
     }
-    cdrs
 }
 
 fn vendor_cut(part: &Part<'_>, live: &[Part<'_>]) -> Option<VendorCut> {
@@ -181,8 +220,7 @@ fn vendor_cut(part: &Part<'_>, live: &[Part<'_>]) -> Option<VendorCut> {
     }
 }
 
-fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
-    let leg = events.leg();
+fn to_cdr(leg: &LegView<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
     Cdr {
         leg: leg_index,
         sequence: 0,
@@ -199,7 +237,7 @@ fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
         hung_up_by: part.hung_up_by,
         vendor_cut: None,
         only_when_cut: false,
-        branches: count_branches(events, part),
+        branches: count_branches(leg, part),
         has_media: part.has_media,
         vendor_blind: leg.is_vendor_blind(),
     }
@@ -207,11 +245,11 @@ fn to_cdr(events: &Events<'_>, leg_index: u32, part: &Part<'_>) -> Cdr {
 
 /// Fork destinations tried within the part: distinct To-tags of final or provisional responses to
 /// its INVITEs, or distinct (Via branch, destination) of INVITEs that open a dialog, whichever is more.
-fn count_branches(events: &Events<'_>, part: &Part<'_>) -> u16 {
+fn count_branches(leg: &LegView<'_>, part: &Part<'_>) -> u16 {
     let mut to_tags = Tags::default();
     let mut challenge_tags = Tags::default();
     let mut invites: Few<(u32, Endpoint, Endpoint), 4> = Few::new();
-    for (key, first) in events.messages() {
+    for SeenMessage { key, first, .. } in leg.messages() {
         if *first < part.started || *first > part.ended {
             continue;
         }
@@ -231,7 +269,7 @@ fn count_branches(events: &Events<'_>, part: &Part<'_>) -> u16 {
         }
     }
     // A challenge (401, 407) answers with a To-tag of its own and is no destination.
-    let answered = to_tags.distinct().len() - only_challenges(events, &mut challenge_tags);
+    let answered = to_tags.distinct().len() - only_challenges(leg, &mut challenge_tags);
     u16::try_from(answered.max(most_forked(&invites)).max(1)).unwrap_or(u16::MAX)
 }
 
@@ -249,23 +287,32 @@ fn most_forked(invites: &Few<(u32, Endpoint, Endpoint), 4>) -> usize {
     sorted.chunk_by(same).map(<[_]>::len).max().unwrap_or(1)
 }
 
-/// To-tags, each as often as it was added, but not twice in a row.
+/// To-tags: the first one, and those that were added behind another one. A leg has one as a rule.
 #[derive(Default)]
-struct Tags<'l>(Vec<&'l [u8]>);
+struct Tags<'l> {
+    first: Option<&'l [u8]>,
+    more: Vec<&'l [u8]>,
+}
 
 impl<'l> Tags<'l> {
     fn add(&mut self, tag: &'l [u8]) {
-        if self.0.last() != Some(&tag) {
-            self.0.push(tag);
+        let first = *self.first.get_or_insert(tag);
+        // A leg holds most of its strings once, so that their places tell.
+        let is_known = |known: &[u8]| std::ptr::eq(known, tag) || known == tag;
+        if !is_known(first) && !self.more.last().is_some_and(|last| is_known(last)) {
+            self.more.push(tag);
         }
     }
 
+    /// Each once, rising.
     fn distinct(&mut self) -> &[&'l [u8]] {
-        if self.0.len() > 1 {
-            self.0.sort_unstable();
-            self.0.dedup();
+        if self.more.is_empty() {
+            return self.first.as_slice();
         }
-        &self.0
+        self.more.extend(self.first.take());
+        self.more.sort_unstable();
+        self.more.dedup();
+        &self.more
     }
 }
 
@@ -274,13 +321,13 @@ const fn is_challenge(status: u16) -> bool {
 }
 
 /// How many of the To-tags of challenges no other response carries.
-fn only_challenges<'l>(events: &Events<'l>, challenge_tags: &mut Tags<'l>) -> usize {
+fn only_challenges<'l>(leg: &LegView<'l>, challenge_tags: &mut Tags<'l>) -> usize {
     let challenge_tags = challenge_tags.distinct();
     if challenge_tags.is_empty() {
         return 0;
     }
     let mut answered_again = Tags::default();
-    for (key, _) in events.messages() {
+    for SeenMessage { key, .. } in leg.messages() {
         if matches!(key.kind, MessageKind::Response(status) if status > 100 && !is_challenge(status))
             && challenge_tags.binary_search(&key.to_tag).is_ok()
         {
@@ -378,13 +425,19 @@ mod tests {
             }
             let numbers = NumberRules::default();
             let horizon = leg.last_seen().unwrap_or_default().plus_ns(behind_s * NS_PER_S);
-            let events = Events::of(&leg);
+            let view = LegView::of(&leg);
+            let waits = Waits::of(&timing);
             let alone = |mode| {
-                one_run(&events, Rules { timing: &timing, numbers: &numbers, mode }, horizon)
+                let rules = Rules { timing: &timing, waits: &waits, numbers: &numbers, mode };
+                let mut parts = Vec::new();
+                one_run(&view, rules, horizon, &mut parts);
+                parts
             };
-            let (shown, live) = both_runs(&events, &timing, &numbers, horizon);
-            prop_assert_eq!(live.as_ref().unwrap_or(&shown), &alone(Mode::Live));
-            prop_assert_eq!(&shown, &alone(Mode::Shown));
+            let mut finaliser = Finaliser::new(&timing, &numbers);
+            let are_alike = finaliser.both_runs(&view, horizon);
+            let live = if are_alike { &finaliser.shown } else { &finaliser.live };
+            prop_assert_eq!(live, &alone(Mode::Live));
+            prop_assert_eq!(&finaliser.shown, &alone(Mode::Shown));
         }
     }
 }
