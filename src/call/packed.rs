@@ -211,20 +211,27 @@ impl<'o> Reader<'o> {
         Moment { time, record }
     }
 
-    /// Goes behind a number.
+    /// Goes behind a number; gives its first byte, which is the number where that is below 128.
     #[inline]
-    fn skip_number(&mut self) {
-        while self.byte() >= 0x80 {}
+    fn skip_number(&mut self) -> u8 {
+        let first = self.byte();
+        let mut byte = first;
+        while byte >= 0x80 {
+            byte = self.byte();
+        }
+        first
     }
 
     /// Goes behind what [`put_moment`] wrote.
     #[inline]
     pub(super) fn skip_moment(&mut self) {
-        if self.number() == 0 {
+        if self.skip_number() == 0 {
             self.skip_number();
         }
-        if self.number() == 1 {
-            (0..3).for_each(|_| self.skip_number());
+        if self.skip_number() == 1 {
+            for _ in 0..3 {
+                self.skip_number();
+            }
         }
     }
 
