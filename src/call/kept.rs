@@ -183,7 +183,7 @@ impl Entries {
             // Memory ends long before 32 bits do.
             entries.order.push(u64::from(hash_of(&mut reader)) << 32 | entries.starts.len() as u64);
             entries.starts.push(start);
-            read_entry(&mut reader);
+            skip_entry(&mut reader);
         }
         entries.order.sort_unstable();
         entries
@@ -222,6 +222,16 @@ fn order_of<'k>(entry: &Entry<'k>) -> (&'k [u8], Role, CaptureTime, u32) {
 
 fn hash_of(reader: &mut Reader<'_>) -> u32 {
     <[u8; 4]>::try_from(reader.bytes(4)).map_or(0, u32::from_le_bytes)
+}
+
+/// Goes behind what stands behind the hash.
+fn skip_entry(reader: &mut Reader<'_>) {
+    let fixed = reader.bytes(FIXED_BYTES - 4);
+    reader.skip_time();
+    if fixed.get(4).is_some_and(|what| what & HAS_MOMENT != 0) {
+        reader.skip_time();
+    }
+    reader.text();
 }
 
 /// What stands behind the hash.

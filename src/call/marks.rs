@@ -91,6 +91,22 @@ impl Marks {
     }
 }
 
+/// What may meet a leg.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Meeting {
+    /// Others with a key of it.
+    pub(super) alike: bool,
+    /// Others that ask for it.
+    pub(super) asked: bool,
+}
+
+impl Meeting {
+    /// Nothing is known.
+    pub(super) const ANY: Self = Self { alike: true, asked: true };
+    /// Nothing does.
+    pub(super) const NONE: Self = Self { alike: false, asked: false };
+}
+
 /// What the first pass knows of the keys of some legs, some 50 bytes a leg: enough for the second one to tell
 /// which of them need not be read again.
 #[derive(Clone, Debug, Default)]
@@ -118,14 +134,16 @@ impl KnownKeys {
         self.ends.push((self.marks.len() as u32, self.offered.len() as u32));
     }
 
-    /// Whether something may meet the leg with this place among the legs.
-    pub(super) fn may_meet(&self, place: usize, marks: &Marks) -> bool {
+    /// What may meet the leg with this place among the legs.
+    pub(super) fn meeting(&self, place: usize, marks: &Marks) -> Meeting {
         let end_of = |place: usize| self.ends.get(place).copied().unwrap_or_default();
         let (from, to) = (place.checked_sub(1).map(end_of).unwrap_or_default(), end_of(place));
         let known = &self.marks[from.0 as usize..to.0 as usize];
         let offered = &self.offered[from.1 as usize..to.1 as usize];
-        known.iter().any(|mark| marks.may_meet(*mark))
-            || offered.iter().any(|hash| marks.may_be_asked(*hash))
+        Meeting {
+            alike: known.iter().any(|mark| marks.may_meet(*mark)),
+            asked: offered.iter().any(|hash| marks.may_be_asked(*hash)),
+        }
     }
 }
 
@@ -238,7 +256,7 @@ mod tests {
             both.iter().flat_map(|known| &known.marks).for_each(|mark| marks.mark(*mark));
             both.iter().for_each(|known| marks.narrow(known));
             for known in both {
-                prop_assert!(known.may_meet(0, &marks));
+                prop_assert!(known.meeting(0, &marks).alike);
             }
         }
     }

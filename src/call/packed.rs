@@ -222,12 +222,18 @@ impl<'o> Reader<'o> {
         first
     }
 
-    /// Goes behind what [`put_moment`] wrote.
+    /// Goes behind what [`put_time`] wrote.
     #[inline]
-    pub(super) fn skip_moment(&mut self) {
+    pub(super) fn skip_time(&mut self) {
         if self.skip_number() == 0 {
             self.skip_number();
         }
+    }
+
+    /// Goes behind what [`put_moment`] wrote.
+    #[inline]
+    pub(super) fn skip_moment(&mut self) {
+        self.skip_time();
         if self.skip_number() == 1 {
             for _ in 0..3 {
                 self.skip_number();

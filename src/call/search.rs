@@ -9,7 +9,7 @@ use super::discriminate::{DemotedValue, demoted_of};
 use super::found::FoundEvidence;
 use super::index::{Candidates, candidates};
 use super::kept::{Entries, KeptKeys, KeyOwner, parts_for};
-use super::marks::{KnownKeys, Marks, MomentsOf};
+use super::marks::{KnownKeys, Marks, Meeting, MomentsOf};
 use super::outline::LegOutline;
 use super::outlines::Outlines;
 use super::rule::{RuleName, RuleSet};
@@ -186,14 +186,15 @@ impl<'o> Search<'o> {
         let mut scratch = Vec::new();
         let Some(known) = known else {
             for (number, leg) in self.legs(legs) {
-                self.keep(&mut kept, (number, &leg), marks, &mut scratch);
+                self.keep(&mut kept, (number, &leg), (marks, Meeting::ANY), &mut scratch);
             }
             return kept.finish();
         };
         for (place, number) in legs.enumerate() {
-            if known.may_meet(place, marks) {
+            let meeting = known.meeting(place, marks);
+            if meeting != Meeting::NONE {
                 let leg = self.outlines.at(number);
-                self.keep(&mut kept, (number, &leg), marks, &mut scratch);
+                self.keep(&mut kept, (number, &leg), (marks, meeting), &mut scratch);
             }
         }
         kept.finish()
@@ -204,12 +205,12 @@ impl<'o> Search<'o> {
         &self,
         kept: &mut KeptKeys,
         (number, leg): (u32, &LegOutline<'_>),
-        marks: &Marks,
+        (marks, meeting): (&Marks, Meeting),
         scratch: &mut Vec<u8>,
     ) {
         let (owner, parties) = (KeyOwner::of(number, leg), Parties::of(self.table, leg));
         let asked = marks.asking();
-        if !asked.is_empty() {
+        if meeting.asked && !asked.is_empty() {
             let offer = |offer: Offer<'_>| {
                 let hash = self.hash(offer.value);
                 if marks.may_be_asked(hash as u32) {
@@ -218,15 +219,17 @@ impl<'o> Search<'o> {
             };
             offers(asked, leg, &parties, scratch, offer);
         }
-        let meet = |key: Key<'_>| {
-            let hash = self.hash(key.value);
-            let mut may_meet = false;
-            self.moments.marks(&key, hash, |mark| may_meet |= marks.may_meet(mark));
-            if may_meet {
-                kept.add(&key, hash, &owner);
-            }
-        };
-        meets(self.rules, leg, &parties, &mut Keys::new(leg, scratch, meet));
+        if meeting.alike {
+            let meet = |key: Key<'_>| {
+                let hash = self.hash(key.value);
+                let mut may_meet = false;
+                self.moments.marks(&key, hash, |mark| may_meet |= marks.may_meet(mark));
+                if may_meet {
+                    kept.add(&key, hash, &owner);
+                }
+            };
+            meets(self.rules, leg, &parties, &mut Keys::new(leg, scratch, meet));
+        }
         kept.end_leg();
     }
 
