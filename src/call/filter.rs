@@ -23,15 +23,15 @@ impl Filter {
         filter
     }
 
-    /// The word and the lower bit of the slot of a hash.
+    /// The word and the lower bit of the slot of a hash, which its upper bits choose.
     fn slot(&self, hash: u64) -> (&AtomicU64, u64) {
-        // The upper bits choose the word, bits below them the slot.
-        let word = (u128::from(hash) * self.words.len() as u128) >> 64;
-        let slot = (hash >> 8) % SLOTS_PER_WORD as u64;
-        (&self.words[word as usize], 1 << (2 * slot))
+        let slots = self.words.len() * SLOTS_PER_WORD;
+        let slot = ((u128::from(hash) * slots as u128) >> 64) as usize;
+        (&self.words[slot / SLOTS_PER_WORD], 1 << (2 * (slot % SLOTS_PER_WORD)))
     }
 
     /// Says that a key was there.
+    #[inline]
     pub(super) fn mark(&self, hash: u64) {
         let (word, once) = self.slot(hash);
         if word.fetch_or(once, Ordering::Relaxed) & once != 0 {

@@ -1,13 +1,14 @@
 //! Evidence with what stands beside it until legs are joined.
 //!
-//! In: comparisons that held, in the order of their legs. Out: their evidence, what the rules choose by, and
+//! In: what comparisons decided, in the order of their legs. Out: their evidence, what the rules choose by, and
 //! what joining believes by. Legs are far apart where they lie: what is asked of them later is noted here.
 
 use super::conflict::disagree;
-use super::evidence::{Comparison, Evidence, Refusal};
+use super::evidence::{Evidence, Refusal};
 use super::evidence_list::EvidenceList;
 use super::outline::LegOutline;
 use super::rule::{Class, RuleName};
+use super::rules::Judgement;
 use super::table::RuleTable;
 use super::tokens::Tokens;
 use crate::base::roomy;
@@ -44,7 +45,7 @@ impl FoundEvidence {
         (rule, table): (RuleName, &RuleTable),
         legs: (u32, u32),
         (left, right): (&LegOutline<'_>, &LegOutline<'_>),
-        found: &Comparison<'_>,
+        found: &Judgement<'_>,
     ) {
         let Some(evidence) = evidence_from(rule, table, legs, found) else { return };
         let is_joined = evidence.is_joined();
@@ -90,7 +91,7 @@ fn evidence_from(
     rule: RuleName,
     table: &RuleTable,
     (left, right): (u32, u32),
-    found: &Comparison<'_>,
+    found: &Judgement<'_>,
 ) -> Option<Evidence> {
     let (class, joined) = match found.holds {
         Ok(class) if table.joins(rule, class, class > rule.class()) => (class, Ok(())),

@@ -13,7 +13,7 @@ use super::groups::{CallGroup, CallGroups};
 use super::outlines::{Outlines, outline_all};
 use super::rule::{Class, RuleName};
 use super::rules::{Context, compare, resolve};
-use super::search::{Pairs, Search};
+use super::search::{Marked, Pairs, Search};
 use super::table::RuleTable;
 use crate::base::roomy;
 use crate::leg::Leg;
@@ -99,8 +99,9 @@ pub fn group(outlines: &Outlines, table: &RuleTable) -> Grouping {
 #[must_use]
 pub fn group_with(outlines: &Outlines, search: &Search<'_>) -> Grouping {
     let marks = search.marks();
-    let mut kept = search.mark(outlines.numbers(), &marks);
-    kept.append(&mut search.meet(outlines.numbers(), &marks));
+    let Marked { mut kept, known } = search.mark(outlines.numbers(), &marks);
+    known.iter().for_each(|known| marks.narrow(known));
+    kept.append(&mut search.meet(outlines.numbers(), &marks, known.as_ref()));
     let candidates = |(rule, part)| (rule, search.candidates(rule, part, &kept));
     let found = search.parts().into_iter().map(candidates).collect();
     let pairs = Pairs::of(found, |list| list.sort_unstable());

@@ -16,8 +16,10 @@ const PARTS_MAX: usize = 16;
 /// Bytes of keys after which a run ends: far below what places in a run can tell.
 const RUN_BYTES_MAX: usize = 64 << 20;
 
-/// Hash, leg, role, start, and a byte each of end, length and value.
-const ENTRY_BYTES_MIN: usize = 4 + 4 + 1 + 8 + 3;
+/// Hash, leg, role, start.
+const FIXED_BYTES: usize = 4 + 4 + 1 + 8;
+/// These, and a byte each of end, length and value.
+const ENTRY_BYTES_MIN: usize = FIXED_BYTES + 3;
 
 /// Beside the role of a key.
 const IS_ANSWERED: u8 = 4;
@@ -61,6 +63,22 @@ pub(super) struct KeptKeys {
     runs: Vec<PackedRun>,
 }
 
+/// The leg that a key is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyOwner {
+    pub(super) number: u32,
+    /// When it began, and when it ended.
+    pub(super) span: (CaptureTime, CaptureTime),
+    pub(super) is_answered: bool,
+}
+
+impl KeyOwner {
+    pub(super) fn of(number: u32, leg: &LegOutline<'_>) -> Self {
+        let span = (leg.started.time, leg.ended);
+        Self { number, span, is_answered: leg.answered.is_some() }
+    }
+}
+
 impl KeptKeys {
     pub(super) fn new(parts: usize) -> Self {
         let lists = vec![Vec::new(); RuleName::ALL.len() * parts];
@@ -68,36 +86,31 @@ impl KeptKeys {
     }
 
     /// Adds a key of a leg, with the hash of its value.
-    pub(super) fn add(
-        &mut self,
-        rule: RuleName,
-        hash: u64,
-        key: Key<'_>,
-        (number, leg): (u32, &LegOutline<'_>),
-    ) {
-        let list = &mut self.lists[rule as usize * self.parts + part_of(hash, self.parts)];
+    pub(super) fn add(&mut self, key: &Key<'_>, hash: u64, leg: &KeyOwner) {
+        let list = &mut self.lists[key.rule as usize * self.parts + part_of(hash, self.parts)];
         let before = list.len();
-        let started = leg.started.time;
+        let (started, ended) = leg.span;
         let has_moment = key.at != started;
-        list.extend_from_slice(&(hash as u32).to_le_bytes());
-        list.extend_from_slice(&number.to_le_bytes());
-        list.push(
-            key.role as u8
-                | if leg.answered.is_some() { IS_ANSWERED } else { 0 }
-                | if has_moment { HAS_MOMENT } else { 0 },
-        );
-        list.extend_from_slice(&started.ns().to_le_bytes());
-        put_time(list, leg.ended, started);
+        let what = key.role as u8
+            | if leg.is_answered { IS_ANSWERED } else { 0 }
+            | if has_moment { HAS_MOMENT } else { 0 };
+        // Put together first: the list is asked for room once.
+        let mut fixed = [0; FIXED_BYTES];
+        fixed[..4].copy_from_slice(&(hash as u32).to_le_bytes());
+        fixed[4..8].copy_from_slice(&leg.number.to_le_bytes());
+        fixed[8] = what;
+        fixed[9..].copy_from_slice(&started.ns().to_le_bytes());
+        list.extend_from_slice(&fixed);
+        put_time(list, ended, started);
         if has_moment {
             put_time(list, key.at, started);
         }
-        match key.value {
-            KeyValue::Bytes(bytes) => put_text(list, bytes),
-            KeyValue::Media(value) => {
-                self.scratch.clear();
-                value.put(&mut self.scratch);
-                put_text(list, &self.scratch);
-            }
+        if let KeyValue::Bytes(bytes) = key.value {
+            put_text(list, bytes);
+        } else {
+            self.scratch.clear();
+            key.value.put(&mut self.scratch);
+            put_text(list, &self.scratch);
         }
         self.bytes += list.len() - before;
     }
@@ -170,7 +183,7 @@ impl Entries {
             // Memory ends long before 32 bits do.
             entries.order.push(u64::from(hash_of(&mut reader)) << 32 | entries.starts.len() as u64);
             entries.starts.push(start);
-            read_entry(&mut reader);
+            skip_entry(&mut reader);
         }
         entries.order.sort_unstable();
         entries
@@ -211,6 +224,16 @@ fn hash_of(reader: &mut Reader<'_>) -> u32 {
     <[u8; 4]>::try_from(reader.bytes(4)).map_or(0, u32::from_le_bytes)
 }
 
+/// Goes behind what stands behind the hash.
+fn skip_entry(reader: &mut Reader<'_>) {
+    let fixed = reader.bytes(FIXED_BYTES - 4);
+    reader.skip_time();
+    if fixed.get(4).is_some_and(|what| what & HAS_MOMENT != 0) {
+        reader.skip_time();
+    }
+    reader.text();
+}
+
 /// What stands behind the hash.
 fn read_entry<'k>(reader: &mut Reader<'k>) -> Entry<'k> {
     let leg = <[u8; 4]>::try_from(reader.bytes(4)).map_or(0, u32::from_le_bytes);
@@ -236,20 +259,22 @@ mod tests {
     /// What equal values have comes back once, in one part, whatever run it was in.
     #[test]
     fn keys_come_back_by_value() {
-        let leg = LegOutline::EMPTY;
         let at = |ns| CaptureTime::from_ns(ns);
         for parts in [1, 3, 16] {
             let mut runs = Vec::new();
             for number in [2, 0, 1] {
+                let leg = KeyOwner::of(number, &LegOutline::EMPTY);
                 let mut kept = KeptKeys::new(parts);
                 for (hash, value) in [(1 << 63, &b"one"[..]), (5, b"two"), (5, b"three")] {
-                    let key = |role, at| Key { role, at, value: KeyValue::Bytes(value) };
-                    kept.add(RuleName::Icid, hash, key(Role::Shared, at(0)), (number, &leg));
-                    kept.add(RuleName::Icid, hash, key(Role::Shared, at(0)), (number, &leg));
-                    kept.add(RuleName::Refer, hash, key(Role::Is, at(9)), (number, &leg));
+                    let value = KeyValue::Bytes(value);
+                    let key = |rule, role, at| Key { rule, role, at, value };
+                    kept.add(&key(RuleName::Icid, Role::Shared, at(0)), hash, &leg);
+                    kept.add(&key(RuleName::Icid, Role::Shared, at(0)), hash, &leg);
+                    kept.add(&key(RuleName::Refer, Role::Is, at(9)), hash, &leg);
                 }
-                let lone = Key { role: Role::Is, at: at(0), value: KeyValue::Bytes(b"lone") };
-                kept.add(RuleName::Icid, u64::from(number), lone, (number, &leg));
+                let (rule, value) = (RuleName::Icid, KeyValue::Bytes(b"lone"));
+                let lone = Key { rule, role: Role::Is, at: at(0), value };
+                kept.add(&lone, u64::from(number), &leg);
                 kept.end_leg();
                 runs.extend(kept.finish());
             }

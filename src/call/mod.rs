@@ -18,6 +18,7 @@ pub mod groups;
 pub mod index;
 mod kept;
 mod lists;
+mod marks;
 pub mod merge_header;
 pub mod merge_secret;
 pub mod merged;
@@ -45,6 +46,7 @@ pub use explain::{RuleOutcome, explain, explain_pair};
 pub use found::FoundEvidence;
 pub use group::{Grouping, group, group_by, group_legs, group_with};
 pub use groups::{CallGroup, CallGroups};
+pub use marks::{KnownKeys, Marks};
 pub use merge_header::{
     CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
 };
@@ -52,7 +54,7 @@ pub use merged::{Call, CallResult, MergedCalls, PartySpan, calls_of_cdrs, merge}
 pub use outline::{LegOutline, OutlineParts, OutlineRoom};
 pub use outlines::{OutlineBuilder, Outlines, outline_all};
 pub use rule::{Class, RuleName};
-pub use search::{Marks, Pair, Pairs, Search};
+pub use search::{Marked, Pair, Pairs, Search};
 pub use story::{StoryEvent, StoryKind, Transfer, TransferKind, TransferOutcome};
 pub use table::RuleTable;
 pub use table_file::RuleFileError;

@@ -205,12 +205,18 @@ impl<'o> Reader<'o> {
         Moment { time, record }
     }
 
-    /// Goes behind what [`put_moment`] wrote.
+    /// Goes behind what [`put_time`] wrote.
     #[inline]
-    pub(super) fn skip_moment(&mut self) {
+    pub(super) fn skip_time(&mut self) {
         if self.number() == 0 {
             self.number();
         }
+    }
+
+    /// Goes behind what [`put_moment`] wrote.
+    #[inline]
+    pub(super) fn skip_moment(&mut self) {
+        self.skip_time();
         if self.number() == 1 {
             for _ in 0..3 {
                 self.number();

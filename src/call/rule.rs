@@ -66,6 +66,53 @@ pub enum RuleName {
     Numbers,
 }
 
+/// Some of the rules.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct RuleSet(u32);
+
+impl RuleSet {
+    /// Those whose bit is set; see [`Self::bit`].
+    #[must_use]
+    pub const fn of_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The bit of a rule.
+    #[must_use]
+    pub const fn bit(rule: RuleName) -> u32 {
+        1 << rule as u32
+    }
+
+    /// Whether a rule is among them.
+    #[must_use]
+    pub const fn has(self, rule: RuleName) -> bool {
+        self.0 & Self::bit(rule) != 0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether one of these rules is among them.
+    #[must_use]
+    pub fn has_any(self, rules: &[RuleName]) -> bool {
+        rules.iter().any(|rule| self.has(*rule))
+    }
+
+    /// All of them in the order of belief.
+    pub fn iter(self) -> impl Iterator<Item = RuleName> {
+        RuleName::ALL.into_iter().filter(move |rule| self.has(*rule))
+    }
+}
+
+impl FromIterator<RuleName> for RuleSet {
+    fn from_iter<T: IntoIterator<Item = RuleName>>(rules: T) -> Self {
+        Self(rules.into_iter().fold(0, |bits, rule| bits | Self::bit(rule)))
+    }
+}
+
 impl RuleName {
     /// All rules in the order of belief.
     pub const ALL: [Self; 12] = [

@@ -6,16 +6,16 @@
 //! and the number of the parts cannot matter.
 
 use super::discriminate::{DemotedValue, demoted_of};
-use super::filter::Filter;
 use super::found::FoundEvidence;
 use super::index::{Candidates, candidates};
-use super::kept::{Entries, KeptKeys, parts_for};
+use super::kept::{Entries, KeptKeys, KeyOwner, parts_for};
+use super::marks::{KnownKeys, Marks, Meeting, MomentsOf};
 use super::outline::LegOutline;
 use super::outlines::Outlines;
-use super::rule::RuleName;
+use super::rule::{RuleName, RuleSet};
 use super::rules::{
-    Context, Key, KeyValue, Keys, asks, compare_legs, meeting_window_ns, meets, must_adjoin,
-    offers, pairings, target_keys,
+    Context, Key, KeyValue, Keys, Offer, Parties, asks, judge_legs, meets, must_adjoin, offers,
+    pairings,
 };
 use super::said::MediaValue;
 use super::table::RuleTable;
@@ -23,36 +23,6 @@ use crate::base::{Endpoint, PackedRun, roomy};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Room in the filter for each leg: it has some seven keys that others may have, so one key in six is
-/// kept by accident.
-const SLOTS_PER_LEG: usize = 40;
-/// Room for what legs ask for: few ask.
-const ASKED_SLOTS_PER_LEG: usize = 8;
-/// A part of time is so many windows long: few roles are so near to its ends that the next part matters.
-const WINDOWS_PER_MOMENT: i64 = 16;
-/// Odd numbers without a pattern, by which rules, moments and values are mixed into one hash.
-const OF_RULE: u64 = 0x9E37_79B9_7F4A_7C15;
-const OF_MOMENT: u64 = 0xC2B2_AE3D_27D4_EB4F;
-const OF_ALL: u64 = 0xD6E8_FEB8_6659_FD93;
-
-/// What the first pass over all legs notes of all keys; gone when the second one is over.
-#[derive(Debug)]
-pub struct Marks {
-    /// Keys that legs have alike.
-    alike: Filter,
-    /// Keys by which legs ask for others.
-    asked: Filter,
-    /// The rules by which a leg asks, a bit each.
-    asking: AtomicU32,
-}
-
-impl Marks {
-    fn is_asked(&self, rule: RuleName) -> bool {
-        self.asking.load(Ordering::Relaxed) & (1 << rule as u32) != 0
-    }
-}
 
 /// A pair that a rule compares, the smaller leg first.
 pub type Pair = (u32, u32, RuleName);
@@ -95,12 +65,24 @@ impl Pairs {
     }
 }
 
+/// What the first pass over some legs gives.
+#[derive(Debug)]
+pub struct Marked {
+    /// Keys that ask.
+    pub kept: Vec<PackedRun>,
+    /// What is known of the keys of these legs; absent where nothing is remembered.
+    pub known: Option<KnownKeys>,
+}
+
 /// A search among all legs.
 #[derive(Debug)]
 pub struct Search<'o> {
     outlines: &'o Outlines,
     table: &'o RuleTable,
-    rules: Vec<RuleName>,
+    rules: RuleSet,
+    moments: MomentsOf,
+    /// Whether the first pass remembers so much of all legs that the second one need not read most of them.
+    remembers: bool,
     /// Into how many parts the keys of a rule go.
     parts: usize,
     /// Which keys meet is decided by their values: hashes only tell most of them apart, and no result
@@ -122,6 +104,8 @@ impl<'o> Search<'o> {
             outlines,
             table,
             rules: RuleName::ALL.into_iter().filter(can_be).collect(),
+            moments: MomentsOf::new(table),
+            remembers: true,
             parts: parts_for(outlines.len()),
             hasher: foldhash::fast::FixedState::default(),
         }
@@ -137,86 +121,134 @@ impl<'o> Search<'o> {
     #[must_use]
     pub fn parts(&self) -> Vec<(RuleName, usize)> {
         let of_rule =
-            |rule: &RuleName| (0..self.parts).map(|part| (*rule, part)).collect::<Vec<_>>();
+            |rule: RuleName| (0..self.parts).map(move |part| (rule, part)).collect::<Vec<_>>();
         self.rules.iter().flat_map(of_rule).collect()
+    }
+
+    /// The same, without what the first pass may remember of the legs; changes no result.
+    #[must_use]
+    pub fn remembering(self, remembers: bool) -> Self {
+        Self { remembers, ..self }
     }
 
     /// What the first pass marks.
     #[must_use]
     pub fn marks(&self) -> Marks {
-        let filter = |slots| Filter::new(self.outlines.len(), slots);
-        Marks {
-            alike: filter(SLOTS_PER_LEG),
-            asked: filter(ASKED_SLOTS_PER_LEG),
-            asking: AtomicU32::new(0),
-        }
+        Marks::new(self.outlines.len(), self.remembers)
     }
 
     /// The first pass, over all legs: remembers which keys were there, and keeps those that ask.
     #[must_use]
-    pub fn mark(&self, legs: Range<u32>, marks: &Marks) -> Vec<PackedRun> {
+    pub fn mark(&self, legs: Range<u32>, marks: &Marks) -> Marked {
         let mut kept = KeptKeys::new(self.parts);
-        for (leg, outline) in self.legs(legs) {
-            for rule in &self.rules {
-                let mut ask = |key: Key<'_>| {
-                    let hash = self.hash(key.value);
-                    marks.asked.mark(mixed(*rule, hash, 0));
-                    marks.asking.fetch_or(1 << *rule as u32, Ordering::Relaxed);
-                    kept.add(*rule, hash, key, (leg, &outline));
-                };
-                asks(*rule, self.table, &outline, &mut Keys::new(&outline, &mut ask));
-                let window_ns = meeting_window_ns(*rule, self.table);
-                let mut meet = |key: Key<'_>| {
-                    let (moment, _) = moment_of(&key, window_ns);
-                    marks.alike.mark(mixed(*rule, self.hash(key.value), moment));
-                };
-                meets(*rule, self.table, &outline, &mut Keys::new(&outline, &mut meet));
+        let mut known = KnownKeys::default();
+        let mut scratch = Vec::new();
+        for (number, leg) in self.legs(legs) {
+            let owner = KeyOwner::of(number, &leg);
+            let ask = |key: Key<'_>| {
+                let hash = self.hash(key.value);
+                marks.ask(key.rule, hash);
+                kept.add(&key, hash, &owner);
+            };
+            asks(self.rules, self.table, &leg, &mut Keys::new(&leg, &mut scratch, ask));
+            let meet = |key: Key<'_>| {
+                let hash = self.hash(key.value);
+                self.moments.marks(&key, hash, |mark| {
+                    marks.mark(mark);
+                    if self.remembers {
+                        known.add_mark(mark);
+                    }
+                });
+            };
+            let parties = Parties::of(self.table, &leg);
+            meets(self.rules, &leg, &parties, &mut Keys::new(&leg, &mut scratch, meet));
+            if self.remembers {
+                // Who asks is known when all legs were read: what might be asked for is remembered.
+                let offer = |offer: Offer<'_>| known.add_offered(self.hash(offer.value));
+                offers(self.rules, &leg, &parties, &mut scratch, offer);
+                known.end_leg();
             }
             kept.end_leg();
+        }
+        Marked { kept: kept.finish(), known: self.remembers.then_some(known) }
+    }
+
+    /// The second pass, when the first one is over for all legs, and [`Marks::narrow`] was called for all that
+    /// it knows: keeps the keys that may meet others. `known` is what the first pass knows of these legs.
+    #[must_use]
+    pub fn meet(
+        &self,
+        legs: Range<u32>,
+        marks: &Marks,
+        known: Option<&KnownKeys>,
+    ) -> Vec<PackedRun> {
+        let mut kept = KeptKeys::new(self.parts);
+        let mut scratch = Vec::new();
+        let Some(known) = known else {
+            for (number, leg) in self.legs(legs) {
+                self.keep(&mut kept, (number, &leg), (marks, Meeting::ANY), &mut scratch);
+            }
+            return kept.finish();
+        };
+        for (place, number) in legs.enumerate() {
+            let meeting = known.meeting(place, marks);
+            if meeting != Meeting::NONE {
+                let leg = self.outlines.at(number);
+                self.keep(&mut kept, (number, &leg), (marks, meeting), &mut scratch);
+            }
         }
         kept.finish()
     }
 
-    /// The second pass, when the first one is over for all legs: keeps the keys that may meet others.
-    #[must_use]
-    pub fn meet(&self, legs: Range<u32>, marks: &Marks) -> Vec<PackedRun> {
-        let mut kept = KeptKeys::new(self.parts);
-        for (leg, outline) in self.legs(legs) {
-            let is_aimed = marks.is_asked(RuleName::Refer) || marks.is_asked(RuleName::Redirect);
-            let targets = if is_aimed { target_keys(&outline) } else { Vec::new() };
-            for rule in &self.rules {
-                if marks.is_asked(*rule) {
-                    let mut offer = |key: Key<'_>| {
-                        let hash = self.hash(key.value);
-                        if marks.asked.was_there(mixed(*rule, hash, 0)) {
-                            kept.add(*rule, hash, key, (leg, &outline));
-                        }
-                    };
-                    let mut keys = Keys::new(&outline, &mut offer);
-                    offers(*rule, self.table, &outline, &targets, &mut keys);
+    /// Keeps the keys of a leg that may meet others.
+    fn keep(
+        &self,
+        kept: &mut KeptKeys,
+        (number, leg): (u32, &LegOutline<'_>),
+        (marks, meeting): (&Marks, Meeting),
+        scratch: &mut Vec<u8>,
+    ) {
+        let (owner, parties) = (KeyOwner::of(number, leg), Parties::of(self.table, leg));
+        let asked = marks.asking();
+        if meeting.asked && !asked.is_empty() {
+            let offer = |offer: Offer<'_>| {
+                let hash = self.hash(offer.value);
+                if marks.may_be_asked(hash as u32) {
+                    offer.keys(asked, leg, |key| kept.add(&key, hash, &owner));
                 }
-                let window_ns = meeting_window_ns(*rule, self.table);
-                let mut meet = |key: Key<'_>| {
-                    let hash = self.hash(key.value);
-                    let moment = moment_of(&key, window_ns);
-                    if may_meet(&marks.alike, *rule, hash, moment) {
-                        kept.add(*rule, hash, key, (leg, &outline));
-                    }
-                };
-                meets(*rule, self.table, &outline, &mut Keys::new(&outline, &mut meet));
-            }
-            kept.end_leg();
+            };
+            offers(asked, leg, &parties, scratch, offer);
         }
-        kept.finish()
+        if meeting.alike {
+            let meet = |key: Key<'_>| {
+                let hash = self.hash(key.value);
+                let mut may_meet = false;
+                self.moments.marks(&key, hash, |mark| may_meet |= marks.may_meet(mark));
+                if may_meet {
+                    kept.add(&key, hash, &owner);
+                }
+            };
+            meets(self.rules, leg, &parties, &mut Keys::new(leg, scratch, meet));
+        }
+        kept.end_leg();
     }
 
     fn legs(&self, legs: Range<u32>) -> impl Iterator<Item = (u32, LegOutline<'o>)> {
         legs.clone().zip(self.outlines.range(legs))
     }
 
+    #[inline]
     fn hash(&self, value: KeyValue<'_>) -> u64 {
         match value {
-            KeyValue::Bytes(bytes) => self.hasher.hash_one(bytes),
+            // Whatever is before it: the same value is asked for in several ways.
+            KeyValue::Bytes(bytes) | KeyValue::Behind(_, bytes) => self.hasher.hash_one(bytes),
+            KeyValue::Pair(one, other) => self.hasher.hash_one((one, other)),
+            KeyValue::At(IpAddr::V4(address), number) => {
+                self.hasher.hash_one((address.to_bits(), number))
+            }
+            KeyValue::At(IpAddr::V6(address), number) => {
+                self.hasher.hash_one((address.to_bits(), number))
+            }
             KeyValue::Media(value) => match value {
                 MediaValue::Address(Endpoint { address: IpAddr::V4(address), port }) => {
                     let number = u64::from(address.to_bits()) << 16 | u64::from(port);
@@ -243,81 +275,21 @@ impl<'o> Search<'o> {
         let mut found = FoundEvidence::default();
         let mut left: Option<(u32, LegOutline<'_>)> = None;
         let mut right: Option<(u32, LegOutline<'_>)> = None;
-        let outline = |known: &mut Option<(u32, LegOutline<'o>)>, leg: u32| match known {
-            Some((number, outline)) if *number == leg => *outline,
-            none => none.insert((leg, self.outlines.at(leg))).1,
+        let read = |known: &mut Option<(u32, LegOutline<'o>)>, leg: u32| {
+            if known.as_ref().is_none_or(|(number, _)| *number != leg) {
+                *known = Some((leg, self.outlines.at(leg)));
+            }
         };
         for (one, other, rule) in pairs {
-            let legs = (&outline(&mut left, *one), &outline(&mut right, *other));
+            read(&mut left, *one);
+            read(&mut right, *other);
+            let (Some((_, a)), Some((_, b))) = (&left, &right) else { continue };
             let demoted = demoted_of(demoted, *rule);
             let (outlines, table) = (self.outlines, self.table);
             let context = Context { outlines, table, demoted, explains: false };
-            let compared = compare_legs(*rule, context, legs.0, legs.1);
-            found.add((*rule, self.table), (*one, *other), legs, &compared);
+            let judged = judge_legs(*rule, context, a, b);
+            found.add((*rule, self.table), (*one, *other), (a, b), &judged);
         }
         found
-    }
-}
-
-fn may_meet(alike: &Filter, rule: RuleName, hash: u64, (moment, near): (i64, Near)) -> bool {
-    let was_there = |moment| alike.was_there(mixed(rule, hash, moment));
-    alike.was_there_twice(mixed(rule, hash, moment))
-        || (near.before && was_there(moment.saturating_sub(1)))
-        || (near.behind && was_there(moment.saturating_add(1)))
-}
-
-/// Whether what is near enough to a role may be in the part of time before or behind its own.
-#[derive(Clone, Copy, Debug, Default)]
-struct Near {
-    before: bool,
-    behind: bool,
-}
-
-/// The part of time that a key is in, where its time matters.
-fn moment_of(key: &Key<'_>, window_ns: Option<i64>) -> (i64, Near) {
-    let Some(window_ns) = window_ns else { return (0, Near::default()) };
-    let length_ns = window_ns.max(1).saturating_mul(WINDOWS_PER_MOMENT);
-    let since_ns = key.at.ns().rem_euclid(length_ns);
-    let near = Near {
-        before: since_ns < window_ns,
-        behind: since_ns.saturating_add(window_ns) >= length_ns,
-    };
-    (key.at.ns().div_euclid(length_ns), near)
-}
-
-const fn mixed(rule: RuleName, hash: u64, moment: i64) -> u64 {
-    let of_rule = (rule as u64 + 1).wrapping_mul(OF_RULE);
-    let of_moment = moment.cast_unsigned().wrapping_mul(OF_MOMENT);
-    (hash ^ of_rule).wrapping_add(of_moment).wrapping_mul(OF_ALL)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::index::Role;
-    use super::*;
-    use crate::base::CaptureTime;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// Two keys within the window find each other, wherever parts of time end.
-        #[test]
-        fn keys_within_the_window_may_meet(
-            at in prop_oneof![-1_000i64..1_000, i64::MIN..i64::MIN + 1_000],
-            (by, window_ns) in (0i64..=20).prop_flat_map(|window| (0..=window, Just(window))),
-        ) {
-            let moment = |at: i64| {
-                let at = CaptureTime::from_ns(at);
-                let key = Key { role: Role::Other, at, value: KeyValue::Bytes(b"") };
-                moment_of(&key, Some(window_ns))
-            };
-            let moments = [at, at + by].map(moment);
-            let alike = Filter::new(1_000, SLOTS_PER_LEG);
-            for (moment, _) in moments {
-                alike.mark(mixed(RuleName::Fork, 1, moment));
-            }
-            for moment in moments {
-                prop_assert!(may_meet(&alike, RuleName::Fork, 1, moment));
-            }
-        }
     }
 }

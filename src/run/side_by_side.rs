@@ -4,7 +4,9 @@
 use super::error::Error;
 use super::spill::{SharedRuns, Spill, were_read};
 use crate::base::PackedRun;
-use crate::call::{FoundEvidence, Grouping, Outlines, Pair, Pairs, RuleTable, Search, group_by};
+use crate::call::{
+    FoundEvidence, Grouping, KnownKeys, Marked, Outlines, Pair, Pairs, RuleTable, Search, group_by,
+};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -13,6 +15,8 @@ use std::ops::Range;
 const LEGS_PER_PART: u32 = 2_048;
 /// Legs whose keys go to one run: enough of them that the keys of one rule in one part lie together.
 const LEGS_PER_RUN: u32 = 8_192;
+/// What is remembered of the keys of a leg between the two passes, about.
+const REMEMBERED_BYTES_PER_LEG: u64 = 64;
 /// Pairs of one part of the work.
 const PAIRS_PER_PART: usize = 512;
 /// Pairs whose evidence is held in parts before it goes to the rest.
@@ -44,8 +48,14 @@ pub(super) fn group(
     table: &RuleTable,
     spill: &Spill,
 ) -> Result<Grouping, Error> {
-    let search = Search::new(outlines, table);
+    // What is remembered has no file: where it does not fit, all legs are read twice instead.
+    let remembered_bytes = outlines.len() as u64 * REMEMBERED_BYTES_PER_LEG;
+    let remembers = spill.holds(remembered_bytes);
+    let search = Search::new(outlines, table).remembering(remembers);
     let kept = keys(&search, outlines, spill)?;
+    if remembers {
+        spill.let_go(remembered_bytes);
+    }
     let candidates = |(rule, part)| (rule, search.candidates(rule, part, &kept));
     let found: Vec<_> = search.parts().into_par_iter().map(candidates).collect();
     let are_whole = kept.iter().all(PackedRun::is_whole);
@@ -68,10 +78,17 @@ fn keys(search: &Search<'_>, outlines: &Outlines, spill: &Spill) -> Result<Vec<P
     let marks = search.marks();
     let parts = parts_of(outlines.numbers(), LEGS_PER_RUN);
     let keep = |runs: Vec<PackedRun>| kept.keep(runs);
-    let asking: Vec<Vec<usize>> =
-        parts.par_iter().map(|part| keep(search.mark(part.clone(), &marks))).collect();
-    let meeting: Vec<Vec<usize>> =
-        parts.par_iter().map(|part| keep(search.meet(part.clone(), &marks))).collect();
+    let mark = |part: &Range<u32>| {
+        let Marked { kept: asking, known } = search.mark(part.clone(), &marks);
+        (keep(asking), known)
+    };
+    let marked: Vec<(Vec<usize>, Option<KnownKeys>)> = parts.par_iter().map(mark).collect();
+    marked.par_iter().filter_map(|(_, known)| known.as_ref()).for_each(|known| marks.narrow(known));
+    let meet = |(part, (_, known)): (&Range<u32>, &(Vec<usize>, Option<KnownKeys>))| {
+        keep(search.meet(part.clone(), &marks, known.as_ref()))
+    };
+    let meeting: Vec<Vec<usize>> = parts.par_iter().zip(&marked).map(meet).collect();
+    let asking: Vec<Vec<usize>> = marked.into_iter().map(|(asking, _)| asking).collect();
     drop(marks);
     outlines.release();
     kept.finish(asking.into_iter().chain(meeting).flatten())

@@ -61,7 +61,7 @@ impl Spill {
     }
 
     /// Whether so many more bytes fit; then they are counted.
-    fn holds(&self, bytes: u64) -> bool {
+    pub(super) fn holds(&self, bytes: u64) -> bool {
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
         self.held.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }

@@ -3,7 +3,7 @@
 //! The outbound legs find each other by answer and CANCEL, the inbound leg them by start and outcome;
 //! so it works without the inbound leg. What fits twice is refused.
 
-use super::Keys;
+use super::{KeyValue, Keys, Parties, TakeKey};
 use crate::base::CaptureTime;
 use crate::call::evidence::{Comparison, Refusal, Value};
 use crate::call::found::{FoundEvidence, Sides};
@@ -12,28 +12,24 @@ use crate::call::outline::LegOutline;
 use crate::call::rule::{Class, RuleName};
 use crate::call::table::{NUMBERS_DIGITS, RuleTable};
 use crate::call::uri::number_key;
-use std::net::IpAddr;
 
 const SIBLING: &[u8] = b"fork";
 const INBOUND: &[u8] = b"fork inbound";
 
 /// The caller and the element that forks. Role `Names` is an answered outbound leg, `Is` a cancelled
 /// one, `Other` an inbound leg; each leg may be outbound and inbound.
-pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn meets(
+    leg: &LegOutline<'_>,
+    parties: &Parties<'_>,
+    keys: &mut Keys<'_, impl TakeKey>,
+) {
     if !leg.has_invite || settled(leg).is_none() {
         return;
     }
-    let Some(caller) = number_key(leg.caller, NUMBERS_DIGITS) else { return };
-    let mut add = |role, element: IpAddr| match element {
-        IpAddr::V4(address) => {
-            keys.add_joined(role, &[b"4", &address.octets(), &caller], leg.started.time);
-        }
-        IpAddr::V6(address) => {
-            keys.add_joined(role, &[b"6", &address.octets(), &caller], leg.started.time);
-        }
-    };
-    add(if leg.answered.is_some() { Role::Names } else { Role::Is }, leg.source.address);
-    add(Role::Other, leg.destination.address);
+    let Some(caller) = parties.caller_by(leg, NUMBERS_DIGITS) else { return };
+    let role = if leg.answered.is_some() { Role::Names } else { Role::Is };
+    keys.add_value(role, KeyValue::At(leg.source.address, &caller));
+    keys.add_value(Role::Other, KeyValue::At(leg.destination.address, &caller));
 }
 
 /// The moment that ends the ringing: answer, else CANCEL.
@@ -41,17 +37,38 @@ fn settled(leg: &LegOutline<'_>) -> Option<CaptureTime> {
     leg.answered.or(leg.cancelled).map(|moment| moment.time)
 }
 
+/// What tells the shape in which the rule holds, `a` before `b`; or why it does not.
+pub(super) fn judge(
+    table: &RuleTable,
+    a: &LegOutline<'_>,
+    b: &LegOutline<'_>,
+) -> Result<&'static [u8], Refusal> {
+    if !a.has_invite || !b.has_invite {
+        Err(Refusal::Absent("a leg has no INVITE"))
+    } else if are_siblings(a, b) {
+        siblings(table, a, b)
+    } else {
+        inbound(table, a, b)
+    }
+}
+
+fn are_siblings(a: &LegOutline<'_>, b: &LegOutline<'_>) -> bool {
+    a.source.address == b.source.address
+}
+
 pub(super) fn compare<'o>(
     table: &RuleTable,
     a: &LegOutline<'o>,
     b: &LegOutline<'o>,
 ) -> Comparison<'o> {
+    let held = |shape: &'static [u8]| Comparison::held(Class::Strong).token(shape);
+    let outcome = judge(table, a, b).map_or_else(Comparison::refused, held);
     if !a.has_invite || !b.has_invite {
         let seen = |leg: &LegOutline<'_>| if leg.has_invite { "seen" } else { "none" };
-        let refused = Comparison::refused(Refusal::Absent("a leg has no INVITE"));
-        return refused.with("INVITE", seen(a), seen(b));
+        return outcome.with("INVITE", seen(a), seen(b));
     }
-    if a.source.address == b.source.address { siblings(table, a, b) } else { inbound(table, a, b) }
+    let element = if are_siblings(a, b) { a.source.address } else { a.destination.address };
+    show(outcome, a, b).with("element", element, b.source.address)
 }
 
 fn show<'o>(comparison: Comparison<'o>, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
@@ -66,65 +83,62 @@ fn show<'o>(comparison: Comparison<'o>, a: &LegOutline<'o>, b: &LegOutline<'o>) 
         .at(&[a.started.record, b.started.record])
 }
 
-/// What both shapes ask for; absent when it is met.
-fn common_refusal(table: &RuleTable, a: &LegOutline<'_>, b: &LegOutline<'_>) -> Option<Refusal> {
+/// What both shapes ask for.
+fn common(table: &RuleTable, a: &LegOutline<'_>, b: &LegOutline<'_>) -> Result<(), Refusal> {
     let caller = number_key(a.caller, NUMBERS_DIGITS);
     let apart_ns = a.started.time.since_ns(b.started.time).saturating_abs();
     if caller.is_none() || caller != number_key(b.caller, NUMBERS_DIGITS) {
-        Some(Refusal::Differs("caller"))
+        Err(Refusal::Differs("caller"))
     } else if apart_ns > table.fork_window_ns {
-        Some(Refusal::OutsideWindow("the starts", apart_ns))
+        Err(Refusal::OutsideWindow("the starts", apart_ns))
     } else {
-        None
+        Ok(())
     }
 }
 
 /// `a` was answered, `b` was cancelled for it.
-fn siblings<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
-    let outcome = common_refusal(table, a, b).map_or_else(
-        || {
-            let (Some(answer), None, Some(cancel)) = (a.answered, b.answered, b.cancelled) else {
-                return Comparison::refused(Refusal::Differs(
-                    "outcome: not one answered, one cancelled",
-                ));
-            };
-            let apart_ns = cancel.time.since_ns(answer.time).saturating_abs();
-            if apart_ns > table.fork_window_ns {
-                Comparison::refused(Refusal::OutsideWindow("answer and CANCEL", apart_ns))
-            } else {
-                Comparison::held(Class::Strong).token(SIBLING)
-            }
-        },
-        Comparison::refused,
-    );
-    show(outcome, a, b).with("element", a.source.address, b.source.address)
+fn siblings(
+    table: &RuleTable,
+    a: &LegOutline<'_>,
+    b: &LegOutline<'_>,
+) -> Result<&'static [u8], Refusal> {
+    common(table, a, b)?;
+    let (Some(answer), None, Some(cancel)) = (a.answered, b.answered, b.cancelled) else {
+        return Err(Refusal::Differs("outcome: not one answered, one cancelled"));
+    };
+    let apart_ns = cancel.time.since_ns(answer.time).saturating_abs();
+    if apart_ns > table.fork_window_ns {
+        Err(Refusal::OutsideWindow("answer and CANCEL", apart_ns))
+    } else {
+        Ok(SIBLING)
+    }
 }
 
 /// `a` comes into the element, `b` goes out of it.
-fn inbound<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
-    let outcome = if a.destination.address != b.source.address {
-        Comparison::refused(Refusal::Differs("element"))
-    } else if let Some(refusal) = common_refusal(table, a, b) {
-        Comparison::refused(refusal)
-    } else if b.started.time < a.started.time {
-        Comparison::refused(Refusal::Differs("order: the outbound leg is older"))
-    } else {
-        match (settled(a), settled(b)) {
-            (Some(_), Some(_)) if a.answered.is_none() && b.answered.is_some() => {
-                Comparison::refused(Refusal::Differs("outcome: answered only outbound"))
-            }
-            (Some(left), Some(right)) => {
-                let apart_ns = left.since_ns(right).saturating_abs();
-                if apart_ns > table.fork_window_ns {
-                    Comparison::refused(Refusal::OutsideWindow("the outcomes", apart_ns))
-                } else {
-                    Comparison::held(Class::Strong).token(INBOUND)
-                }
-            }
-            _ => Comparison::refused(Refusal::Absent("a leg has neither answer nor CANCEL")),
-        }
+fn inbound(
+    table: &RuleTable,
+    a: &LegOutline<'_>,
+    b: &LegOutline<'_>,
+) -> Result<&'static [u8], Refusal> {
+    if a.destination.address != b.source.address {
+        return Err(Refusal::Differs("element"));
+    }
+    common(table, a, b)?;
+    if b.started.time < a.started.time {
+        return Err(Refusal::Differs("order: the outbound leg is older"));
+    }
+    let (Some(left), Some(right)) = (settled(a), settled(b)) else {
+        return Err(Refusal::Absent("a leg has neither answer nor CANCEL"));
     };
-    show(outcome, a, b).with("element", a.destination.address, b.source.address)
+    if a.answered.is_none() && b.answered.is_some() {
+        return Err(Refusal::Differs("outcome: answered only outbound"));
+    }
+    let apart_ns = left.since_ns(right).saturating_abs();
+    if apart_ns > table.fork_window_ns {
+        Err(Refusal::OutsideWindow("the outcomes", apart_ns))
+    } else {
+        Ok(INBOUND)
+    }
 }
 
 /// Evidence of one shape: a leg, its partner, the place of the evidence.

@@ -1,7 +1,7 @@
 //! `header`: a header whose value is another leg's Call-ID, a Call-ID derived by a known suffix, or
 //! a configured token. None of the legs need be there first.
 
-use super::{Context, Keys, icid};
+use super::{Context, Keys, TakeKey, icid};
 use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
@@ -73,7 +73,7 @@ fn is_token_header(table: &RuleTable, value: &[u8]) -> bool {
     })
 }
 
-pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     let has_headers = leg.has_kind(IdentifierKind::Header);
     if has_headers || leg.has_kind(IdentifierKind::InReplyTo) {
         for (_, call_id, _) in named(*leg, table) {

@@ -1,7 +1,7 @@
 //! `history`: a leg was diverted from the number that another leg of the same caller called
 //! (Diversion, RFC 5806; History-Info, RFC 7044).
 
-use super::Keys;
+use super::{Keys, TakeKey};
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
@@ -26,18 +26,11 @@ fn diverted_from<'o>(
         })
 }
 
-pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for (from, _) in diverted_from(*leg, table.numbers_digits) {
         if let Some(caller) = number_key(leg.caller, table.numbers_digits) {
-            keys.add_joined(Role::Names, &[&caller, b" ", &from], leg.started.time);
+            keys.add_pair(Role::Names, &caller, &from);
         }
-    }
-}
-
-pub(super) fn offers(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
-    let number = |user| number_key(user, table.numbers_digits);
-    if let Some((caller, called)) = number(leg.caller).zip(number(leg.called)) {
-        keys.add_joined(Role::Is, &[&caller, b" ", &called], leg.started.time);
     }
 }
 

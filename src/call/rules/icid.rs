@@ -1,6 +1,6 @@
 //! `icid`: the charging identifier of an IMS is the same on all legs of a call (RFC 7315).
 
-use super::{Context, Keys};
+use super::{Context, Keys, TakeKey};
 use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
@@ -9,7 +9,7 @@ use crate::call::rule::Class;
 use crate::call::table::ADJOIN_WINDOW_NS;
 use crate::leg::IdentifierKind;
 
-pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for icid in leg.of_kind(IdentifierKind::Icid) {
         if !icid.value.is_empty() {
             keys.add(Role::Shared, icid.value);

@@ -1,6 +1,6 @@
 //! `recording`: a recording session (SIPREC) names what it records (RFC 7866).
 
-use super::Keys;
+use super::{Keys, TakeKey};
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
@@ -16,15 +16,9 @@ pub(super) fn names_of(leg: LegOutline<'_>) -> impl Iterator<Item = &[u8]> {
     std::iter::once(leg.call_id).chain(halves)
 }
 
-pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for recording in leg.of_kind(IdentifierKind::Recording) {
         keys.add(Role::Names, recording.value);
-    }
-}
-
-pub(super) fn offers(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
-    for name in names_of(*leg) {
-        keys.add(Role::Is, name);
     }
 }
 

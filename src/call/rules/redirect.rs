@@ -1,7 +1,7 @@
 //! `redirect`: a 3xx names a Contact, and the same caller then calls it (RFC 3261 section 8.1.3.4).
 
-use super::Keys;
 use super::refer::{asked_text, matching_target};
+use super::{Keys, TakeKey};
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
 use crate::call::outline::LegOutline;
@@ -10,7 +10,7 @@ use crate::call::table::RuleTable;
 use crate::call::uri::{number_key, target_key};
 use crate::leg::IdentifierKind;
 
-pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for contact in leg.of_kind(IdentifierKind::RedirectContact) {
         keys.add_at(Role::Names, &target_key(contact.value), contact.first);
     }

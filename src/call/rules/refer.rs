@@ -1,7 +1,7 @@
 //! `refer`: a REFER, or a BYE with Also, and the INVITE that it caused (RFC 3515, 3892, 4538, 5589).
 
 use super::replaces::{DialogName, Found, tags_text};
-use super::{Context, Keys};
+use super::{Context, Keys, TakeKey};
 use crate::base::{CaptureTime, Endpoint};
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::found::FoundEvidence;
@@ -17,15 +17,15 @@ use crate::leg::IdentifierKind;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for refer in leg.refers().filter(|refer| refer.failed_with().is_none()) {
         if let Some(target) = refer.target.map(target_key) {
             keys.add_at(Role::Names, &target, refer.sent.time);
-            keys.add_joined(Role::Names, &[CONSULTATION, &target], refer.sent.time);
+            keys.add_behind(Role::Names, CONSULTATION, &target, refer.sent.time);
         }
         if let Some(dialog) = refer.target_dialog {
             let call_id = DialogName::parse(dialog).call_id;
-            keys.add_joined(Role::Shared, &[CALL_ID, call_id], leg.started.time);
+            keys.add_behind(Role::Shared, CALL_ID, call_id, leg.started.time);
         }
     }
     for also in leg.of_kind(IdentifierKind::Also) {
@@ -33,19 +33,9 @@ pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
     }
 }
 
-pub(super) fn offers(leg: &LegOutline<'_>, targets: &[Cow<'_, [u8]>], keys: &mut Keys<'_>) {
-    keys.add_joined(Role::Other, &[CALL_ID, leg.call_id], leg.started.time);
-    for target in targets {
-        keys.add(Role::Is, target);
-        if let Some(cancel) = leg.cancelled {
-            keys.add_joined(Role::Is, &[CONSULTATION, target], cancel.time);
-        }
-    }
-}
-
 /// Call-IDs, consultations and targets share an index; a space keeps them apart.
-const CONSULTATION: &[u8] = b"consultation ";
-const CALL_ID: &[u8] = b"call-id ";
+pub(super) const CONSULTATION: &[u8] = b"consultation ";
+pub(super) const CALL_ID: &[u8] = b"call-id ";
 
 /// Whom the INVITE of a leg asks for: its Request-URIs, then the numbers.
 pub(in crate::call) fn targets_of<'o>(leg: LegOutline<'o>) -> impl Iterator<Item = Target<'o>> {

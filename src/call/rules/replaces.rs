@@ -1,6 +1,6 @@
 //! `replaces`: an INVITE, or a Refer-To, names the dialog that it replaces (RFC 3891, RFC 5589).
 
-use super::Keys;
+use super::{Keys, TakeKey};
 use crate::base::{CaptureTime, RecordRef};
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
@@ -75,7 +75,7 @@ pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline<'_>) -> Vec<u8>
     [leg.call_id, &pairs.join(&b' ')].join(&b';')
 }
 
-pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     for identifier in leg.of_kind(IdentifierKind::Replaces) {
         keys.add(Role::Names, DialogName::parse(identifier.value).call_id);
     }

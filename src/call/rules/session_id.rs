@@ -1,7 +1,7 @@
 //! `session-id`: the pair of UUIDs of a session, which swap per direction (RFC 7989).
 
 use super::icid::{NEITHER_SIDE, ONE_SIDE};
-use super::{Context, Keys};
+use super::{Context, Keys, TakeKey};
 use crate::base::RecordRef;
 use crate::call::evidence::{Comparison, Refusal};
 use crate::call::index::Role;
@@ -17,6 +17,12 @@ use std::collections::BTreeMap;
 struct Sessions<'a> {
     pairs: BTreeMap<(&'a [u8], &'a [u8]), RecordRef>,
     singles: BTreeMap<&'a [u8], RecordRef>,
+}
+
+impl Sessions<'_> {
+    fn is_empty(&self) -> bool {
+        self.pairs.is_empty() && self.singles.is_empty()
+    }
 }
 
 /// A nil UUID is 32 zeros and stands for no session (RFC 7989 section 5).
@@ -52,10 +58,10 @@ fn pair_text(pair: (&[u8], &[u8])) -> Vec<u8> {
     [pair.0, pair.1].join(&b';')
 }
 
-pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_>) {
+pub(super) fn meets(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
     let found = sessions(leg);
     for pair in found.pairs.keys() {
-        keys.add_joined(Role::Shared, &[pair.0, b";", pair.1], leg.started.time);
+        keys.add(Role::Shared, &pair_text(*pair));
         keys.add(Role::Shared, pair.0);
         keys.add(Role::Shared, pair.1);
     }
@@ -77,8 +83,8 @@ pub(super) fn compare<'o>(
     b: &LegOutline<'o>,
 ) -> Comparison<'o> {
     let (left, right) = (sessions(a), sessions(b));
-    if text(&left).is_empty() || text(&right).is_empty() {
-        let why = if text(&left) == text(&right) { NEITHER_SIDE } else { ONE_SIDE };
+    if left.is_empty() || right.is_empty() {
+        let why = if left.is_empty() && right.is_empty() { NEITHER_SIDE } else { ONE_SIDE };
         let absent = Comparison::refused(Refusal::Absent(why));
         let records = first_records(&left, &right);
         return absent.with("Session-ID", text(&left), text(&right)).at(&records);
