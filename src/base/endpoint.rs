@@ -27,41 +27,29 @@ impl Endpoint {
             text.extend_from_slice(self.to_string().as_bytes());
             return;
         };
-        let mut digits = [0; "255.255.255.255:65535".len()];
-        let mut start = digits.len();
-        put_number(&mut digits, &mut start, self.port);
-        let mut separator = b':';
-        for octet in address.octets().into_iter().rev() {
-            put(&mut digits, &mut start, separator);
-            put_number(&mut digits, &mut start, u16::from(octet));
-            separator = b'.';
+        // Room for digits that are written and not kept.
+        let mut digits = [0; "255.255.255.255:65535".len() + 1];
+        let mut length = 0;
+        let mut put = |number: u16, powers: &[u16], separator: u8| {
+            let mut has_begun = false;
+            for power in powers {
+                let digit = number / power % 10;
+                has_begun |= digit != 0 || *power == 1;
+                digits[length] = b'0' + digit as u8;
+                length += usize::from(has_begun);
+            }
+            digits[length] = separator;
+            length += 1;
+        };
+        for (octet, separator) in address.octets().into_iter().zip(*b"...:") {
+            put(u16::from(octet), &[100, 10, 1], separator);
         }
-        text.extend_from_slice(digits.get(start..).unwrap_or_default());
+        put(self.port, &[10_000, 1_000, 100, 10, 1], 0);
+        text.extend_from_slice(&digits[..length - 1]);
     }
 
     /// `0.0.0.0:0`, for messages that came without addresses (torture files).
     pub const UNKNOWN: Self = Self::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-}
-
-/// Puts a byte before those from `start` on.
-#[inline]
-fn put<const N: usize>(digits: &mut [u8; N], start: &mut usize, byte: u8) {
-    *start = start.saturating_sub(1);
-    if let Some(place) = digits.get_mut(*start) {
-        *place = byte;
-    }
-}
-
-/// Puts the decimal digits of a number before the bytes from `start` on.
-#[inline]
-fn put_number<const N: usize>(digits: &mut [u8; N], start: &mut usize, mut number: u16) {
-    loop {
-        put(digits, start, b'0' + (number % 10) as u8);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
 }
 
 impl fmt::Display for Endpoint {

@@ -9,6 +9,86 @@ const BITS: u32 = 7;
 /// Bytes of a number whose length fits its first byte.
 const SHIFTED_BYTES_MAX: u32 = 8;
 
+/// Longest number.
+const NUMBER_BYTES_MAX: usize = 9;
+
+/// Some numbers, put together before they are appended: a place of known size needs no look at how much
+/// room there is for each.
+pub(super) struct Few<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Few<N> {
+    /// None.
+    #[inline(always)]
+    pub(super) const fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// Adds a byte.
+    #[inline(always)]
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    /// As [`put`].
+    #[inline(always)]
+    pub(super) fn put(&mut self, number: u64) {
+        if number < 1 << BITS {
+            self.byte((number << 1 | 1) as u8);
+            return;
+        }
+        let (bytes, count) = encoded(number);
+        self.bytes[self.length..self.length + NUMBER_BYTES_MAX].copy_from_slice(&bytes);
+        self.length += count;
+    }
+
+    /// As [`put_signed`].
+    #[inline(always)]
+    pub(super) fn put_signed(&mut self, number: i64) {
+        self.put(unsigned(number));
+    }
+
+    /// What was added.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// How many bytes a number takes, by the zeros before its first bit.
+static COUNTS: [u32; u64::BITS as usize] = {
+    let mut counts = [0; u64::BITS as usize];
+    let mut zeros = 0;
+    while zeros < u64::BITS {
+        counts[zeros as usize] = (u64::BITS - zeros).div_ceil(BITS);
+        zeros += 1;
+    }
+    counts
+};
+
+/// The bytes of a number, and how many count.
+#[inline(always)]
+fn encoded(number: u64) -> ([u8; NUMBER_BYTES_MAX], usize) {
+    let mut bytes = [0; NUMBER_BYTES_MAX];
+    let count = COUNTS[(number | 1).leading_zeros() as usize];
+    if count > SHIFTED_BYTES_MAX {
+        bytes[1..].copy_from_slice(&number.to_le_bytes());
+        return (bytes, NUMBER_BYTES_MAX);
+    }
+    let shifted = (number << 1 | 1) << (count - 1);
+    bytes[..8].copy_from_slice(&shifted.to_le_bytes());
+    (bytes, count as usize)
+}
+
+/// A number of either sign as one without: near zero stays near zero.
+#[inline(always)]
+const fn unsigned(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)) as u64
+}
+
 /// Appends a number.
 #[inline(always)]
 pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
@@ -21,27 +101,14 @@ pub(super) fn put(bytes: &mut Vec<u8>, number: u64) {
 
 /// As [`put`].
 fn put_large(bytes: &mut Vec<u8>, number: u64) {
-    if number < 1 << (2 * BITS) {
-        bytes.extend_from_slice(&((number << 2 | 2) as u16).to_le_bytes());
-        return;
-    }
-    let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
-    if count > SHIFTED_BYTES_MAX {
-        bytes.push(0);
-        bytes.extend_from_slice(&number.to_le_bytes());
-        return;
-    }
-    let shifted = (number << 1 | 1) << (count - 1);
-    // Eight bytes at once and some taken back: a copy of a length that is known costs least.
-    let end = bytes.len() + count as usize;
-    bytes.extend_from_slice(&shifted.to_le_bytes());
-    bytes.truncate(end);
+    let (encoded, count) = encoded(number);
+    bytes.extend_from_slice(&encoded[..count]);
 }
 
 /// Appends a number of either sign; those near zero are short.
 #[inline]
 pub(super) fn put_signed(bytes: &mut Vec<u8>, number: i64) {
-    put(bytes, ((number << 1) ^ (number >> 63)) as u64);
+    put(bytes, unsigned(number));
 }
 
 /// Appends a string behind its length.

@@ -129,17 +129,17 @@ impl FactSet {
         &mut self,
         key: &FactKey<'_>,
         parties: Option<&InviteParties<'_>>,
-        times: &FactTimes,
+        times: FactTimes,
     ) -> bool {
         let place = match self.find(key) {
             Ok(place) => {
-                self.facts[place].times.join(times);
+                self.facts[place].times.join(&times);
                 place
             }
             // Beyond the cap it would be dropped at once.
             Err(place) if place >= FACTS_PER_LEG_MAX => return true,
             Err(place) => {
-                let fact = self.packed(key, times.clone());
+                let fact = self.packed(key, times);
                 if self.facts.capacity() == 0 {
                     self.facts.reserve(USUAL_FACTS);
                 }
@@ -166,7 +166,7 @@ impl FactSet {
     pub(super) fn join(&mut self, other: &Self) -> bool {
         let mut is_over = false;
         for (place, (key, times)) in other.iter().enumerate() {
-            is_over |= self.add(&key, other.parties_at(place).as_ref(), times);
+            is_over |= self.add(&key, other.parties_at(place).as_ref(), times.clone());
         }
         is_over
     }
@@ -187,11 +187,18 @@ impl FactSet {
     #[inline]
     fn find(&self, key: &FactKey<'_>) -> Result<usize, usize> {
         let rank_of_key = rank(key.cseq_number, key.kind, key.cseq_method);
-        self.facts.binary_search_by(|fact| {
+        let order = |fact: &Fact| {
             rank(fact.cseq_number, fact.kind, fact.cseq_method)
                 .cmp(&rank_of_key)
                 .then_with(|| self.compare_strings(fact, key))
-        })
+        };
+        // Most messages come in the order of their keys.
+        let Some((last, before)) = self.facts.split_last() else { return Err(0) };
+        match order(last) {
+            Ordering::Less => Err(self.facts.len()),
+            Ordering::Equal => Ok(before.len()),
+            Ordering::Greater => before.binary_search_by(order),
+        }
     }
 
     /// The order of the [`FactKey`]s of one rank, without making one.
@@ -226,7 +233,7 @@ impl FactSet {
         self.near = [
             self.texts.add_near(key.from_tag, [from_tag, to_tag]),
             self.texts.add_near(key.to_tag, [to_tag, from_tag]),
-            self.texts.add_near(key.branch, [branch, branch]),
+            self.texts.add_near(key.branch, [branch]),
             self.texts.add_endpoint_near(key.source, [destination, source]),
             self.texts.add_endpoint_near(key.destination, [source, destination]),
         ];
@@ -318,7 +325,7 @@ mod tests {
         fn stands_in_the_order_of_keys(keys in prop::collection::vec(any_key(), 0..20)) {
             let mut set = FactSet::default();
             for key in &keys {
-                set.add(&key.as_key(), None, &once());
+                set.add(&key.as_key(), None, once());
             }
             let mut sorted: Vec<FactKey<'_>> = keys.iter().map(AnyKey::as_key).collect();
             sorted.sort();
@@ -339,7 +346,7 @@ mod tests {
             let tag = format!("{number:0>500}");
             let any = AnyKey { cseq_number: number, to_tag: tag.clone(), ..AnyKey::default() };
             let parties = InviteParties { from_user: tag.as_bytes(), ..InviteParties::default() };
-            is_over |= set.add(&any.as_key(), Some(&parties), &once());
+            is_over |= set.add(&any.as_key(), Some(&parties), once());
         }
         assert!(is_over);
         assert_eq!(set.len(), FACTS_PER_LEG_MAX);

@@ -1,6 +1,6 @@
 //! The identifiers of a leg, packed: a sorted list over one buffer of strings.
 
-use super::codec::{Reader, put, put_bytes, put_signed};
+use super::codec::{Few, Reader, put, put_bytes};
 use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::pack::{PackBase, Places};
 use super::texts::{Text, Texts};
@@ -8,6 +8,9 @@ use crate::base::CaptureTime;
 use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use std::cmp::Ordering;
 use std::fmt;
+
+/// An identifier is packed into so many bytes: at most eight numbers and a byte.
+const PACKED_BYTES: usize = 96;
 
 #[derive(Clone, Debug)]
 struct Packed {
@@ -130,13 +133,15 @@ impl IdentifierSet {
         put(bytes, self.list.len() as u64);
         let mut places = Places::new(base);
         for Packed { sighting, value, said_by, cseq, kind } in &self.list {
-            bytes.push(*kind as u8);
-            put(bytes, u64::from(value.to_number()));
-            put(bytes, u64::from(said_by.to_number()));
-            put(bytes, u64::from(*cseq));
-            put_signed(bytes, sighting.first.ns().wrapping_sub(base.first_ns));
-            put(bytes, sighting.last.ns().wrapping_sub(sighting.first.ns()) as u64);
-            places.put(bytes, sighting.record);
+            let mut few = Few::<PACKED_BYTES>::new();
+            few.byte(*kind as u8);
+            few.put(u64::from(value.to_number()));
+            few.put(u64::from(said_by.to_number()));
+            few.put(u64::from(*cseq));
+            few.put_signed(sighting.first.ns().wrapping_sub(base.first_ns));
+            few.put(sighting.last.ns().wrapping_sub(sighting.first.ns()) as u64);
+            places.put(&mut few, sighting.record);
+            bytes.extend_from_slice(few.bytes());
         }
     }
 

@@ -49,7 +49,7 @@ impl Leg {
         time: CaptureTime,
         record: RecordRef,
     ) {
-        self.is_over_limit |= self.facts.add(key, parties, &FactTimes::once(time, record));
+        self.is_over_limit |= self.facts.add(key, parties, FactTimes::once(time, record));
     }
 
     /// Adds an identifier and when it was seen.

@@ -5,7 +5,7 @@
 //! the first moment, records as steps from one to the next. Which bytes a leg has may depend on the order
 //! in which its messages came; the leg that they unpack to does not.
 
-use super::codec::{Reader, put, put_signed};
+use super::codec::{Few, Reader, put, put_signed};
 use super::fact::MessageKind;
 use super::lattice::Leg;
 use super::midway::is_midway;
@@ -45,15 +45,16 @@ impl Places {
         Self { base, last: RecordRef { capture, index: 0 } }
     }
 
-    /// Appends a record.
-    pub(super) fn put(&mut self, bytes: &mut Vec<u8>, record: RecordRef) {
+    /// Adds a record: three numbers at most.
+    #[inline]
+    pub(super) fn put<const N: usize>(&mut self, few: &mut Few<N>, record: RecordRef) {
         let step = i64::from(record.index) - i64::from(self.last.index);
         let moved = record.capture != self.last.capture;
-        put(bytes, ((step << 1 ^ step >> 63) as u64) << 1 | u64::from(moved));
+        few.put(((step << 1 ^ step >> 63) as u64) << 1 | u64::from(moved));
         if moved {
             let CaptureId { file, member } = record.capture;
-            put_signed(bytes, i64::from(file.0) - i64::from(self.base.file.0));
-            put(bytes, u64::from(member));
+            few.put_signed(i64::from(file.0) - i64::from(self.base.file.0));
+            few.put(u64::from(member));
         }
         self.last = record;
     }

@@ -1,6 +1,6 @@
 //! The messages of a leg to bytes and back.
 
-use super::codec::{Reader, put, put_bytes, put_signed};
+use super::codec::{Few, Reader, put, put_bytes};
 use super::fact::{FactTimes, MessageKind, MessageSpans};
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
@@ -75,6 +75,9 @@ impl FactSet {
     }
 }
 
+/// A message is packed into so many bytes, its spans aside: at most twelve numbers and a byte.
+const PACKED_FACT_BYTES: usize = 128;
+
 fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
     let spans = fact.times.spans.as_slice();
     let moment = match spans {
@@ -88,24 +91,30 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
         (moment.is_none(), HAS_SPANS),
     ];
     let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
-    bytes.push(bits | (fact.cseq_method as u8) << 4);
+    let mut few = Few::<PACKED_FACT_BYTES>::new();
+    few.byte(bits | (fact.cseq_method as u8) << 4);
     let kind = match fact.kind {
         MessageKind::Request(method) => method as u32,
         MessageKind::Response(status) => RESPONSES + u32::from(status),
     };
-    put(bytes, u64::from(kind));
-    put(bytes, u64::from(fact.cseq_number));
+    few.put(u64::from(kind));
+    few.put(u64::from(fact.cseq_number));
     for text in [fact.from_tag, fact.to_tag, fact.branch, fact.source, fact.destination] {
-        put(bytes, u64::from(text.to_number()));
+        few.put(u64::from(text.to_number()));
     }
     if fact.parties != NO_PARTIES {
-        put(bytes, u64::from(fact.parties));
+        few.put(u64::from(fact.parties));
     }
     match moment {
-        Some(moment) => put_signed(bytes, moment.ns().wrapping_sub(base.first_ns)),
-        None => put_spans(bytes, spans, base),
+        Some(moment) => few.put_signed(moment.ns().wrapping_sub(base.first_ns)),
+        None => {
+            bytes.extend_from_slice(few.bytes());
+            put_spans(bytes, spans, base);
+            few = Few::new();
+        }
     }
-    places.put(bytes, fact.times.record);
+    places.put(&mut few, fact.times.record);
+    bytes.extend_from_slice(few.bytes());
 }
 
 fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Fact {
