@@ -27,29 +27,39 @@ impl Endpoint {
             text.extend_from_slice(self.to_string().as_bytes());
             return;
         };
-        // Room for digits that are written and not kept.
-        let mut digits = [0; "255.255.255.255:65535".len() + 1];
+        let mut digits = [0; LONGEST];
         let mut length = 0;
-        let mut put = |number: u16, powers: &[u16], separator: u8| {
-            let mut has_begun = false;
-            for power in powers {
-                let digit = number / power % 10;
-                has_begun |= digit != 0 || *power == 1;
-                digits[length] = b'0' + digit as u8;
-                length += usize::from(has_begun);
-            }
+        for (octet, separator) in address.octets().into_iter().zip(*b"...:") {
+            put_number(&mut digits, &mut length, u16::from(octet));
             digits[length] = separator;
             length += 1;
-        };
-        for (octet, separator) in address.octets().into_iter().zip(*b"...:") {
-            put(u16::from(octet), &[100, 10, 1], separator);
         }
-        put(self.port, &[10_000, 1_000, 100, 10, 1], 0);
-        text.extend_from_slice(&digits[..length - 1]);
+        put_number(&mut digits, &mut length, self.port);
+        text.extend_from_slice(&digits[..length]);
     }
 
     /// `0.0.0.0:0`, for messages that came without addresses (torture files).
     pub const UNKNOWN: Self = Self::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+}
+
+/// Length of the longest IPv4 address with a port.
+const LONGEST: usize = "255.255.255.255:65535".len();
+
+/// Puts the decimal digits of a number behind the first `length` bytes.
+#[inline(always)]
+fn put_number(digits: &mut [u8; LONGEST], length: &mut usize, mut number: u16) {
+    let start = *length;
+    *length += match number {
+        0..10 => 1,
+        10..100 => 2,
+        100..1_000 => 3,
+        1_000..10_000 => 4,
+        10_000.. => 5,
+    };
+    for digit in digits[start..*length].iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 impl fmt::Display for Endpoint {

@@ -12,24 +12,33 @@ const SHIFTED_BYTES_MAX: u32 = 8;
 /// Longest number.
 const NUMBER_BYTES_MAX: usize = 9;
 
-/// Some numbers, put together before they are appended: a place of known size needs no look at how much
-/// room there is for each.
-pub(super) struct Few<const N: usize> {
-    bytes: [u8; N],
+/// Appends numbers by way of a room of known size, where none needs a look at how much room is left.
+pub(super) struct Writer<'b> {
+    bytes: &'b mut Vec<u8>,
+    room: [u8; ROOM_BYTES],
     length: usize,
 }
 
-impl<const N: usize> Few<N> {
-    /// None.
+const ROOM_BYTES: usize = 512;
+
+impl<'b> Writer<'b> {
+    /// Nothing is appended before [`Self::flush`].
+    pub(super) const fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self { bytes, room: [0; ROOM_BYTES], length: 0 }
+    }
+
+    /// Says that at most so many numbers and bytes follow, to be called before any of them.
     #[inline(always)]
-    pub(super) const fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
+    pub(super) fn expect(&mut self, numbers: usize) {
+        if self.length + numbers * NUMBER_BYTES_MAX > ROOM_BYTES {
+            self.flush();
+        }
     }
 
     /// Adds a byte.
     #[inline(always)]
     pub(super) fn byte(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
+        self.room[self.length] = byte;
         self.length += 1;
     }
 
@@ -41,7 +50,7 @@ impl<const N: usize> Few<N> {
             return;
         }
         let (bytes, count) = encoded(number);
-        self.bytes[self.length..self.length + NUMBER_BYTES_MAX].copy_from_slice(&bytes);
+        self.room[self.length..self.length + NUMBER_BYTES_MAX].copy_from_slice(&bytes);
         self.length += count;
     }
 
@@ -51,10 +60,11 @@ impl<const N: usize> Few<N> {
         self.put(unsigned(number));
     }
 
-    /// What was added.
-    #[inline(always)]
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    /// Appends what was added. Gives the bytes, to which anything may be appended then.
+    pub(super) fn flush(&mut self) -> &mut Vec<u8> {
+        self.bytes.extend_from_slice(&self.room[..self.length]);
+        self.length = 0;
+        self.bytes
     }
 }
 
@@ -197,15 +207,24 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_put_is_read(
-            numbers in prop::collection::vec(any::<u64>(), 0..8),
+            numbers in prop::collection::vec(any::<u64>(), 0..80),
             shift in 0u32..64,
             string in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let mut bytes = Vec::new();
+            let mut writer = Writer::new(&mut bytes);
             for number in &numbers {
-                put(&mut bytes, number >> shift);
-                put_signed(&mut bytes, (*number as i64) >> shift);
+                writer.expect(2);
+                writer.put(number >> shift);
+                writer.put_signed((*number as i64) >> shift);
             }
+            writer.flush();
+            let mut one_by_one = Vec::new();
+            for number in &numbers {
+                put(&mut one_by_one, number >> shift);
+                put_signed(&mut one_by_one, (*number as i64) >> shift);
+            }
+            prop_assert_eq!(&bytes, &one_by_one);
             put_bytes(&mut bytes, &string);
             let mut reader = Reader(&bytes);
             for number in &numbers {

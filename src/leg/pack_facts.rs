@@ -1,6 +1,6 @@
 //! The messages of a leg to bytes and back.
 
-use super::codec::{Few, Reader, put, put_bytes};
+use super::codec::{Reader, Writer, put, put_bytes};
 use super::fact::{FactTimes, MessageKind, MessageSpans};
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
@@ -47,10 +47,11 @@ impl FactSet {
             }
         }
         put(bytes, self.facts.len() as u64);
-        let mut places = Places::new(base);
+        let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
         for fact in &self.facts {
-            pack_fact(bytes, fact, base, &mut places);
+            pack_fact(&mut writer, fact, base, &mut places);
         }
+        writer.flush();
     }
 
     /// Takes what [`Self::pack`] appended; what was there is gone.
@@ -75,10 +76,10 @@ impl FactSet {
     }
 }
 
-/// A message is packed into so many bytes, its spans aside: at most twelve numbers and a byte.
-const PACKED_FACT_BYTES: usize = 128;
+/// A message is packed as at most so many numbers and bytes, its spans aside.
+const PACKED_NUMBERS: usize = 13;
 
-fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
+fn pack_fact(writer: &mut Writer<'_>, fact: &Fact, base: PackBase, places: &mut Places) {
     let spans = fact.times.spans.as_slice();
     let moment = match spans {
         [span] if span.first == span.last => Some(span.first),
@@ -91,30 +92,25 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
         (moment.is_none(), HAS_SPANS),
     ];
     let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
-    let mut few = Few::<PACKED_FACT_BYTES>::new();
-    few.byte(bits | (fact.cseq_method as u8) << 4);
+    writer.expect(PACKED_NUMBERS);
+    writer.byte(bits | (fact.cseq_method as u8) << 4);
     let kind = match fact.kind {
         MessageKind::Request(method) => method as u32,
         MessageKind::Response(status) => RESPONSES + u32::from(status),
     };
-    few.put(u64::from(kind));
-    few.put(u64::from(fact.cseq_number));
+    writer.put(u64::from(kind));
+    writer.put(u64::from(fact.cseq_number));
     for text in [fact.from_tag, fact.to_tag, fact.branch, fact.source, fact.destination] {
-        few.put(u64::from(text.to_number()));
+        writer.put(u64::from(text.to_number()));
     }
     if fact.parties != NO_PARTIES {
-        few.put(u64::from(fact.parties));
+        writer.put(u64::from(fact.parties));
     }
     match moment {
-        Some(moment) => few.put_signed(moment.ns().wrapping_sub(base.first_ns)),
-        None => {
-            bytes.extend_from_slice(few.bytes());
-            put_spans(bytes, spans, base);
-            few = Few::new();
-        }
+        Some(moment) => writer.put_signed(moment.ns().wrapping_sub(base.first_ns)),
+        None => put_spans(writer.flush(), spans, base),
     }
-    places.put(&mut few, fact.times.record);
-    bytes.extend_from_slice(few.bytes());
+    places.put(writer, fact.times.record);
 }
 
 fn unpack_fact(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Fact {

@@ -63,8 +63,10 @@ pub fn with_message<'a, R>(payload: &'a [u8], take: impl FnOnce(&Message<'a>) ->
     };
     // Positions are kept in 32 bits; no datagram or framed message comes near.
     let text = text.get(..u32::MAX as usize).unwrap_or(text);
-    let first = start_line::usual(text).or_else(|| start_line::read(text))?;
-    let mut message = Message::of(text, &first);
+    let mut message = match start_line::usual(text) {
+        Some(first) => Message::of(text, &first, false, Anomalies::default()),
+        None => Message::of_any(text)?,
+    };
     message.read();
     Some(take(&message))
 }
@@ -82,11 +84,13 @@ fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u
 impl<'a> Message<'a> {
     /// A message of which only the start line was read.
     #[inline(always)]
-    fn of(payload: &'a [u8], first: &StartOf<'a>) -> Self {
-        let line_end = payload.get(first.length..first.behind).unwrap_or_default();
+    fn of(
+        payload: &'a [u8],
+        first: &StartOf<'a>,
+        cr_only: bool,
+        start_anomalies: Anomalies,
+    ) -> Self {
         let rest = payload.get(first.behind..).unwrap_or_default();
-        // A CR where the bytes end may be the first half of a CRLF.
-        let cr_only = line_end == b"\r" && !rest.is_empty();
         Message {
             head: Head { bytes: rest, cr_only },
             start: first.parsed.line,
@@ -97,8 +101,19 @@ impl<'a> Message<'a> {
             body: &[],
             trailing: &[],
             cut_line_end: if ends_line(rest) { 0 } else { rest.len() as u32 },
-            start_anomalies: anomalies_of_start(&first.parsed, cr_only, line_end),
+            start_anomalies,
         }
+    }
+
+    /// As [`Self::of`], whatever is odd about the start line; absent when there is none.
+    #[cold]
+    fn of_any(payload: &'a [u8]) -> Option<Self> {
+        let first = start_line::read(payload)?;
+        let line_end = payload.get(first.length..first.behind).unwrap_or_default();
+        // A CR where the bytes end may be the first half of a CRLF.
+        let cr_only = line_end == b"\r" && first.behind < payload.len();
+        let anomalies = anomalies_of_start(&first.parsed, cr_only, line_end);
+        Some(Self::of(payload, &first, cr_only, anomalies))
     }
 
     /// Finds the headers and divides what stands behind them.
@@ -309,6 +324,17 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn header(&self, name: HeaderName) -> Option<&'a [u8]> {
         self.first_line(name).map(|header| header.value)
+    }
+
+    /// What stands behind the colon of a header's first line, white space around it kept: two equal ones have
+    /// equal values. Empty where the header is absent or the bytes end inside the line.
+    #[inline]
+    #[must_use]
+    pub fn whole_line(&self, name: HeaderName) -> &'a [u8] {
+        let place = self.places.first(name).filter(|place| !self.is_cut(place.end));
+        let line = place
+            .and_then(|place| self.head.bytes.get(place.colon as usize + 1..place.end as usize));
+        line.unwrap_or_default()
     }
 
     /// The values of all lines of a header, in order.

@@ -168,8 +168,8 @@ enum Name {
 /// The name of the line that begins at `start`, with text; more lines may follow it.
 #[inline(always)]
 fn usual_name(bytes: &[u8], start: usize) -> Name {
-    let Some(rest) = bytes.get(start..) else { return Name::Odd };
-    let Some(block) = rest.first_chunk::<KEY_BYTES>() else { return Name::Odd };
+    let begin = bytes.get(start..start + KEY_BYTES).and_then(|begin| begin.first_chunk());
+    let Some(block): Option<&[u8; KEY_BYTES]> = begin else { return Name::Odd };
     let ([front, back], _) = block.as_chunks() else { return Name::Odd };
     let (front, back) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
     let begin = folded_begin(front);

@@ -66,9 +66,11 @@ const WORD_BYTES: usize = 64;
 
 /// The places of line feeds, one after the other: they are near to each other, so it costs less to find
 /// many at once, a bit each, than each from the one before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LineFeeds<'b> {
     bytes: &'b [u8],
+    /// What was not looked at of the bytes that make whole words.
+    words: std::slice::Iter<'b, [u8; WORD_BYTES]>,
     /// Where the bytes begin whose bits are at hand.
     base: usize,
     /// Bits of those that were not given yet, the lowest for the first byte.
@@ -79,16 +81,21 @@ impl<'b> LineFeeds<'b> {
     /// The places from `from` on.
     #[inline(always)]
     pub(super) fn new(bytes: &'b [u8], from: usize) -> Self {
-        let marks = marks_from(bytes, from).unwrap_or(0);
-        Self { bytes, base: from, marks }
+        let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks();
+        // One word before the first.
+        let base = from.wrapping_sub(WORD_BYTES);
+        Self { bytes, words: words.iter(), base, marks: 0 }
     }
 
     /// The next place; absent behind the last one.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<usize> {
         while self.marks == 0 {
-            let base = self.base + WORD_BYTES;
-            self.marks = marks_from(self.bytes, base)?;
+            let base = self.base.wrapping_add(WORD_BYTES);
+            self.marks = match self.words.next() {
+                Some(word) => marks_in_word(word),
+                None => marks_at_end(self.bytes, base)?,
+            };
             self.base = base;
         }
         let at = self.base + self.marks.trailing_zeros() as usize;
@@ -97,27 +104,22 @@ impl<'b> LineFeeds<'b> {
     }
 }
 
-/// A bit for each of the bytes from `from` on that is a line feed; absent at the end.
-#[inline(always)]
-fn marks_from(bytes: &[u8], from: usize) -> Option<u64> {
-    let rest = bytes.get(from..)?;
-    match rest.first_chunk() {
-        Some(block) => Some(marks_in_word(block)),
-        None => marks_at_end(bytes, rest.len()),
+/// A bit for each of the bytes from `from` on, fewer than make a word, that is a line feed; absent where
+/// there are none.
+#[inline(never)]
+fn marks_at_end(bytes: &[u8], from: usize) -> Option<u64> {
+    let rest = bytes.get(from..).filter(|rest| !rest.is_empty())?;
+    if let Some(word) = bytes.last_chunk() {
+        return Some(marks_in_word(word) >> (WORD_BYTES - rest.len()));
     }
+    Some(rest.iter().rev().fold(0, |marks, byte| marks << 1 | u64::from(*byte == b'\n')))
 }
 
-/// As [`marks_from`] of the last `left` bytes, fewer than make a word.
-#[inline(never)]
-fn marks_at_end(bytes: &[u8], left: usize) -> Option<u64> {
-    if left == 0 {
-        return None;
-    }
-    if let Some(block) = bytes.last_chunk() {
-        return Some(marks_in_word(block) >> (WORD_BYTES - left));
-    }
-    let last = bytes.get(bytes.len() - left..)?.iter().enumerate();
-    Some(last.fold(0, |marks, (at, byte)| marks | u64::from(*byte == b'\n') << at))
+#[inline(always)]
+fn marks_in_word(word: &[u8; WORD_BYTES]) -> u64 {
+    let (blocks, _) = word.as_chunks::<BLOCK_BYTES>();
+    let marks = |at: usize| u64::from(marks_in_block(&blocks[at], [b'\n']));
+    marks(0) | marks(1) << 16 | marks(2) << 32 | marks(3) << 48
 }
 
 /// A bit for each byte that is a space or below it, the lowest for the first byte; absent for fewer
@@ -133,13 +135,6 @@ pub(super) fn white_space(bytes: &[u8]) -> Option<u64> {
     let all = blocks.iter().rev().fold(0, |sum, block| sum << BLOCK_BYTES | marks(block));
     // The last block may lie over the one before it.
     Some(all | marks(last) << (bytes.len() - BLOCK_BYTES))
-}
-
-#[inline(always)]
-fn marks_in_word(block: &[u8; WORD_BYTES]) -> u64 {
-    let (blocks, _) = block.as_chunks::<BLOCK_BYTES>();
-    let marks = |at: usize| u64::from(marks_in_block(&blocks[at], [b'\n']));
-    marks(0) | marks(1) << 16 | marks(2) << 32 | marks(3) << 48
 }
 
 /// Whether none of `unwanted` is among the last `length` bytes.

@@ -101,6 +101,7 @@ pub(super) fn read(payload: &[u8]) -> Option<FirstLine<'_>> {
 /// Any token is a method. A request line must end with a SIP version, or be cut off inside a URI of
 /// a scheme that SIP uses. The vendor's sniffer knows its methods only, and does not look at the
 /// rest of the line (facts F).
+#[inline]
 #[must_use]
 pub fn looks_like_sip(payload: &[u8]) -> bool {
     // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.

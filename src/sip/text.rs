@@ -3,11 +3,13 @@
 use super::search::find;
 
 /// Linear white space, line ends of folded values included (RFC 3261 section 25.1, LWS).
+#[inline]
 pub(super) const fn is_space(byte: u8) -> bool {
     byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Characters of a token (RFC 3261 section 25.1).
+#[inline]
 pub(super) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
