@@ -27,40 +27,38 @@ impl Endpoint {
             text.extend_from_slice(self.to_string().as_bytes());
             return;
         };
-        let mut digits = [0; "255.255.255.255:65535".len()];
-        let mut start = digits.len();
-        put_number(&mut digits, &mut start, self.port);
-        let mut separator = b':';
-        for octet in address.octets().into_iter().rev() {
-            put(&mut digits, &mut start, separator);
-            put_number(&mut digits, &mut start, u16::from(octet));
-            separator = b'.';
+        let mut digits = [0; LONGEST];
+        let mut length = 0;
+        for (octet, separator) in address.octets().into_iter().zip(*b"...:") {
+            put_number(&mut digits, &mut length, u16::from(octet));
+            digits[length] = separator;
+            length += 1;
         }
-        text.extend_from_slice(digits.get(start..).unwrap_or_default());
+        put_number(&mut digits, &mut length, self.port);
+        text.extend_from_slice(&digits[..length]);
     }
 
     /// `0.0.0.0:0`, for messages that came without addresses (torture files).
     pub const UNKNOWN: Self = Self::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 }
 
-/// Puts a byte before those from `start` on.
-#[inline]
-fn put<const N: usize>(digits: &mut [u8; N], start: &mut usize, byte: u8) {
-    *start = start.saturating_sub(1);
-    if let Some(place) = digits.get_mut(*start) {
-        *place = byte;
-    }
-}
+/// Length of the longest IPv4 address with a port.
+const LONGEST: usize = "255.255.255.255:65535".len();
 
-/// Puts the decimal digits of a number before the bytes from `start` on.
-#[inline]
-fn put_number<const N: usize>(digits: &mut [u8; N], start: &mut usize, mut number: u16) {
-    loop {
-        put(digits, start, b'0' + (number % 10) as u8);
+/// Puts the decimal digits of a number behind the first `length` bytes.
+#[inline(always)]
+fn put_number(digits: &mut [u8; LONGEST], length: &mut usize, mut number: u16) {
+    let start = *length;
+    *length += match number {
+        0..10 => 1,
+        10..100 => 2,
+        100..1_000 => 3,
+        1_000..10_000 => 4,
+        10_000.. => 5,
+    };
+    for digit in digits[start..*length].iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
-        if number == 0 {
-            break;
-        }
     }
 }
 

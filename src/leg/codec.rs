@@ -19,6 +19,96 @@ const MASKS: [u64; SHIFTED_BYTES_MAX as usize + 1] = {
     masks
 };
 
+/// Longest number.
+const NUMBER_BYTES_MAX: usize = 9;
+
+/// Appends numbers by way of a room of known size, where none needs a look at how much room is left.
+pub(super) struct Writer<'b> {
+    bytes: &'b mut Vec<u8>,
+    room: [u8; ROOM_BYTES],
+    length: usize,
+}
+
+const ROOM_BYTES: usize = 512;
+
+impl<'b> Writer<'b> {
+    /// Nothing is appended before [`Self::flush`].
+    pub(super) const fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self { bytes, room: [0; ROOM_BYTES], length: 0 }
+    }
+
+    /// Says that at most so many numbers and bytes follow, to be called before any of them.
+    #[inline(always)]
+    pub(super) fn expect(&mut self, numbers: usize) {
+        if self.length + numbers * NUMBER_BYTES_MAX > ROOM_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Adds a byte.
+    #[inline(always)]
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.room[self.length] = byte;
+        self.length += 1;
+    }
+
+    /// As [`put`].
+    #[inline(always)]
+    pub(super) fn put(&mut self, number: u64) {
+        if number < 1 << BITS {
+            self.byte((number << 1 | 1) as u8);
+            return;
+        }
+        let (bytes, count) = encoded(number);
+        self.room[self.length..self.length + NUMBER_BYTES_MAX].copy_from_slice(&bytes);
+        self.length += count;
+    }
+
+    /// As [`put_signed`].
+    #[inline(always)]
+    pub(super) fn put_signed(&mut self, number: i64) {
+        self.put(unsigned(number));
+    }
+
+    /// Appends what was added. Gives the bytes, to which anything may be appended then.
+    pub(super) fn flush(&mut self) -> &mut Vec<u8> {
+        self.bytes.extend_from_slice(&self.room[..self.length]);
+        self.length = 0;
+        self.bytes
+    }
+}
+
+/// How many bytes a number takes, by the zeros before its first bit.
+static COUNTS: [u32; u64::BITS as usize] = {
+    let mut counts = [0; u64::BITS as usize];
+    let mut zeros = 0;
+    while zeros < u64::BITS {
+        counts[zeros as usize] = (u64::BITS - zeros).div_ceil(BITS);
+        zeros += 1;
+    }
+    counts
+};
+
+/// The bytes of a number, and how many count.
+#[inline(always)]
+fn encoded(number: u64) -> ([u8; NUMBER_BYTES_MAX], usize) {
+    let mut bytes = [0; NUMBER_BYTES_MAX];
+    let count = COUNTS[(number | 1).leading_zeros() as usize];
+    if count > SHIFTED_BYTES_MAX {
+        bytes[1..].copy_from_slice(&number.to_le_bytes());
+        return (bytes, NUMBER_BYTES_MAX);
+    }
+    let shifted = (number << 1 | 1) << (count - 1);
+    bytes[..8].copy_from_slice(&shifted.to_le_bytes());
+    (bytes, count as usize)
+}
+
+/// A number of either sign as one without: near zero stays near zero.
+#[inline(always)]
+const fn unsigned(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)) as u64
+}
+
 /// Appends a number.
 #[inline(always)]
 pub fn put(bytes: &mut Vec<u8>, number: u64) {
@@ -37,27 +127,14 @@ pub fn small(number: u64) -> Option<u8> {
 
 /// As [`put`].
 fn put_large(bytes: &mut Vec<u8>, number: u64) {
-    if number < 1 << (2 * BITS) {
-        bytes.extend_from_slice(&((number << 2 | 2) as u16).to_le_bytes());
-        return;
-    }
-    let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(BITS);
-    if count > SHIFTED_BYTES_MAX {
-        bytes.push(0);
-        bytes.extend_from_slice(&number.to_le_bytes());
-        return;
-    }
-    let shifted = (number << 1 | 1) << (count - 1);
-    // Eight bytes at once and some taken back: a copy of a length that is known costs least.
-    let end = bytes.len() + count as usize;
-    bytes.extend_from_slice(&shifted.to_le_bytes());
-    bytes.truncate(end);
+    let (encoded, count) = encoded(number);
+    bytes.extend_from_slice(&encoded[..count]);
 }
 
 /// Appends a number of either sign; those near zero are short.
 #[inline]
 pub fn put_signed(bytes: &mut Vec<u8>, number: i64) {
-    put(bytes, ((number << 1) ^ (number >> 63)) as u64);
+    put(bytes, unsigned(number));
 }
 
 /// Appends a string behind its length.
@@ -156,15 +233,24 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_put_is_read(
-            numbers in prop::collection::vec(any::<u64>(), 0..8),
+            numbers in prop::collection::vec(any::<u64>(), 0..80),
             shift in 0u32..64,
             string in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let mut bytes = Vec::new();
+            let mut writer = Writer::new(&mut bytes);
             for number in &numbers {
-                put(&mut bytes, number >> shift);
-                put_signed(&mut bytes, (*number as i64) >> shift);
+                writer.expect(2);
+                writer.put(number >> shift);
+                writer.put_signed((*number as i64) >> shift);
             }
+            writer.flush();
+            let mut one_by_one = Vec::new();
+            for number in &numbers {
+                put(&mut one_by_one, number >> shift);
+                put_signed(&mut one_by_one, (*number as i64) >> shift);
+            }
+            prop_assert_eq!(&bytes, &one_by_one);
             put_bytes(&mut bytes, &string);
             let mut reader = Reader(&bytes);
             for number in &numbers {

@@ -1,7 +1,9 @@
 //! The messages of a leg, packed: a sorted list of facts over one buffer of strings.
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
+use super::familiar::{Familiar, Known, Lines};
 use super::texts::{Text, TextView, Texts};
+use crate::base::CaptureTime;
 use crate::base::limits::FACTS_PER_LEG_MAX;
 use crate::sip::Method;
 use std::cmp::Ordering;
@@ -83,6 +85,19 @@ impl PackedParties {
     }
 }
 
+/// What the messages of a leg tell together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Digest {
+    /// First moment of any; absent without messages.
+    pub(super) first: Option<CaptureTime>,
+    /// Last moment of any.
+    pub(super) last: Option<CaptureTime>,
+    /// Whether there is an INVITE.
+    pub(super) has_invite: bool,
+    /// Whether there is a REFER.
+    pub(super) has_refer: bool,
+}
+
 /// Messages by key, in the order of keys, each with the numbers of its INVITE. A join-semilattice.
 #[derive(Clone, Default)]
 pub(super) struct FactSet {
@@ -92,6 +107,15 @@ pub(super) struct FactSet {
     /// From tag, To tag, branch, source and destination of the message that was added last: those of the
     /// next one are mostly among them.
     near: [Text; 5],
+    familiar: Familiar,
+}
+
+/// A message whose lines were compared with those of the messages before it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told<'m> {
+    pub(super) lines: Lines<'m>,
+    /// What of them is known: it stands in place of the strings of the message's key.
+    pub(super) known: Known,
 }
 
 impl PartialEq for FactSet {
@@ -152,9 +176,28 @@ impl FactSet {
         self.facts.iter().map(|fact| fact.kind)
     }
 
+    /// What all messages together tell, by one walk over them.
+    pub(super) fn digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        for Fact { times, kind, .. } in &self.facts {
+            let (first, last) = (times.first(), times.last());
+            digest.first = Some(digest.first.map_or(first, |known| known.min(first)));
+            digest.last = Some(digest.last.map_or(last, |known| known.max(last)));
+            digest.has_invite |= *kind == MessageKind::Request(Method::Invite);
+            digest.has_refer |= *kind == MessageKind::Request(Method::Refer);
+        }
+        digest
+    }
+
     /// The numbers of the message with this key; absent where none were added.
     pub(super) fn parties(&self, key: &FactKey<'_>) -> Option<InviteParties<'_>> {
-        self.parties_at(self.find(key).ok()?)
+        self.parties_at(self.find(key, &Known::default()).ok()?)
+    }
+
+    /// Compares the lines of a message with those of the messages before it.
+    #[inline(never)]
+    pub(super) fn told<'m>(&self, lines: Lines<'m>) -> Told<'m> {
+        Told { lines, known: self.familiar.find(&lines) }
     }
 
     /// Adds a message, with the numbers it carries. Two sets of numbers for one key keep the smaller.
@@ -164,17 +207,28 @@ impl FactSet {
         &mut self,
         key: &FactKey<'_>,
         parties: Option<&InviteParties<'_>>,
-        times: &FactTimes,
+        times: FactTimes,
     ) -> bool {
-        let place = match self.find(key) {
+        self.add_told(key, &Told::default(), parties, times)
+    }
+
+    /// As [`Self::add`], where strings of the key may be known.
+    pub(super) fn add_told(
+        &mut self,
+        key: &FactKey<'_>,
+        told: &Told<'_>,
+        parties: Option<&InviteParties<'_>>,
+        times: FactTimes,
+    ) -> bool {
+        let place = match self.find(key, &told.known) {
             Ok(place) => {
-                self.facts[place].times.join(times);
+                self.facts[place].times.join(&times);
                 place
             }
             // Beyond the cap it would be dropped at once.
             Err(place) if place >= FACTS_PER_LEG_MAX => return true,
             Err(place) => {
-                let fact = self.packed(key, times.clone());
+                let fact = self.packed(key, &told.known, times);
                 if self.facts.capacity() == 0 {
                     self.facts.reserve(USUAL_FACTS);
                 }
@@ -182,6 +236,10 @@ impl FactSet {
                 place
             }
         };
+        if let Some(fact) = self.facts.get(place) {
+            let found = [fact.from_tag, fact.to_tag, fact.branch];
+            self.familiar.learn(&told.lines, &told.known, found);
+        }
         if let Some(parties) = parties
             && self.parties_at(place).is_none_or(|known| *parties < known)
         {
@@ -201,14 +259,15 @@ impl FactSet {
     pub(super) fn join(&mut self, other: &Self) -> bool {
         let mut is_over = false;
         for (place, (key, times)) in other.iter().enumerate() {
-            is_over |= self.add(&key, other.parties_at(place).as_ref(), times);
+            is_over |= self.add(&key, other.parties_at(place).as_ref(), times.clone());
         }
         is_over
     }
 
     /// The strings are others now.
-    pub(super) const fn forget_near(&mut self) {
+    pub(super) fn forget_near(&mut self) {
         self.near = [Text::EMPTY; 5];
+        self.familiar.forget();
     }
 
     /// Forgets all messages and keeps their room.
@@ -220,22 +279,27 @@ impl FactSet {
     }
 
     #[inline]
-    fn find(&self, key: &FactKey<'_>) -> Result<usize, usize> {
+    fn find(&self, key: &FactKey<'_>, known: &Known) -> Result<usize, usize> {
         let rank_of_key = rank(key.cseq_number, key.kind, key.cseq_method);
+        let rank_of = |fact: &Fact| rank(fact.cseq_number, fact.kind, fact.cseq_method);
+        // Most messages come in the order of their keys.
+        if self.facts.last().is_none_or(|last| rank_of(last) < rank_of_key) {
+            return Err(self.facts.len());
+        }
         self.facts.binary_search_by(|fact| {
-            rank(fact.cseq_number, fact.kind, fact.cseq_method)
-                .cmp(&rank_of_key)
-                .then_with(|| self.compare_strings(fact, key))
+            rank_of(fact).cmp(&rank_of_key).then_with(|| self.compare_strings(fact, key, known))
         })
     }
 
     /// The order of the [`FactKey`]s of one rank, without making one.
-    fn compare_strings(&self, fact: &Fact, key: &FactKey<'_>) -> Ordering {
-        self.texts
-            .get(fact.from_tag)
-            .cmp(key.from_tag)
-            .then_with(|| self.texts.get(fact.to_tag).cmp(key.to_tag))
-            .then_with(|| self.texts.get(fact.branch).cmp(key.branch))
+    fn compare_strings(&self, fact: &Fact, key: &FactKey<'_>, known: &Known) -> Ordering {
+        let [from_tag, to_tag, branch] = known;
+        let compare = |text: Text, known: &Option<Text>, other: &[u8]| {
+            self.texts.get(text).cmp(known.map_or(other, |known| self.texts.get(known)))
+        };
+        compare(fact.from_tag, from_tag, key.from_tag)
+            .then_with(|| compare(fact.to_tag, to_tag, key.to_tag))
+            .then_with(|| compare(fact.branch, branch, key.branch))
             .then_with(|| self.texts.endpoint(fact.source).cmp(&key.source))
             .then_with(|| self.texts.endpoint(fact.destination).cmp(&key.destination))
             .then_with(|| (fact.auth_failed, fact.has_sdp).cmp(&(key.auth_failed, key.has_sdp)))
@@ -245,12 +309,13 @@ impl FactSet {
         fact.key(self.texts.view())
     }
 
-    fn packed(&mut self, key: &FactKey<'_>, times: FactTimes) -> Fact {
+    fn packed(&mut self, key: &FactKey<'_>, known: &Known, times: FactTimes) -> Fact {
         let [from_tag, to_tag, branch, source, destination] = self.near;
+        let texts = &mut self.texts;
         self.near = [
-            self.texts.add_near(key.from_tag, [from_tag, to_tag]),
-            self.texts.add_near(key.to_tag, [to_tag, from_tag]),
-            self.texts.add_near(key.branch, [branch, branch]),
+            known[0].unwrap_or_else(|| texts.add_near(key.from_tag, [from_tag, to_tag])),
+            known[1].unwrap_or_else(|| texts.add_near(key.to_tag, [to_tag, from_tag])),
+            known[2].unwrap_or_else(|| texts.add_near(key.branch, [branch])),
             self.texts.add_endpoint_near(key.source, [destination, source]),
             self.texts.add_endpoint_near(key.destination, [source, destination]),
         ];
@@ -288,7 +353,12 @@ impl FactSet {
         let InviteParties { preferred_user, remote_party_user, is_csta, .. } = *parties;
         let users =
             [from_user, to_user, request_user, asserted_user, preferred_user, remote_party_user];
-        let users = users.map(|user| self.texts.add(user));
+        let mut last = Text::EMPTY;
+        let users = users.map(|user| {
+            // The Request-URI mostly names the user of To.
+            last = self.texts.add_near(user, [last]);
+            last
+        });
         if self.parties.capacity() == 0 {
             self.parties.reserve_exact(1);
         }
@@ -301,7 +371,7 @@ impl FactSet {
     fn make_anew(&mut self) {
         let mut anew = Self::default();
         for (place, (key, times)) in self.iter().enumerate() {
-            let mut fact = anew.packed(&key, times.clone());
+            let mut fact = anew.packed(&key, &Known::default(), times.clone());
             if let Some(parties) = self.parties_at(place) {
                 fact.parties = anew.add_parties(&parties);
             }
@@ -316,7 +386,7 @@ impl FactSet {
 mod tests {
     use super::super::fact::tests::{AnyKey, any_key};
     use super::*;
-    use crate::base::{CaptureTime, RecordRef};
+    use crate::base::RecordRef;
     use proptest::prelude::*;
 
     fn once() -> FactTimes {
@@ -329,7 +399,7 @@ mod tests {
         fn stands_in_the_order_of_keys(keys in prop::collection::vec(any_key(), 0..20)) {
             let mut set = FactSet::default();
             for key in &keys {
-                set.add(&key.as_key(), None, &once());
+                set.add(&key.as_key(), None, once());
             }
             let mut sorted: Vec<FactKey<'_>> = keys.iter().map(AnyKey::as_key).collect();
             sorted.sort();
@@ -350,7 +420,7 @@ mod tests {
             let tag = format!("{number:0>500}");
             let any = AnyKey { cseq_number: number, to_tag: tag.clone(), ..AnyKey::default() };
             let parties = InviteParties { from_user: tag.as_bytes(), ..InviteParties::default() };
-            is_over |= set.add(&any.as_key(), Some(&parties), &once());
+            is_over |= set.add(&any.as_key(), Some(&parties), once());
         }
         assert!(is_over);
         assert_eq!(set.len(), FACTS_PER_LEG_MAX);

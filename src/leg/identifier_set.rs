@@ -1,6 +1,6 @@
 //! The identifiers of a leg, packed: a sorted list over one buffer of strings.
 
-use super::codec::{Reader, put, put_bytes, put_signed};
+use super::codec::{Reader, Writer, put, put_bytes};
 use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::pack::{PackBase, Places};
 use super::texts::{Text, TextView, Texts};
@@ -8,6 +8,9 @@ use crate::base::CaptureTime;
 use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use std::cmp::Ordering;
 use std::fmt;
+
+/// An identifier is packed as at most so many numbers and bytes.
+const PACKED_NUMBERS: usize = 9;
 
 #[derive(Clone, Debug)]
 struct Packed {
@@ -69,8 +72,8 @@ pub(super) fn read_identifiers<'b>(
 pub struct IdentifierSet {
     list: Vec<Packed>,
     texts: Texts,
-    /// Who said the identifier that was added last: most likely the next one too.
-    near: Text,
+    /// Who said the identifiers that were added last: most likely one of them says the next one too.
+    near: [Text; 2],
 }
 
 impl PartialEq for IdentifierSet {
@@ -128,9 +131,11 @@ impl IdentifierSet {
             Err(place) if place >= IDENTIFIERS_PER_LEG_MAX => true,
             Err(place) => {
                 let Identifier { kind, value, said_by, cseq } = identifier;
-                let said_by = self.texts.add_endpoint_near(said_by, [self.near; 2]);
+                let said_by = self.texts.add_endpoint_near(said_by, self.near);
                 let value = self.texts.add(value);
-                self.near = said_by;
+                if said_by != self.near[0] {
+                    self.near = [said_by, self.near[0]];
+                }
                 self.list.insert(place, Packed { sighting, value, said_by, cseq, kind });
                 let is_over = self.list.len() > IDENTIFIERS_PER_LEG_MAX;
                 if is_over {
@@ -167,29 +172,31 @@ impl IdentifierSet {
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.texts.clear();
-        self.near = Text::EMPTY;
+        self.near = [Text::EMPTY; 2];
     }
 
     /// Appends the identifiers.
     pub(super) fn pack(&self, bytes: &mut Vec<u8>, base: PackBase) {
         put_bytes(bytes, self.texts.as_bytes());
         put(bytes, self.list.len() as u64);
-        let mut places = Places::new(base);
+        let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
         for Packed { sighting, value, said_by, cseq, kind } in &self.list {
-            bytes.push(*kind as u8);
-            put(bytes, u64::from(value.to_number()));
-            put(bytes, u64::from(said_by.to_number()));
-            put(bytes, u64::from(*cseq));
-            put_signed(bytes, sighting.first.ns().wrapping_sub(base.first_ns));
-            put(bytes, sighting.last.ns().wrapping_sub(sighting.first.ns()) as u64);
-            places.put(bytes, sighting.record);
+            writer.expect(PACKED_NUMBERS);
+            writer.byte(*kind as u8);
+            writer.put(u64::from(value.to_number()));
+            writer.put(u64::from(said_by.to_number()));
+            writer.put(u64::from(*cseq));
+            writer.put_signed(sighting.first.ns().wrapping_sub(base.first_ns));
+            writer.put(sighting.last.ns().wrapping_sub(sighting.first.ns()) as u64);
+            places.put(&mut writer, sighting.record);
         }
+        writer.flush();
     }
 
     /// Takes what [`Self::pack`] appended; what was there is gone.
     pub(super) fn unpack(&mut self, reader: &mut Reader<'_>, base: PackBase) {
         self.texts.set_bytes(reader.bytes());
-        self.near = Text::EMPTY;
+        self.near = [Text::EMPTY; 2];
         self.list.clear();
         let mut places = Places::new(base);
         let count = reader.count();

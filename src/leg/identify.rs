@@ -15,12 +15,13 @@ use crate::sip::{
     HeaderName, Message, Method, NameAddr, SessionId, Uri, icid_value, name_addrs, parse_replaces,
     parse_session_id, percent_decode, recorded_sessions, recording_metadata, sdp, sipfrag_status,
 };
-use std::io::Write;
 
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 
-/// Adds the identifiers of one message to its leg; `sdp` is its session description.
+/// Adds the identifiers of one message to its leg; `sdp` is its session description. Not inlined: most
+/// messages have none, and pass by.
+#[inline(never)]
 pub(super) fn identify(
     leg: &mut Leg,
     datagram: &Datagram<'_>,
@@ -119,6 +120,13 @@ impl Found<'_, '_> {
         *self.scratch = value;
     }
 
+    /// Puts letters in lower case behind what is in the scratch room.
+    fn push_lower_case(&mut self, text: &[u8]) {
+        let start = self.scratch.len();
+        self.scratch.extend_from_slice(text);
+        self.scratch[start..].make_ascii_lowercase();
+    }
+
     /// Adds parts with a separator between them.
     fn add_joined(&mut self, kind: IdentifierKind, parts: &[&[u8]], separator: u8) {
         self.scratch.clear();
@@ -139,7 +147,7 @@ impl Found<'_, '_> {
         if !user.is_empty() && !host.is_empty() {
             self.scratch.push(b'@');
         }
-        self.scratch.extend(host.iter().map(u8::to_ascii_lowercase));
+        self.push_lower_case(host);
         self.add_scratch(kind);
     }
 
@@ -188,7 +196,7 @@ impl Found<'_, '_> {
             }
             kept += 1;
             self.scratch.clear();
-            self.scratch.extend(header.name.iter().map(u8::to_ascii_lowercase));
+            self.push_lower_case(header.name);
             self.scratch.extend_from_slice(b": ");
             self.scratch.extend_from_slice(header.value);
             self.add_scratch(IdentifierKind::Header);
@@ -257,9 +265,9 @@ impl Found<'_, '_> {
             let session = parse_session_id(value);
             if !session.local.is_empty() {
                 self.scratch.clear();
-                let parts = [session.local, b";", session.remote];
-                let bytes = parts.into_iter().flatten();
-                self.scratch.extend(bytes.map(u8::to_ascii_lowercase));
+                self.push_lower_case(session.local);
+                self.scratch.push(b';');
+                self.push_lower_case(session.remote);
                 self.add_scratch(IdentifierKind::SessionId);
             }
         }
@@ -269,12 +277,13 @@ impl Found<'_, '_> {
     }
 
     fn media(&mut self, body: &[u8], key: &FactKey) {
-        if let Some(origin) = sdp::origin(body) {
+        let mut description = sdp::Description::new(body);
+        if let Some(origin) = description.origin() {
             let parts = [origin.session_id, origin.address];
             self.add_joined(IdentifierKind::MediaOrigin, &parts, b' ');
         }
         let is_answer = matches!(key.kind, MessageKind::Response(200..=299));
-        for media in sdp::media(body) {
+        while let Some(media) = description.next_media() {
             let Some(address) = media.address.filter(|address| !address.is_unspecified()) else {
                 continue;
             };
@@ -287,10 +296,10 @@ impl Found<'_, '_> {
             }
             if is_answer && let Some(codec) = media.codecs().next() {
                 self.scratch.clear();
-                self.scratch.extend(codec.name.iter().map(u8::to_ascii_lowercase));
+                self.push_lower_case(codec.name);
                 if let Some(rate) = codec.rate {
-                    // Writing into a vector never fails.
-                    let _ = write!(self.scratch, "/{rate}");
+                    self.scratch.push(b'/');
+                    push_number(self.scratch, rate);
                 }
                 self.add_scratch(IdentifierKind::Codec);
             }
@@ -302,6 +311,21 @@ impl Found<'_, '_> {
         endpoint.append_to(self.scratch);
         self.add_scratch(IdentifierKind::MediaAddress);
     }
+}
+
+/// Appends the decimal digits of a number, without the machinery of formatting.
+fn push_number(text: &mut Vec<u8>, mut number: u32) {
+    let mut digits = [0; "4294967295".len()];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend_from_slice(&digits[start..]);
 }
 
 /// Whether a header is named after Call-IDs (X-Call-ID, X-CID): its value may be as short as they are.

@@ -1,7 +1,7 @@
 //! The leg: all SIP of one Call-ID seen by one sensor, as a set of facts that joins.
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
-use super::fact_set::FactSet;
+use super::fact_set::{FactSet, Told};
 use super::identifier::{Identifier, Sighting};
 use super::identifier_set::IdentifierSet;
 use super::media::MediaActivity;
@@ -49,7 +49,19 @@ impl Leg {
         time: CaptureTime,
         record: RecordRef,
     ) {
-        self.is_over_limit |= self.facts.add(key, parties, &FactTimes::once(time, record));
+        self.is_over_limit |= self.facts.add(key, parties, FactTimes::once(time, record));
+    }
+
+    /// As [`Self::add_message`], where strings of the key may be known.
+    #[inline]
+    pub(super) fn add_told_message(
+        &mut self,
+        key: &FactKey<'_>,
+        told: &Told<'_>,
+        parties: Option<&InviteParties<'_>>,
+        times: FactTimes,
+    ) {
+        self.is_over_limit |= self.facts.add_told(key, told, parties, times);
     }
 
     /// Adds an identifier and when it was seen.

@@ -8,6 +8,7 @@ pub mod entry_name;
 pub mod events;
 pub mod fact;
 mod fact_set;
+mod familiar;
 pub mod identifier;
 pub mod identifier_set;
 mod identify;

@@ -1,6 +1,7 @@
 //! One message in, facts of its leg out.
 
-use super::fact::{FactKey, InviteParties, MessageKind};
+use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
+use super::fact_set::Told;
 use super::identify::identify;
 use super::lattice::Leg;
 use crate::base::limits::FACT_TEXT_BYTES_MAX;
@@ -24,14 +25,15 @@ pub fn observe(
     message: &Message<'_>,
     scratch: &mut Scratch,
 ) -> bool {
-    let Some((key, sdp)) = fact_key(datagram, message) else { return false };
+    let (key, told, sdp) = fact_key(leg, datagram, message);
     if datagram.vendor_blind {
         leg.mark_vendor_blind();
     }
     let is_invite = key.kind == MessageKind::Request(Method::Invite);
     let parties = is_invite.then(|| invite_parties(message));
     identify(leg, datagram, message, &key, sdp, scratch);
-    leg.add_message(&key, parties.as_ref(), datagram.time, datagram.record);
+    let times = FactTimes::once(datagram.time, datagram.record);
+    leg.add_told_message(&key, &told, parties.as_ref(), times);
     ends_dialog(&key)
 }
 
@@ -46,13 +48,14 @@ const fn ends_dialog(key: &FactKey<'_>) -> bool {
     }
 }
 
-/// The key of a message's fact, and the session description of a message that shapes the dialog; absent
-/// when the start line and the CSeq name no method.
+/// The key of a message's fact, without the strings that the leg knows, and the session description of a
+/// message that shapes the dialog.
 #[inline]
 fn fact_key<'m>(
+    leg: &Leg,
     datagram: &Datagram<'_>,
     message: &Message<'m>,
-) -> Option<(FactKey<'m>, Option<&'m [u8]>)> {
+) -> (FactKey<'m>, Told<'m>, Option<&'m [u8]>) {
     let cseq = message.cseq();
     let (kind, auth_failed) = match message.start() {
         StartLine::Request { method, .. } => (MessageKind::Request(method), false),
@@ -67,30 +70,28 @@ fn fact_key<'m>(
         // Cut before its CSeq: whose response it is cannot be told, but it is a packet of the call.
         (None, MessageKind::Response(_)) => Method::Other,
     };
-    let mut key = FactKey {
-        cseq_number: cseq.map_or(0, |cseq| cseq.number),
+    let shapes_dialog = shapes_the_dialog(cseq_method);
+    let (mut told, mut sdp) = (Told::default(), None);
+    if shapes_dialog {
+        let lines = [HeaderName::From, HeaderName::To, HeaderName::Via];
+        told = leg.facts.told(lines.map(|name| message.whole_line(name)));
+        sdp = sdp_body(message);
+    }
+    let is_new = told.known.map(|known| shapes_dialog && known.is_none());
+    let key = FactKey {
+        // A thousand INFOs of a call say no more than when they were: one fact holds them all.
+        cseq_number: cseq.filter(|_| shapes_dialog).map_or(0, |cseq| cseq.number),
         kind,
         cseq_method,
-        from_tag: &[],
-        to_tag: &[],
-        branch: &[],
+        from_tag: if is_new[0] { text(message.from().tag()) } else { &[] },
+        to_tag: if is_new[1] { text(message.to().tag()) } else { &[] },
+        branch: if is_new[2] { text(message.via_branch()) } else { &[] },
         source: datagram.source,
         destination: datagram.destination,
         auth_failed,
-        has_sdp: false,
+        has_sdp: sdp.is_some(),
     };
-    let mut sdp = None;
-    if shapes_the_dialog(cseq_method) {
-        sdp = sdp_body(message);
-        key.from_tag = text(message.from().tag());
-        key.to_tag = text(message.to().tag());
-        key.branch = text(message.via_branch());
-        key.has_sdp = sdp.is_some();
-    } else {
-        // A thousand INFOs of a call say no more than when they were: one fact holds them all.
-        key.cseq_number = 0;
-    }
-    Some((key, sdp))
+    (key, told, sdp)
 }
 
 /// Whether messages of this method are kept one by one.

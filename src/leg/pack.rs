@@ -5,14 +5,13 @@
 //! the first moment, records as steps from one to the next. Which bytes a leg has may depend on the order
 //! in which its messages came; the leg that they unpack to does not.
 
-use super::codec::{Reader, put, put_signed};
-use super::fact::MessageKind;
+use super::codec::{Reader, Writer, put, put_signed};
+use super::fact_set::Digest;
 use super::lattice::Leg;
 use super::media::MediaActivity;
 use super::midway::is_midway;
 use crate::base::spans::Span;
 use crate::base::{CaptureId, CaptureTime, FileId, RecordRef, SensorId, Spans};
-use crate::sip::Method;
 
 /// The form of packed legs: files that hold another one are not read.
 pub const PACK_VERSION: u32 = 1;
@@ -46,15 +45,16 @@ impl Places {
         Self { base, last: RecordRef { capture, index: 0 } }
     }
 
-    /// Appends a record.
-    pub(super) fn put(&mut self, bytes: &mut Vec<u8>, record: RecordRef) {
+    /// Adds a record: three numbers at most.
+    #[inline(always)]
+    pub(super) fn put(&mut self, writer: &mut Writer<'_>, record: RecordRef) {
         let step = i64::from(record.index) - i64::from(self.last.index);
         let moved = record.capture != self.last.capture;
-        put(bytes, ((step << 1 ^ step >> 63) as u64) << 1 | u64::from(moved));
+        writer.put(((step << 1 ^ step >> 63) as u64) << 1 | u64::from(moved));
         if moved {
             let CaptureId { file, member } = record.capture;
-            put_signed(bytes, i64::from(file.0) - i64::from(self.base.file.0));
-            put(bytes, u64::from(member));
+            writer.put_signed(i64::from(file.0) - i64::from(self.base.file.0));
+            writer.put(u64::from(member));
         }
         self.last = record;
     }
@@ -104,13 +104,13 @@ pub(super) fn read_spans<const GAP_NS: i64>(
 
 /// Appends a leg.
 pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
-    let first = leg.first_seen();
+    let Digest { first, last, has_invite, has_refer } = leg.facts.digest();
     let mut flags = 0;
     let mut set = |is_set: bool, flag: u8| flags |= if is_set { flag } else { 0 };
     set(leg.is_vendor_blind(), VENDOR_BLIND);
     set(leg.is_over_limit(), OVER_LIMIT);
-    set(leg.has_invite(), HAS_INVITE);
-    set(leg.facts.kinds().any(|kind| kind == MessageKind::Request(Method::Refer)), HAS_REFER);
+    set(has_invite, HAS_INVITE);
+    set(has_refer, HAS_REFER);
     set(is_midway(leg), MIDWAY);
     set(first.is_some(), HAS_MESSAGES);
     let file = leg.facts.times().next().map(|times| times.record.capture.file);
@@ -124,7 +124,7 @@ pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&base.first_ns.to_le_bytes());
     bytes.extend_from_slice(&leg.call_id()[..usize::from(length)]);
-    let last = leg.last_signal().unwrap_or_default();
+    let last = last.unwrap_or_default();
     put(bytes, last.ns().wrapping_sub(base.first_ns) as u64);
     leg.facts.pack(bytes, base);
     leg.identifiers().pack(bytes, base);

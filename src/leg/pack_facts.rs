@@ -1,6 +1,6 @@
 //! The messages of a leg to bytes and back.
 
-use super::codec::{Reader, put, put_bytes, put_signed};
+use super::codec::{Reader, Writer, put, put_bytes};
 use super::fact::{FactTimes, MESSAGE_GAP_NS, MessageKind, MessageSpans};
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
@@ -48,10 +48,11 @@ impl FactSet {
             }
         }
         put(bytes, self.facts.len() as u64);
-        let mut places = Places::new(base);
+        let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
         for fact in &self.facts {
-            pack_fact(bytes, fact, base, &mut places);
+            pack_fact(&mut writer, fact, base, &mut places);
         }
+        writer.flush();
     }
 
     /// Takes what [`Self::pack`] appended; what was there is gone.
@@ -121,7 +122,10 @@ fn unpack_parties(reader: &mut Reader<'_>) -> PackedParties {
     PackedParties { users: [(); 6].map(|()| text(reader)), is_csta }
 }
 
-fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Places) {
+/// A message is packed as at most so many numbers and bytes, its spans aside.
+const PACKED_NUMBERS: usize = 13;
+
+fn pack_fact(writer: &mut Writer<'_>, fact: &Fact, base: PackBase, places: &mut Places) {
     let spans = fact.times.spans.as_slice();
     let moment = match spans {
         [span] if span.first == span.last => Some(span.first),
@@ -134,24 +138,25 @@ fn pack_fact(bytes: &mut Vec<u8>, fact: &Fact, base: PackBase, places: &mut Plac
         (moment.is_none(), HAS_SPANS),
     ];
     let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
-    bytes.push(bits | (fact.cseq_method as u8) << 4);
+    writer.expect(PACKED_NUMBERS);
+    writer.byte(bits | (fact.cseq_method as u8) << 4);
     let kind = match fact.kind {
         MessageKind::Request(method) => method as u32,
         MessageKind::Response(status) => RESPONSES + u32::from(status),
     };
-    put(bytes, u64::from(kind));
-    put(bytes, u64::from(fact.cseq_number));
+    writer.put(u64::from(kind));
+    writer.put(u64::from(fact.cseq_number));
     for text in [fact.from_tag, fact.to_tag, fact.branch, fact.source, fact.destination] {
-        put(bytes, u64::from(text.to_number()));
+        writer.put(u64::from(text.to_number()));
     }
     if fact.parties != NO_PARTIES {
-        put(bytes, u64::from(fact.parties));
+        writer.put(u64::from(fact.parties));
     }
     match moment {
-        Some(moment) => put_signed(bytes, moment.ns().wrapping_sub(base.first_ns)),
-        None => put_spans(bytes, spans, base),
+        Some(moment) => writer.put_signed(moment.ns().wrapping_sub(base.first_ns)),
+        None => put_spans(writer.flush(), spans, base),
     }
-    places.put(bytes, fact.times.record);
+    places.put(writer, fact.times.record);
 }
 
 /// The only moment of a message.

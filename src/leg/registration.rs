@@ -8,7 +8,7 @@
 use crate::base::limits::REGISTERED_USERS_MAX;
 use crate::base::spans::Span;
 use crate::base::{CaptureTime, NS_PER_S, Spans};
-use crate::sip::{HeaderName, Message, Method, StartLine, name_addrs};
+use crate::sip::{HeaderName, Message, Method, name_addrs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,11 +21,15 @@ pub struct Registrations {
 
 impl Registrations {
     /// Takes a message: a 2xx to REGISTER that grants time; any other is passed over.
+    #[inline]
     pub fn observe(&mut self, message: &Message<'_>, time: CaptureTime) {
-        let StartLine::Response { status: 200..=299, .. } = message.start() else { return };
-        if message.cseq().is_none_or(|cseq| cseq.method != Method::Register) {
-            return;
+        let is_of_register = message.cseq().is_some_and(|cseq| cseq.method == Method::Register);
+        if is_of_register && matches!(message.status(), Some(200..=299)) {
+            self.granted(message, time);
         }
+    }
+
+    fn granted(&mut self, message: &Message<'_>, time: CaptureTime) {
         let uri = message.to().uri();
         let mut user = uri.user().to_vec();
         user.push(b'@');

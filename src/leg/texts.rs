@@ -166,10 +166,23 @@ impl Texts {
         place
     }
 
+    /// Whether a string that was added is this one; false for some that are long.
+    #[inline(always)]
+    fn is(&self, known: Text, text: &[u8]) -> bool {
+        let Some([length, _, rest @ ..]) = self.bytes.get(known.0 as usize..) else { return false };
+        let length = usize::from(*length);
+        length == text.len()
+            && length != usize::from(LONG)
+            && rest.get(..length).is_some_and(|known| is_same(known, text))
+    }
+
     /// As [`Self::add`]; equal to one of `near`, most likely.
-    #[inline]
-    pub(super) fn add_near(&mut self, text: &[u8], near: [Text; 2]) -> Text {
-        match near.into_iter().find(|near| is_same(self.get(*near), text)) {
+    #[inline(always)]
+    pub(super) fn add_near<const N: usize>(&mut self, text: &[u8], near: [Text; N]) -> Text {
+        if text.is_empty() {
+            return Text::EMPTY;
+        }
+        match near.into_iter().find(|near| self.is(*near, text)) {
             Some(near) => near,
             None => self.add(text),
         }
@@ -253,10 +266,10 @@ impl<'b> TextView<'b> {
     fn at(self, start: usize) -> Option<&'b [u8]> {
         let bytes = self.0.get(start..)?;
         match bytes {
+            [length, _, rest @ ..] if *length != LONG => rest.get(..usize::from(*length)),
             [LONG, _, low, high, rest @ ..] => {
                 rest.get(..usize::from(u16::from_le_bytes([*low, *high])))
             }
-            [length, _, rest @ ..] => rest.get(..usize::from(*length)),
             _ => None,
         }
     }

@@ -201,17 +201,12 @@ impl Gathering {
         datagram: &Datagram<'_>,
         rules: &CaptureRules,
     ) -> bool {
-        // Borrowed: a message is large, and moving it out would copy it.
-        match &sip::scan(datagram.payload) {
-            Some(message) => {
-                self.sip(origin.sensor, datagram, message, rules);
-                true
-            }
-            None => {
-                self.media(origin, datagram);
-                false
-            }
+        let read = |message: &Message<'_>| self.sip(origin.sensor, datagram, message, rules);
+        let is_sip = sip::with_message(datagram.payload, read).is_some();
+        if !is_sip {
+            self.media(origin, datagram);
         }
+        is_sip
     }
 
     fn media(&mut self, origin: &Origin, datagram: &Datagram<'_>) {

@@ -1,5 +1,6 @@
 //! The header lines of a message, one by one, folded ones put together: how lines may end.
 
+use super::search::find;
 use super::text::trim;
 use memchr::memchr;
 
@@ -13,9 +14,6 @@ pub struct Header<'a> {
     /// Whether the bytes end inside this line.
     pub is_cut: bool,
 }
-
-/// Longest usual name of a header.
-const NAME_BYTES: usize = 24;
 
 /// The lines between the start line and the blank line.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +38,7 @@ pub(super) fn header_of(line: &[u8], touches_end: bool) -> Option<Header<'_>> {
 
 /// Position of the colon of a header line with a name before it.
 pub(super) fn colon_of(line: &[u8]) -> Option<usize> {
-    // Names are short: calling a vector search costs more than it saves.
-    let near = line.iter().take(NAME_BYTES).position(|byte| *byte == b':');
-    near.or_else(|| memchr(b':', line)).filter(|colon| *colon > 0)
+    find(line, [b':']).filter(|colon| *colon > 0)
 }
 
 impl<'a> Head<'a> {

@@ -2,11 +2,11 @@
 
 use super::anomaly::{Anomalies, Anomaly};
 use super::header_name::{HeaderName, long_name};
-use super::lines::{Head, Header, Lines, colon_of, ends_line};
+use super::lines::{Head, Header, Lines, colon_of, ends_line, header_of};
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::parameter;
-use super::places::{Place, Places};
+use super::places::Places;
 use super::search::find;
 use super::start_line::{self, FirstLine as StartOf, ParsedStartLine, StartLine};
 use super::text::{
@@ -21,9 +21,12 @@ pub struct Message<'a> {
     head_end: usize,
     start: StartLine<'a>,
     start_line: &'a [u8],
+    cseq: Option<CSeq>,
     places: Places,
     body: &'a [u8],
     trailing: &'a [u8],
+    /// Where the line ends inside which the bytes end; 0 when they end inside none.
+    cut_line_end: u32,
     /// What is odd about the start line.
     start_anomalies: Anomalies,
 }
@@ -42,44 +45,30 @@ pub struct CSeq {
 /// Only lines before the first blank line are headers. A payload that ends before it is flagged
 /// [`Anomaly::Cut`], and values of its last line are used only where a part cannot be taken for the
 /// whole (see [`Message::call_id_is_cut`]).
-#[inline]
 #[must_use]
 pub fn scan(payload: &[u8]) -> Option<Message<'_>> {
+    with_message(payload, Clone::clone)
+}
+
+/// As [`scan`], and gives the message to `take` where it stands: it is large, and moving it would copy
+/// it.
+#[inline]
+pub fn with_message<'a, R>(payload: &'a [u8], take: impl FnOnce(&Message<'a>) -> R) -> Option<R> {
     // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.
-    match payload.first() {
-        Some(0x80..) => None,
-        Some(byte) if is_token(*byte) => scan_text(payload),
-        Some(byte) if is_space(*byte) => scan_text(trim_start(payload)),
-        _ => None,
-    }
-}
-
-fn scan_text(payload: &[u8]) -> Option<Message<'_>> {
-    // Positions are kept in 32 bits; no datagram or framed message comes near.
-    let payload = payload.get(..u32::MAX as usize).unwrap_or(payload);
-    let first = start_line::usual(payload).or_else(|| start_line::read(payload))?;
-    Some(message_of(payload, &first))
-}
-
-/// Written where the caller wants it.
-#[inline(never)]
-fn message_of<'a>(payload: &'a [u8], first: &StartOf<'a>) -> Message<'a> {
-    let line_end = payload.get(first.length..first.behind).unwrap_or_default();
-    let rest = payload.get(first.behind..).unwrap_or_default();
-    // A CR where the bytes end may be the first half of a CRLF.
-    let cr_only = line_end == b"\r" && !rest.is_empty();
-    let mut message = Message {
-        head: Head { bytes: rest, cr_only },
-        start: first.parsed.line,
-        start_line: payload.get(..first.length).unwrap_or_default(),
-        head_end: 0,
-        places: Places::NONE,
-        body: &[],
-        trailing: &[],
-        start_anomalies: anomalies_of_start(&first.parsed, cr_only, line_end),
+    let text = match payload.first() {
+        Some(0x80..) => return None,
+        Some(byte) if is_token(*byte) => payload,
+        Some(byte) if is_space(*byte) => trim_start(payload),
+        _ => return None,
     };
-    message.read(rest);
-    message
+    // Positions are kept in 32 bits; no datagram or framed message comes near.
+    let text = text.get(..u32::MAX as usize).unwrap_or(text);
+    let mut message = match start_line::usual(text) {
+        Some(first) => Message::of(text, &first, false, Anomalies::default()),
+        None => Message::of_any(text)?,
+    };
+    message.read();
+    Some(take(&message))
 }
 
 fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u8]) -> Anomalies {
@@ -93,11 +82,47 @@ fn anomalies_of_start(parsed: &ParsedStartLine<'_>, cr_only: bool, line_end: &[u
 }
 
 impl<'a> Message<'a> {
+    /// A message of which only the start line was read.
+    #[inline(always)]
+    fn of(
+        payload: &'a [u8],
+        first: &StartOf<'a>,
+        cr_only: bool,
+        start_anomalies: Anomalies,
+    ) -> Self {
+        let rest = payload.get(first.behind..).unwrap_or_default();
+        Message {
+            head: Head { bytes: rest, cr_only },
+            start: first.parsed.line,
+            start_line: payload.get(..first.length).unwrap_or_default(),
+            head_end: 0,
+            cseq: None,
+            places: Places::NONE,
+            body: &[],
+            trailing: &[],
+            cut_line_end: if ends_line(rest) { 0 } else { rest.len() as u32 },
+            start_anomalies,
+        }
+    }
+
+    /// As [`Self::of`], whatever is odd about the start line; absent when there is none.
+    #[cold]
+    fn of_any(payload: &'a [u8]) -> Option<Self> {
+        let first = start_line::read(payload)?;
+        let line_end = payload.get(first.length..first.behind).unwrap_or_default();
+        // A CR where the bytes end may be the first half of a CRLF.
+        let cr_only = line_end == b"\r" && first.behind < payload.len();
+        let anomalies = anomalies_of_start(&first.parsed, cr_only, line_end);
+        Some(Self::of(payload, &first, cr_only, anomalies))
+    }
+
     /// Finds the headers and divides what stands behind them.
-    #[inline]
-    fn read(&mut self, rest: &'a [u8]) {
+    #[inline(never)]
+    fn read(&mut self) {
+        let rest = self.head.bytes;
         let end = self.places.read(self.head);
         self.head_end = end.head;
+        self.cseq = self.read_cseq();
         self.body = rest.get(end.body..).unwrap_or_default();
         // Content-Length divides what stands behind the head: the rest is no part of the message
         // (RFC 3261 section 18.3).
@@ -149,8 +174,10 @@ impl<'a> Message<'a> {
             let trimmed = trim(name);
             anomalies.add_if(trimmed.len() != name.len(), Anomaly::SpaceBeforeColon);
             let Some(header) = HeaderName::from_bytes(trimmed) else { continue };
-            let is_first =
-                self.places.first(header).is_some_and(|place| place.start as usize == line.start);
+            let is_first = self
+                .places
+                .first(header)
+                .is_some_and(|place| place.colon as usize == line.start + colon);
             if !is_first {
                 let value = trim(line.bytes.get(colon + 1..).unwrap_or_default());
                 self.add_anomaly_of_repeated(header, value, anomalies);
@@ -218,25 +245,20 @@ impl<'a> Message<'a> {
     /// made from it.
     #[must_use]
     pub fn call_id_is_cut(&self) -> bool {
-        self.places.first(HeaderName::CallId).is_some_and(|place| self.is_cut(place))
+        self.places.first(HeaderName::CallId).is_some_and(|place| self.is_cut(place.end))
     }
 
     /// The first CSeq; absent when it is missing, no number of 32 bits and a method, or cut in two.
     #[must_use]
-    pub fn cseq(&self) -> Option<CSeq> {
+    pub const fn cseq(&self) -> Option<CSeq> {
+        self.cseq
+    }
+
+    /// [`Self::cseq`], which everybody asks for.
+    #[inline]
+    fn read_cseq(&self) -> Option<CSeq> {
         let header = self.first_line(HeaderName::CSeq)?;
-        let (number, rest) = leading_number(header.value)?;
-        let number = u32::try_from(number).ok()?;
-        let rest = trim_start(rest);
-        let method = Method::from_token(rest);
-        if method != Method::Other {
-            return Some(CSeq { number, method });
-        }
-        let length = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
-        let method = Method::from_token(rest.get(..length)?);
-        // No known method is the beginning of another one, so a known one is whole.
-        let is_part = length == 0 || header.is_cut && method == Method::Other;
-        (!is_part).then_some(CSeq { number, method })
+        usual_cseq(header.value).or_else(|| any_cseq(&header))
     }
 
     /// The first From.
@@ -304,11 +326,22 @@ impl<'a> Message<'a> {
         self.first_line(name).map(|header| header.value)
     }
 
+    /// What stands behind the colon of a header's first line, white space around it kept: two equal ones have
+    /// equal values. Empty where the header is absent or the bytes end inside the line.
+    #[inline]
+    #[must_use]
+    pub fn whole_line(&self, name: HeaderName) -> &'a [u8] {
+        let place = self.places.first(name).filter(|place| !self.is_cut(place.end));
+        let line = place
+            .and_then(|place| self.head.bytes.get(place.colon as usize + 1..place.end as usize));
+        line.unwrap_or_default()
+    }
+
     /// The values of all lines of a header, in order.
     pub fn headers(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let more = self.places.first(name).filter(|_| self.places.is_repeated(name));
-        let from = more.map_or(self.head.bytes.len(), |place| place.start as usize);
-        let only = self.header(name).filter(|_| more.is_none());
+        let is_repeated = self.places.is_repeated(name);
+        let from = if is_repeated { 0 } else { self.head.bytes.len() };
+        let only = self.header(name).filter(|_| !is_repeated);
         let lines = self.head.lines_from(from);
         let all = lines.filter(move |header| HeaderName::from_bytes(header.name) == Some(name));
         only.into_iter().chain(all.map(|header| header.value))
@@ -332,7 +365,10 @@ impl<'a> Message<'a> {
     pub fn other_headers(&self) -> impl Iterator<Item = Header<'a>> {
         let kept = self.places.others();
         let from = if kept.is_some() { self.head.bytes.len() } else { 0 };
-        let kept = kept.unwrap_or_default().iter().filter_map(|place| self.header_at(*place));
+        let kept = kept.unwrap_or_default().iter().filter_map(|line| {
+            let bytes = self.head.bytes.get(line.start as usize..line.end as usize)?;
+            header_of(bytes, self.is_cut(line.end))
+        });
         kept.chain(self.head.lines_from(from))
     }
 
@@ -371,20 +407,13 @@ impl<'a> Message<'a> {
             [b' ', rest @ ..] if begins_and_ends_in_text(rest) => rest,
             _ => trim(value),
         };
-        Some(FirstLine { value, is_cut: self.is_cut(place) })
+        Some(FirstLine { value, is_cut: self.is_cut(place.end) })
     }
 
-    fn header_at(&self, place: Place) -> Option<Header<'a>> {
-        let Place { start, colon, end } = place;
-        let name = self.head.bytes.get(start as usize..colon as usize)?;
-        let value = self.head.bytes.get(colon as usize + 1..end as usize)?;
-        Some(Header { name: trim(name), value: trim(value), is_cut: self.is_cut(place) })
-    }
-
-    /// Whether the bytes end inside a line.
+    /// Whether the bytes end inside the line that ends there.
     #[inline]
-    fn is_cut(&self, place: Place) -> bool {
-        place.end as usize == self.head.bytes.len() && !ends_line(self.head.bytes)
+    const fn is_cut(&self, line_end: u32) -> bool {
+        line_end == self.cut_line_end
     }
 }
 
@@ -395,12 +424,37 @@ fn begins_and_ends_in_text(bytes: &[u8]) -> bool {
     is_text(bytes.first()) && is_text(bytes.last())
 }
 
+/// The CSeq where one space stands between a number of few digits and a method that is known.
+#[inline]
+fn usual_cseq(value: &[u8]) -> Option<CSeq> {
+    const DIGITS_MAX: usize = 9;
+    let (mut number, mut length) = (0, 0);
+    while let Some(digit @ b'0'..=b'9') = value.get(length)
+        && length < DIGITS_MAX
+    {
+        number = number * 10 + u32::from(digit - b'0');
+        length += 1;
+    }
+    let method = value.get(length..)?.strip_prefix(b" ").map(Method::from_token)?;
+    (length > 0 && method != Method::Other).then_some(CSeq { number, method })
+}
+
+/// [`Message::cseq`] of any CSeq line.
+fn any_cseq(header: &FirstLine<'_>) -> Option<CSeq> {
+    let (number, rest) = leading_number(header.value)?;
+    let number = u32::try_from(number).ok()?;
+    let rest = trim_start(rest);
+    let length = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
+    let method = Method::from_token(rest.get(..length)?);
+    // No known method is the beginning of another one, so a known one is whole.
+    let is_part = length == 0 || header.is_cut && method == Method::Other;
+    (!is_part).then_some(CSeq { number, method })
+}
+
 /// The branch where it is the first parameter and nothing is odd about it.
 #[inline]
 fn usual_branch(parameters: &[u8], is_cut: bool) -> Option<&[u8]> {
-    let [b';', b'b', b'r', b'a', b'n', b'c', b'h', b'=', value @ ..] = parameters else {
-        return None;
-    };
+    let value = parameters.strip_prefix(b";branch=")?;
     let branch = match find(value, [b';', b',', b'"', b'<']) {
         Some(end) if matches!(value.get(end), Some(b';' | b',')) => value.get(..end)?,
         None if !is_cut => value,
@@ -457,6 +511,18 @@ mod tests {
             let header = FirstLine { value, is_cut };
             if let Some(branch) = usual_branch(value, is_cut) {
                 prop_assert_eq!(branch, top_branch(&header));
+            }
+        }
+
+        /// A CSeq at a glance is that of a close look.
+        #[test]
+        fn usual_cseqs_are_those_of_any(
+            value in "[0-9]{0,11}[ \t]{0,2}(INVITE|BYE|ACK|FOO)?[ ;A-]{0,2}",
+            is_cut in prop::bool::ANY,
+        ) {
+            let value = trim(value.as_bytes());
+            if let Some(cseq) = usual_cseq(value) {
+                prop_assert_eq!(Some(cseq), any_cseq(&FirstLine { value, is_cut }));
             }
         }
 

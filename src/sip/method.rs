@@ -37,6 +37,7 @@ pub enum Method {
 
 impl Method {
     /// The method named by `token`; names are case-sensitive (RFC 3261 section 7.1).
+    #[inline]
     #[must_use]
     pub const fn from_token(token: &[u8]) -> Self {
         match token {

@@ -31,7 +31,7 @@ pub use correlation::{
 pub use framing::{FrameEnd, FramedMessage, Framer, FramingTally};
 pub use header_name::HeaderName;
 pub use lines::Header;
-pub use message::{CSeq, Message, scan};
+pub use message::{CSeq, Message, scan, with_message};
 pub use method::Method;
 pub use name_addr::{NameAddr, name_addrs};
 pub use start_line::{StartLine, looks_like_sip};

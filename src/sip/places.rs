@@ -1,11 +1,11 @@
 //! Where the headers of a message lie: one pass over its head, without allocation.
 //!
-//! Usual lines (ended, not folded, the name spelled as in its RFC) are told by a few compares of
-//! words. Any other line is read by [`Lines`], the walk that knows all of what lines may be.
+//! Usual lines are ended and not folded; where their name is spelled as in its RFC it is told by a few
+//! compares of words. Any other line is read by [`Lines`], the walk that knows all of what lines may be.
 
 use super::header_name::HeaderName;
 use super::lines::{Head, Line, Lines, colon_of};
-use super::search::{BLOCK_BYTES, find, find_from, find_in_block};
+use super::search::LineFeeds;
 use super::text::trim;
 
 /// Lines of headers outside [`HeaderName`] that are kept; a head with more of them is walked again.
@@ -14,9 +14,15 @@ const OTHERS: usize = 12;
 /// Where a header line lies in the head; `end` 0 is nowhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
-    pub(super) start: u32,
     pub(super) colon: u32,
     /// The end of the line; white space and line ends of folds may stand before it.
+    pub(super) end: u32,
+}
+
+/// A line of which nothing else is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stretch {
+    pub(super) start: u32,
     pub(super) end: u32,
 }
 
@@ -27,8 +33,8 @@ pub(super) struct Places {
     first: [Place; HeaderName::COUNT],
     /// Headers with more than one line, one bit each.
     repeated: u64,
-    /// The first lines of headers outside [`HeaderName`].
-    others: [Place; OTHERS],
+    /// The first lines that are of no header in [`HeaderName`]; some may have no name at all.
+    others: [Stretch; OTHERS],
     /// How many of those lines there are.
     other_count: usize,
 }
@@ -41,9 +47,9 @@ pub(super) struct HeadEnd {
 
 impl Places {
     pub(super) const NONE: Self = Self {
-        first: [Place { start: 0, colon: 0, end: 0 }; HeaderName::COUNT],
+        first: [Place { colon: 0, end: 0 }; HeaderName::COUNT],
         repeated: 0,
-        others: [Place { start: 0, colon: 0, end: 0 }; OTHERS],
+        others: [Stretch { start: 0, end: 0 }; OTHERS],
         other_count: 0,
     };
 
@@ -59,8 +65,8 @@ impl Places {
         self.repeated & (1 << name as u64) != 0
     }
 
-    /// The lines of headers outside [`HeaderName`]; absent when they are more than are kept.
-    pub(super) fn others(&self) -> Option<&[Place]> {
+    /// The lines that are of no header in [`HeaderName`]; absent when they are more than are kept.
+    pub(super) fn others(&self) -> Option<&[Stretch]> {
         self.others.get(..self.other_count)
     }
 
@@ -84,197 +90,210 @@ impl Places {
         }
     }
 
-    /// Finds lines as long as they are usual; gives where one begins that is not.
+    /// Finds lines that are ended and not folded, as nearly all are; gives where one begins that is
+    /// neither, or the blank line.
     #[inline(always)]
     fn read_usual(&mut self, bytes: &[u8], mut at: usize) -> usize {
-        while let Some(line) = usual_line(bytes, at) {
-            let (start, colon, end) = (at as u32, (at + line.colon) as u32, line.end as u32);
-            self.add(line.header, Place { start, colon, end });
-            at = line.next;
+        let mut begins_with_text = bytes.get(at).is_some_and(|byte| *byte > b' ');
+        let mut line_feeds = LineFeeds::new(bytes, at);
+        while begins_with_text && let Some(line_feed) = line_feeds.next() {
+            let Some(behind) = bytes.get(line_feed + 1) else { break };
+            begins_with_text = *behind > b' ';
+            if !begins_with_text && matches!(behind, b' ' | b'\t') {
+                break;
+            }
+            let before = bytes.get(line_feed.wrapping_sub(1));
+            let end = line_feed - usize::from(before == Some(&b'\r'));
+            self.add_usual(bytes, at, end);
+            at = line_feed + 1;
         }
         at
     }
 
-    #[inline]
-    fn add(&mut self, header: Option<HeaderName>, place: Place) {
-        match header {
-            Some(header) if self.first[header as usize].end == 0 => {
-                self.first[header as usize] = place;
+    /// Adds the line that lies there and begins with text.
+    #[inline(always)]
+    fn add_usual(&mut self, bytes: &[u8], start: usize, end: usize) {
+        match usual_name(bytes, start) {
+            Name::Of(header, length) => {
+                // No byte of such a name ends a line, nor does its colon.
+                self.add(header, Place { colon: (start + length) as u32, end: end as u32 });
             }
-            Some(header) => self.repeated |= 1 << header as u64,
-            None => {
-                if let Some(free) = self.others.get_mut(self.other_count) {
-                    *free = place;
-                }
-                self.other_count += 1;
-            }
+            Name::Other => self.add_other(Stretch { start: start as u32, end: end as u32 }),
+            Name::Odd => self.add_odd(start, bytes.get(start..end).unwrap_or_default()),
         }
+    }
+
+    #[inline]
+    fn add(&mut self, header: HeaderName, place: Place) {
+        let first = &mut self.first[header as usize];
+        if first.end == 0 { *first = place } else { self.repeated |= 1 << header as u64 }
+    }
+
+    #[inline]
+    fn add_other(&mut self, line: Stretch) {
+        if let Some(free) = self.others.get_mut(self.other_count) {
+            *free = line;
+        }
+        self.other_count += 1;
     }
 
     #[cold]
     fn add_any(&mut self, line: &Line<'_>) {
-        let Some(colon) = colon_of(line.bytes) else { return };
-        let header = HeaderName::from_bytes(trim(line.bytes.get(..colon).unwrap_or_default()));
-        let (start, end) = (line.start, line.start + line.bytes.len());
-        let colon = start + colon;
-        self.add(header, Place { start: start as u32, colon: colon as u32, end: end as u32 });
+        self.add_odd(line.start, line.bytes);
+    }
+
+    /// Adds a line whose name is spelled in any way, or that has none.
+    #[inline(never)]
+    fn add_odd(&mut self, start: usize, line: &[u8]) {
+        let end = (start + line.len()) as u32;
+        let colon = colon_of(line);
+        let name = colon.map(|colon| trim(line.get(..colon).unwrap_or_default()));
+        match colon.zip(name.and_then(HeaderName::from_bytes)) {
+            Some((colon, header)) => self.add(header, Place { colon: (start + colon) as u32, end }),
+            None => self.add_other(Stretch { start: start as u32, end }),
+        }
     }
 }
 
-/// A usual line.
-struct Usual {
-    /// Its colon, counted from its start.
-    colon: usize,
-    /// Where its text ends.
-    end: usize,
-    /// Where the next line begins.
-    next: usize,
-    /// Absent where the program does not read the header by name.
-    header: Option<HeaderName>,
+/// What a line's name is at a glance.
+enum Name {
+    /// That of a header, with its length: a colon follows.
+    Of(HeaderName, usize),
+    /// None of [`HeaderName`] in any spelling.
+    Other,
+    /// It has to be looked at.
+    Odd,
 }
 
-/// The line that begins at `at`; absent when it is not usual, as the blank line is not.
+/// The name of the line that begins at `start`, with text; more lines may follow it.
 #[inline(always)]
-fn usual_line(bytes: &[u8], at: usize) -> Option<Usual> {
-    let (colon, header) = usual_name(bytes.get(at..)?)?;
-    let line_feed = find_from(bytes, at, [b'\n'])?;
-    let next = line_feed + 1;
-    let end = line_feed - usize::from(bytes.get(line_feed.wrapping_sub(1)) == Some(&b'\r'));
-    // A folded line goes on.
-    let is_whole = !matches!(bytes.get(next), Some(b' ' | b'\t'));
-    (is_whole && at + colon < end).then_some(Usual { colon, end, next, header })
-}
-
-/// The colon and the header of the line that `rest` begins with; absent when the name has white space
-/// around it or is not found at a glance. The colon may be that of a later line.
-#[inline(always)]
-fn usual_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
-    let block = rest.first_chunk::<BLOCK_BYTES>()?;
-    let ([front, back], _) = block.as_chunks() else { return None };
+fn usual_name(bytes: &[u8], start: usize) -> Name {
+    let begin = bytes.get(start..start + KEY_BYTES).and_then(|begin| begin.first_chunk());
+    let Some(block): Option<&[u8; KEY_BYTES]> = begin else { return Name::Odd };
+    let ([front, back], _) = block.as_chunks() else { return Name::Odd };
     let (front, back) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
-    // The blank line and a fold are none.
-    if front as u8 <= b' ' {
-        return None;
-    }
-    let Some(length) = find_in_block(block, [b':']) else { return long_name(rest) };
-    if length < 2 {
-        return short_name(front as u8, length);
-    }
-    let (front, back) = (front & MASKS[length].0, back & MASKS[length].1);
-    // No header in any spelling has this slot, or only one has.
-    if let Some(header) = SLOTS[slot(front, back)] {
+    let begin = folded_begin(front);
+    let mut candidate = SLOTS[slot(begin)];
+    while let Some(header) = candidate {
         let key = &KEYS[header as usize];
-        if key.front == front && key.back == back && key.length == length {
-            return Some((length, Some(header)));
+        if (front ^ key.front) & key.front_mask == 0 && (back ^ key.back) & key.back_mask == 0 {
+            return Name::Of(header, usize::from(key.length));
         }
-        if folded(key.front) == folded(front) && folded(key.back) == folded(back) {
-            return other_name(rest, length);
+        // Of the shortest name white space may follow.
+        if begin != key.begin && key.length > 2 {
+            break;
+        }
+        candidate = key.next;
+        if candidate.is_none() {
+            return Name::Odd;
         }
     }
-    is_bare(rest, length).then_some((length, None))
+    // Names of one letter are compact forms.
+    let second = (front >> 8) as u8;
+    if second <= b' ' || second == b':' { Name::Odd } else { Name::Other }
 }
 
-/// Whether the name has no white space around it.
-#[inline(always)]
-fn is_bare(rest: &[u8], length: usize) -> bool {
-    let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| *byte > b' ');
-    is_text(rest.first()) && is_text(rest.get(length.wrapping_sub(1)))
-}
+/// Bytes in which a usual name and its colon lie.
+const KEY_BYTES: usize = 16;
 
-/// A name of one letter or none.
-#[cold]
-fn short_name(first: u8, length: usize) -> Option<(usize, Option<HeaderName>)> {
-    (length == 1).then(|| (length, HeaderName::from_compact(first)))
-}
-
-/// A name that is longer than a block.
-#[cold]
-fn long_name(rest: &[u8]) -> Option<(usize, Option<HeaderName>)> {
-    other_name(rest, BLOCK_BYTES + find(rest.get(BLOCK_BYTES..)?, [b':'])?)
-}
-
-/// A name in any spelling.
-#[cold]
-fn other_name(rest: &[u8], length: usize) -> Option<(usize, Option<HeaderName>)> {
-    is_bare(rest, length).then(|| (length, rest.get(..length).and_then(HeaderName::from_bytes)))
-}
-
-/// The one header whose name, in any spelling, has this slot.
-static SLOTS: [Option<HeaderName>; SLOT_COUNT] = slots();
-const SLOT_COUNT: usize = 128;
-
-/// The names as words.
-static KEYS: [Key; HeaderName::COUNT] = keys();
-
-/// The first eight bytes of a name and the eight behind them, with zeros behind its end.
+/// A name as words.
+#[derive(Clone, Copy)]
 struct Key {
+    /// The first eight bytes of name and colon, and the eight behind them.
     front: u64,
     back: u64,
-    length: usize,
+    /// Which of their bytes count.
+    front_mask: u64,
+    back_mask: u64,
+    /// The first three letters of the name, folded.
+    begin: u32,
+    length: u8,
+    /// Another name with the same first letters.
+    next: Option<HeaderName>,
 }
 
-/// What of two words belongs to a name of this length.
-static MASKS: [(u64, u64); BLOCK_BYTES] = masks();
+/// The names by their numbers. Those that do not fit the words with their colon equal nothing.
+static KEYS: [Key; HeaderName::COUNT] = TABLES.0;
+/// The names that have some first letters, in any spelling, by [`slot`].
+static SLOTS: [Option<HeaderName>; SLOT_COUNT] = TABLES.1;
+const SLOT_COUNT: usize = 128;
+const TABLES: ([Key; HeaderName::COUNT], [Option<HeaderName>; SLOT_COUNT]) = tables();
 
-/// Letters in lower case; other bytes may meet some that they are not.
+/// The first three bytes of a line, letters in lower case; other bytes may meet some that they are not.
 #[inline(always)]
-const fn folded(word: u64) -> u64 {
-    word | 0x2020_2020_2020_2020
+const fn folded_begin(front: u64) -> u32 {
+    front as u32 & 0x00FF_FFFF | 0x0020_2020
 }
 
-/// Two names shorter than a block never have the same: the factor was found by trying.
+/// Names that begin with other letters never have the same: the factor was found by trying.
 #[inline(always)]
-const fn slot(front: u64, back: u64) -> usize {
-    let sum = folded(front).wrapping_add(folded(back));
-    (sum.wrapping_mul(0xCD61_3E30_D8F1_6ADF) >> 57) as usize
+const fn slot(begin: u32) -> usize {
+    (begin.wrapping_mul(0x8834_91C9) >> 25) as usize
 }
 
-const fn slots() -> [Option<HeaderName>; SLOT_COUNT] {
+const fn tables() -> ([Key; HeaderName::COUNT], [Option<HeaderName>; SLOT_COUNT]) {
+    let mut keys = [const { key(b"") }; HeaderName::COUNT];
     let mut slots = [None; SLOT_COUNT];
     let mut number = 0;
     while number < HeaderName::COUNT {
-        let Key { front, back, length } = KEYS[number];
-        if length < BLOCK_BYTES {
-            let slot = slot(front, back);
-            assert!(slots[slot].is_none(), "two names meet");
-            slots[slot] = Some(HeaderName::ALL[number]);
-        }
-        number += 1;
-    }
-    slots
-}
-
-const fn keys() -> [Key; HeaderName::COUNT] {
-    let mut keys = [const { Key { front: 0, back: 0, length: 0 } }; HeaderName::COUNT];
-    let mut number = 0;
-    while number < HeaderName::COUNT {
-        let name = HeaderName::ALL[number].name().as_bytes();
+        let header = HeaderName::ALL[number];
+        let name = header.name().as_bytes();
+        keys[number] = key(name);
+        // Behind the shortest name stands its colon, or white space.
+        let behind = if name.len() == 2 { [b':', b' ', b'\t', b'\r'] } else { [name[2]; 4] };
         let mut place = 0;
-        while place < name.len() && place < BLOCK_BYTES {
-            let byte = (name[place] as u64) << (8 * (place % 8));
-            if place < 8 {
-                keys[number].front |= byte;
-            } else {
-                keys[number].back |= byte;
+        while place < behind.len() {
+            let begin = keys[number].begin & 0xFFFF | (behind[place] as u32 | 0x20) << 16;
+            let slot = &mut slots[slot(begin)];
+            match *slot {
+                Some(known) if known as usize != number => {
+                    assert!(keys[known as usize].begin == begin, "two names meet");
+                    keys[number].next = Some(known);
+                }
+                _ => {}
             }
+            *slot = Some(header);
             place += 1;
         }
-        keys[number].length = name.len();
         number += 1;
     }
-    keys
+    (keys, slots)
 }
 
-const fn masks() -> [(u64, u64); BLOCK_BYTES] {
-    let mut masks = [(0, 0); BLOCK_BYTES];
-    let mut length = 1;
-    while length < BLOCK_BYTES {
-        let (front, back) = masks[length - 1];
-        masks[length] =
-            if length <= 8 { (front << 8 | 0xFF, 0) } else { (front, back << 8 | 0xFF) };
-        length += 1;
+const fn key(name: &[u8]) -> Key {
+    let mut words = [0_u64; 2];
+    let mut masks = [0_u64; 2];
+    let mut place = 0;
+    while place <= name.len() && place < KEY_BYTES {
+        let byte = if place < name.len() { name[place] } else { b':' };
+        words[place / 8] |= (byte as u64) << (8 * (place % 8));
+        masks[place / 8] |= 0xFF << (8 * (place % 8));
+        place += 1;
     }
-    masks
+    if name.len() >= KEY_BYTES {
+        // A line begins with no such byte.
+        words[0] = 0;
+    }
+    Key {
+        front: words[0],
+        back: words[1],
+        front_mask: masks[0],
+        back_mask: masks[1],
+        begin: begin_of(name),
+        length: name.len() as u8,
+        next: None,
+    }
+}
+
+const fn begin_of(name: &[u8]) -> u32 {
+    match name {
+        [] => 0,
+        [one] => *one as u32 | 0x20,
+        [one, two] => (*one as u32 | 0x20) | (*two as u32 | 0x20) << 8 | (b':' as u32) << 16,
+        [one, two, three, ..] => {
+            (*one as u32 | 0x20) | (*two as u32 | 0x20) << 8 | (*three as u32 | 0x20) << 16
+        }
+    }
 }
 
 #[cfg(test)]

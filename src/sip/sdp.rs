@@ -1,8 +1,8 @@
 //! Session descriptions (RFC 8866): media addresses, codecs, directions, origin. Lines end with LF or
 //! CRLF; what is cut off or malformed is absent.
 
-use super::search::{find, find_from};
-use super::text::{split_at_byte, trim, whole_number};
+use super::search::{LineFeeds, find, white_space};
+use super::text::{leading_number, split_at_byte, trim, whole_number};
 use crate::base::limits::CODECS_PER_MEDIA_MAX;
 use std::net::IpAddr;
 
@@ -95,52 +95,92 @@ impl<'a> Media<'a> {
     }
 }
 
+/// A description that is read from its start on: once, whatever is asked for.
+#[derive(Clone, Debug)]
+pub struct Description<'a> {
+    lines: Lines<'a>,
+    session: Attributes,
+    /// The first `o=` line of the session.
+    origin: Option<&'a [u8]>,
+    /// The `m=` line that was met last, and where it begins.
+    open: Option<(usize, &'a [u8])>,
+}
+
+impl<'a> Description<'a> {
+    /// Reads what stands before the first media stream.
+    #[must_use]
+    pub fn new(body: &'a [u8]) -> Self {
+        let mut lines = Lines { body, at: 0, line_feeds: LineFeeds::new(body, 0) };
+        let (mut session, mut origin) = (Attributes::default(), None);
+        let open = lines.next_media(&mut session, &mut origin);
+        Self { lines, session, origin, open }
+    }
+
+    /// The `o=` line; absent when it is missing or has less than six words.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin<'a>> {
+        let line = self.origin.or_else(|| {
+            // A faulty description, if any, says it behind its media.
+            lines(self.lines.body).find(|line| line.starts_with(b"o="))
+        });
+        let line = line?.get(2..)?;
+        let words = usual_words(line).or_else(|| {
+            let mut words = words(line);
+            let found = [(); 6].map(|()| words.next());
+            found.last()?.map(|_| found.map(Option::unwrap_or_default))
+        });
+        let [user, session_id, version, _, _, address] = words?;
+        Some(Origin { user, session_id, version, address })
+    }
+
+    /// The next media stream.
+    pub fn next_media(&mut self) -> Option<Media<'a>> {
+        loop {
+            let (start, line) = self.open.take()?;
+            let mut own = Attributes::default();
+            self.open = self.lines.next_media(&mut own, &mut None);
+            let body = self.lines.body;
+            let end = self.open.map_or(body.len(), |(next, _)| next);
+            let section = body.get(start..end).unwrap_or_default();
+            if let Some(media) = media_of(line, section, &own, &self.session) {
+                return Some(media);
+            }
+        }
+    }
+}
+
 /// The `o=` line; absent when it is missing or has less than six words.
 #[must_use]
 pub fn origin(body: &[u8]) -> Option<Origin<'_>> {
-    let mut rest = body;
-    while !matches!(rest, [b'o', b'=', ..]) {
-        rest = rest.get(find(rest, [b'\n'])? + 1..)?;
-    }
-    let end = find(rest, [b'\n']).unwrap_or(rest.len());
-    let mut words = words(rest.get(2..end)?.trim_ascii_end());
-    let (user, session_id, version) = (words.next()?, words.next()?, words.next()?);
-    let address = words.nth(2)?;
-    Some(Origin { user, session_id, version, address })
+    Description::new(body).origin()
 }
 
 /// The media streams of a description, in order.
 pub fn media(body: &[u8]) -> impl Iterator<Item = Media<'_>> {
-    let mut lines = Lines { body, at: 0 };
-    let mut session = Attributes::default();
-    let mut open = lines.next_media(&mut session);
-    std::iter::from_fn(move || {
-        loop {
-            let (start, line) = open.take()?;
-            let mut own = Attributes::default();
-            open = lines.next_media(&mut own);
-            let end = open.map_or(body.len(), |(next, _)| next);
-            let section = body.get(start..end).unwrap_or_default();
-            if let Some(media) = media_of(line, section, &own, &session) {
-                return Some(media);
-            }
-        }
-    })
+    let mut description = Description::new(body);
+    std::iter::from_fn(move || description.next_media())
 }
 
 /// The lines of a description with their positions.
+#[derive(Clone, Debug)]
 struct Lines<'a> {
     body: &'a [u8],
     at: usize,
+    line_feeds: LineFeeds<'a>,
 }
 
 impl<'a> Lines<'a> {
     /// The next line that begins with `m=`, and where it begins; what stands before it is noted.
-    fn next_media(&mut self, before: &mut Attributes) -> Option<(usize, &'a [u8])> {
+    #[inline(never)]
+    fn next_media(
+        &mut self,
+        before: &mut Attributes,
+        origin: &mut Option<&'a [u8]>,
+    ) -> Option<(usize, &'a [u8])> {
         loop {
             let start = self.at;
             let rest = self.body.get(start..).filter(|rest| !rest.is_empty())?;
-            let end = line_end(self.body, start);
+            let end = self.line_feeds.next().unwrap_or(self.body.len());
             self.at = end + 1;
             let line = || self.body.get(start..end).map(<[u8]>::trim_ascii_end);
             match rest {
@@ -150,16 +190,11 @@ impl<'a> Lines<'a> {
                 [b'c', b'=', ..] | [b'a', b'=', b'i' | b'r' | b's', ..] => {
                     before.note(line()?);
                 }
+                [b'o', b'=', ..] if origin.is_none() => *origin = line(),
                 _ => {}
             }
         }
     }
-}
-
-/// Where the line ends that begins at `start`. Not inlined: a loop by itself is translated best.
-#[inline(never)]
-fn line_end(body: &[u8], start: usize) -> usize {
-    find_from(body, start, [b'\n']).unwrap_or(body.len())
 }
 
 /// What session and media level say alike.
@@ -176,8 +211,9 @@ impl Attributes {
     #[inline(never)]
     fn note(&mut self, line: &[u8]) {
         match line {
-            [b'c', b'=', value @ ..] => {
-                self.connection = self.connection.or(Some(words(value).nth(2).and_then(address)));
+            [b'c', b'=', value @ ..] if self.connection.is_none() => {
+                let usual = value.strip_prefix(b"IN IP4 ").and_then(ipv4);
+                self.connection = Some(usual.or_else(|| words(value).nth(2).and_then(address)));
             }
             [b'a', b'=', value @ ..] => match value {
                 b"sendrecv" => self.direction = Some(Direction::SendReceive),
@@ -206,11 +242,15 @@ fn media_of<'a>(
     session: &Attributes,
 ) -> Option<Media<'a>> {
     let value = line.strip_prefix(b"m=")?;
-    let (kind, rest) = next_word(value);
-    let (port, rest) = next_word(rest);
-    let (protocol, formats) = next_word(rest);
+    let ([kind, port, protocol], formats) = usual_words_and_rest(value).unwrap_or_else(|| {
+        let (kind, rest) = next_word(value);
+        let (port, rest) = next_word(rest);
+        let (protocol, formats) = next_word(rest);
+        ([kind, port, protocol], formats)
+    });
     // `49170/2` are two ports; the first one is the stream's.
-    let port = number(split_at_byte(port, b'/').0)?;
+    let (port, behind) = leading_number(port)?;
+    let port = u16::try_from(port).ok().filter(|_| matches!(behind, [] | [b'/', ..]))?;
     Some(Media {
         kind,
         address: own.connection.or(session.connection).flatten(),
@@ -295,6 +335,30 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first words of a line; absent unless one space stands between each and they are as many.
+fn usual_words<const N: usize>(line: &[u8]) -> Option<[&[u8]; N]> {
+    usual_words_and_rest(line).map(|(words, _)| words)
+}
+
+/// The first words of a line and what follows them; absent unless one space stands behind each, or the
+/// end of the line.
+#[inline]
+fn usual_words_and_rest<const N: usize>(line: &[u8]) -> Option<([&[u8]; N], &[u8])> {
+    let mut marks = white_space(line)?;
+    let mut found = [&[][..]; N];
+    let mut start = 0;
+    for word in &mut found {
+        let end = (marks.trailing_zeros() as usize).min(line.len());
+        *word = line.get(start..end).filter(|word| !word.is_empty())?;
+        if line.get(end).is_some_and(|byte| *byte != b' ') {
+            return None;
+        }
+        marks &= marks.wrapping_sub(1);
+        start = end + 1;
+    }
+    Some((found, line.get(start..).unwrap_or_default()))
+}
+
 /// The first word and what follows it.
 fn next_word(bytes: &[u8]) -> (&[u8], &[u8]) {
     let bytes = bytes.trim_ascii_start();
@@ -314,29 +378,24 @@ fn address(word: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(split_at_byte(word, b'/').0).ok()?.parse().ok()
 }
 
-/// Four numbers of at most three digits without zeros before them; anything else is for the library.
+/// Four numbers without zeros before them; anything else is for the library.
 fn ipv4(word: &[u8]) -> Option<IpAddr> {
     let mut octets = [0; 4];
-    let mut rest = word;
-    for (place, octet) in octets.iter_mut().enumerate() {
-        if place > 0 {
-            rest = rest.strip_prefix(b".")?;
-        }
-        let mut number = 0_u16;
-        let start = rest;
-        while let [digit @ b'0'..=b'9', behind @ ..] = rest
-            && start.len() - rest.len() < 3
-        {
-            number = number * 10 + u16::from(digit - b'0');
-            rest = behind;
-        }
-        let digits = start.len() - rest.len();
-        if digits == 0 || digits > 1 && start.first() == Some(&b'0') {
-            return None;
-        }
-        *octet = u8::try_from(number).ok()?;
+    let (mut place, mut number) = (0, None);
+    for byte in word {
+        number = match (byte, number) {
+            (b'0'..=b'9', None) => Some(u16::from(byte - b'0')),
+            (b'0'..=b'9', Some(number @ 1..=25)) => Some(number * 10 + u16::from(byte - b'0')),
+            (b'.', Some(number)) if place < 3 => {
+                octets[place] = u8::try_from(number).ok()?;
+                place += 1;
+                None
+            }
+            _ => return None,
+        };
     }
-    rest.is_empty().then(|| IpAddr::from(octets))
+    octets[3] = u8::try_from(number?).ok()?;
+    (place == 3).then(|| IpAddr::from(octets))
 }
 
 #[cfg(test)]

@@ -49,16 +49,16 @@ pub(super) struct FirstLine<'a> {
 
 /// The start line of nearly all messages: of the right version, with one space at each place, ended by
 /// CRLF, and for a request with a known method. Absent: [`read`] has to look.
-#[inline]
+#[inline(always)]
 pub(super) fn usual(payload: &[u8]) -> Option<FirstLine<'_>> {
     let length = find(payload, [b'\r', b'\n'])?;
     if payload.get(length..length + 2) != Some(b"\r\n") {
         return None;
     }
     let line = payload.get(..length)?;
-    let line = match line {
-        [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', code @ ..] => usual_status(code)?,
-        _ => usual_request(line)?,
+    let line = match line.strip_prefix(b"SIP/2.0 ") {
+        Some(code) => usual_status(code)?,
+        None => usual_request(line)?,
     };
     let parsed = ParsedStartLine { line, other_version: false, loose_spaces: false };
     Some(FirstLine { parsed, length, behind: length + 2 })
@@ -101,6 +101,7 @@ pub(super) fn read(payload: &[u8]) -> Option<FirstLine<'_>> {
 /// Any token is a method. A request line must end with a SIP version, or be cut off inside a URI of
 /// a scheme that SIP uses. The vendor's sniffer knows its methods only, and does not look at the
 /// rest of the line (facts F).
+#[inline]
 #[must_use]
 pub fn looks_like_sip(payload: &[u8]) -> bool {
     // One look at the first byte ends it for RTP, RTCP, STUN, TLS and empty payloads.

@@ -3,11 +3,13 @@
 use super::search::find;
 
 /// Linear white space, line ends of folded values included (RFC 3261 section 25.1, LWS).
+#[inline]
 pub(super) const fn is_space(byte: u8) -> bool {
     byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Characters of a token (RFC 3261 section 25.1).
+#[inline]
 pub(super) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
@@ -58,16 +60,18 @@ const DIGITS_THAT_FIT: usize = 19;
 
 /// The decimal number at the start of `bytes` and the rest; absent without a digit or beyond `u64`.
 pub(super) fn leading_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let digit_of = |byte: &u8| Some(byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9);
     let mut number = 0_u64;
     let mut length = 0;
-    while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
-        let digit = u64::from(digit - b'0');
-        number = if length < DIGITS_THAT_FIT {
-            number.wrapping_mul(10).wrapping_add(digit)
-        } else {
-            number.checked_mul(10)?.checked_add(digit)?
-        };
+    for digit in bytes.iter().take(DIGITS_THAT_FIT).map_while(digit_of) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
         length += 1;
+    }
+    if length == DIGITS_THAT_FIT {
+        for digit in bytes.iter().skip(length).map_while(digit_of) {
+            number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+            length += 1;
+        }
     }
     (length > 0).then_some((number, bytes.get(length..)?))
 }
