@@ -277,6 +277,7 @@ pub fn renumber(bytes: &mut [u8], file: FileId, sensor: SensorId) {
 mod tests {
     use super::super::fact::tests::AnyKey;
     use super::super::lattice::tests::{Fact, any_fact, leg_of};
+    use super::super::view::LegView;
     use super::*;
     use proptest::prelude::*;
 
@@ -336,6 +337,9 @@ mod tests {
             if is_cut { bytes.truncate(at) } else { bytes[at] = byte }
             let leg = unpacked(&bytes);
             let _ = (leg.messages().count(), leg.identifiers().iter().count(), packed(&leg));
+            let mut view = LegView::default();
+            view.read(&PackedLeg::new(&bytes), None);
+            let _ = (view.events().count(), view.last_seen(), view.by_time().count());
         }
     }
 
