@@ -19,9 +19,7 @@ use crate::sip::{
 /// Candidate headers shorter than this identify nothing, unless they are named after Call-IDs.
 const CANDIDATE_VALUE_BYTES_MIN: usize = 6;
 
-/// Adds the identifiers of one message to its leg; `sdp` is its session description. Not inlined: most
-/// messages have none, and pass by.
-#[inline(never)]
+/// Adds the identifiers of one message to its leg; `sdp` is its session description.
 pub(super) fn identify(
     leg: &mut Leg,
     datagram: &Datagram<'_>,

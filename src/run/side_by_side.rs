@@ -17,6 +17,8 @@ const LEGS_PER_PART: u32 = 2_048;
 const LEGS_PER_RUN: u32 = 8_192;
 /// What is remembered of the keys of a leg between the two passes, about.
 const REMEMBERED_BYTES_PER_LEG: u64 = 64;
+/// As many times of that must be left of the budget.
+const ROOM_FOR_REMEMBERED: u64 = 8;
 /// Pairs of one part of the work.
 const PAIRS_PER_PART: usize = 512;
 /// Pairs whose evidence is held in parts before it goes to the rest.
@@ -48,9 +50,12 @@ pub(super) fn group(
     table: &RuleTable,
     spill: &Spill,
 ) -> Result<Grouping, Error> {
-    // What is remembered has no file: where it does not fit, all legs are read twice instead.
+    // What is remembered has no file: where it is no small part of the budget, all legs are read twice instead.
     let remembered_bytes = outlines.len() as u64 * REMEMBERED_BYTES_PER_LEG;
-    let remembers = spill.holds(remembered_bytes);
+    let remembers = spill.holds(remembered_bytes * ROOM_FOR_REMEMBERED);
+    if remembers {
+        spill.let_go(remembered_bytes * (ROOM_FOR_REMEMBERED - 1));
+    }
     let search = Search::new(outlines, table).remembering(remembers);
     let kept = keys(&search, outlines, spill)?;
     if remembers {

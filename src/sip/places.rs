@@ -94,18 +94,22 @@ impl Places {
     /// neither, or the blank line.
     #[inline(always)]
     fn read_usual(&mut self, bytes: &[u8], mut at: usize) -> usize {
-        let mut begins_with_text = bytes.get(at).is_some_and(|byte| *byte > b' ');
+        if bytes.get(at).is_none_or(|byte| *byte <= b' ') {
+            return at;
+        }
         let mut line_feeds = LineFeeds::new(bytes, at);
-        while begins_with_text && let Some(line_feed) = line_feeds.next() {
-            let Some(behind) = bytes.get(line_feed + 1) else { break };
-            begins_with_text = *behind > b' ';
-            if !begins_with_text && matches!(behind, b' ' | b'\t') {
+        while let Some(line_feed) = line_feeds.next() {
+            // Not the first byte of the line, which is text.
+            let around = bytes.get(line_feed - 1..).and_then(|rest| rest.first_chunk());
+            let Some([before, _, behind]) = around else { break };
+            if matches!(behind, b' ' | b'\t') {
                 break;
             }
-            let before = bytes.get(line_feed.wrapping_sub(1));
-            let end = line_feed - usize::from(before == Some(&b'\r'));
-            self.add_usual(bytes, at, end);
+            self.add_usual(bytes, at, line_feed - usize::from(*before == b'\r'));
             at = line_feed + 1;
+            if *behind <= b' ' {
+                break;
+            }
         }
         at
     }
