@@ -37,9 +37,9 @@ impl<'b> Writer<'b> {
         Self { bytes, room: [0; ROOM_BYTES], length: 0 }
     }
 
-    /// Says that at most so many numbers and bytes follow, to be called before any of them.
+    /// Makes room for so many numbers and bytes, to be called before they are put.
     #[inline(always)]
-    pub(super) fn expect(&mut self, numbers: usize) {
+    pub(super) fn make_room(&mut self, numbers: usize) {
         if self.length + numbers * NUMBER_BYTES_MAX > ROOM_BYTES {
             self.flush();
         }
@@ -240,7 +240,7 @@ mod tests {
             let mut bytes = Vec::new();
             let mut writer = Writer::new(&mut bytes);
             for number in &numbers {
-                writer.expect(2);
+                writer.make_room(2);
                 writer.put(number >> shift);
                 writer.put_signed((*number as i64) >> shift);
             }

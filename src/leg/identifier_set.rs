@@ -181,7 +181,7 @@ impl IdentifierSet {
         put(bytes, self.list.len() as u64);
         let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
         for Packed { sighting, value, said_by, cseq, kind } in &self.list {
-            writer.expect(PACKED_NUMBERS);
+            writer.make_room(PACKED_NUMBERS);
             writer.byte(*kind as u8);
             writer.put(u64::from(value.to_number()));
             writer.put(u64::from(said_by.to_number()));

@@ -138,7 +138,7 @@ fn pack_fact(writer: &mut Writer<'_>, fact: &Fact, base: PackBase, places: &mut 
         (moment.is_none(), HAS_SPANS),
     ];
     let bits = bits.iter().fold(0, |sum, (is_set, bit)| if *is_set { sum | bit } else { sum });
-    writer.expect(PACKED_NUMBERS);
+    writer.make_room(PACKED_NUMBERS);
     writer.byte(bits | (fact.cseq_method as u8) << 4);
     let kind = match fact.kind {
         MessageKind::Request(method) => method as u32,

@@ -283,8 +283,7 @@ struct Taker<'t> {
 }
 
 impl Taker<'_> {
-    // Short beside what a call costs, and called for every packet.
-    #[inline(always)]
+    #[inline]
     fn record(&mut self, record: &Record<'_>) {
         self.summary.saw(record.time);
         let Self { gathering, rules, summary, origin, dissector } = self;
