@@ -63,7 +63,7 @@ const KINDS: [(&str, &[&str]); 3] = [
 
 fn options(threads: usize) -> ReconstructOptions {
     let ranges =
-        RangeRules { capture_bytes_min: 100_000, range_bytes: 50_000, ..RangeRules::default() };
+        RangeRules { capture_bytes_min: 100_000, range_bytes_max: 50_000, ..RangeRules::default() };
     ReconstructOptions { threads, ranges, ..ReconstructOptions::default() }
 }
 

@@ -9,10 +9,10 @@ use respool::run::{RangeRules, ReconstructOptions, Reconstruction, reconstruct};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn options(range_bytes: Option<usize>, threads: usize) -> ReconstructOptions {
+fn options(range_bytes_max: Option<usize>, threads: usize) -> ReconstructOptions {
     let ranges = RangeRules {
-        capture_bytes_min: if range_bytes.is_some() { 0 } else { u64::MAX },
-        range_bytes: range_bytes.unwrap_or(usize::MAX),
+        capture_bytes_min: if range_bytes_max.is_some() { 0 } else { u64::MAX },
+        range_bytes_max: range_bytes_max.unwrap_or(usize::MAX),
         open: OpenRules { mapped_bytes_min: 1, young: Duration::ZERO, ..OpenRules::default() },
     };
     ReconstructOptions { threads, ranges, ..ReconstructOptions::default() }

@@ -392,7 +392,8 @@ fn captures_that_change_while_they_are_read() {
     let whole = call_ids(&reconstruct(&roots, &ReconstructOptions::default()).unwrap());
     assert_eq!(whole.len(), 30);
     let rules = |mapped_bytes_min, young| OpenRules { mapped_bytes_min, young, opened: change };
-    let ranges = |capture_bytes_min, open| RangeRules { capture_bytes_min, range_bytes: 900, open };
+    let ranges =
+        |capture_bytes_min, open| RangeRules { capture_bytes_min, range_bytes_max: 900, open };
     let mapped = rules(0, Duration::ZERO);
     let ways = [
         ("at once", ranges(u64::MAX, rules(u64::MAX, Duration::ZERO))),

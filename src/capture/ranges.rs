@@ -21,18 +21,33 @@ pub struct CaptureRange {
 #[derive(Clone, Debug)]
 pub struct RangeSplitter {
     header: PcapHeader,
-    target_bytes: usize,
+    range_bytes_max: usize,
     /// Where the next range starts, and the number of its first record.
     next: Option<(usize, u32)>,
 }
 
+/// Ranges grow with what lies before them to one such part of it, and shrink to one of
+/// [`OF_WHAT_FOLLOWS`] of what follows: nobody waits long for the first, and all are done at about the
+/// same time. Long ones in between, because a dialog that two ranges hold costs more than one.
+const OF_WHAT_CAME: usize = 2;
+/// See [`OF_WHAT_CAME`].
+const OF_WHAT_FOLLOWS: usize = 8;
+/// The shortest are such a part of the longest.
+const OF_LONGEST: usize = 16;
+
 impl RangeSplitter {
-    /// For the pcap `bytes`, into ranges of about `target_bytes`. Absent when they are no pcap (pcapng
-    /// is parsed as a whole: its interfaces may be anywhere).
+    /// For the pcap `bytes`, into ranges of about `range_bytes_max` or less. Absent when they are no pcap
+    /// (pcapng is parsed as a whole: its interfaces may be anywhere).
     #[must_use]
-    pub fn new(bytes: &[u8], target_bytes: usize) -> Option<Self> {
+    pub fn new(bytes: &[u8], range_bytes_max: usize) -> Option<Self> {
         let header = PcapHeader::parse(bytes)?;
-        Some(Self { header, target_bytes: target_bytes.max(1), next: Some((FILE_HEADER_BYTES, 1)) })
+        let range_bytes_max = range_bytes_max.max(1);
+        Some(Self { header, range_bytes_max, next: Some((FILE_HEADER_BYTES, 1)) })
+    }
+
+    fn range_bytes(&self, start: usize, length: usize) -> usize {
+        let fitting = (start / OF_WHAT_CAME).min(length.saturating_sub(start) / OF_WHAT_FOLLOWS);
+        fitting.clamp(self.range_bytes_max.div_ceil(OF_LONGEST), self.range_bytes_max)
     }
 
     /// The capture's file header.
@@ -45,6 +60,7 @@ impl RangeSplitter {
     /// everything is one range.
     pub fn next_range(&mut self, bytes: &[u8]) -> Option<CaptureRange> {
         let (start, first_index) = self.next.take()?;
+        let range_bytes = self.range_bytes(start, bytes.len());
         let header_bytes = self.header.record_header_bytes();
         let sound_at = |at: usize| {
             let found = bytes.get(at..).and_then(|rest| self.header.record(rest));
@@ -59,7 +75,7 @@ impl RangeSplitter {
             let following = sound_at(end);
             // A joint lies between sound records only, and one more follows: then the parser gives a
             // record before it can meet damage, and judges that damage as it would in the whole.
-            if at - start >= self.target_bytes && following.is_some() {
+            if at - start >= range_bytes && following.is_some() {
                 std::hint::black_box(touched);
                 self.next = Some((at, index));
                 return Some(CaptureRange { bytes: start..at, first_index, is_last: false });
@@ -88,8 +104,11 @@ const TOUCHED_LINES_MAX: usize = 24;
 /// All ranges of [`RangeSplitter`] at once. Parsed one by one with
 /// [`super::CaptureParser::resume_at`] they give the same records as the whole.
 #[must_use]
-pub fn split_ranges(bytes: &[u8], target_bytes: usize) -> Option<(PcapHeader, Vec<CaptureRange>)> {
-    let mut splitter = RangeSplitter::new(bytes, target_bytes)?;
+pub fn split_ranges(
+    bytes: &[u8],
+    range_bytes_max: usize,
+) -> Option<(PcapHeader, Vec<CaptureRange>)> {
+    let mut splitter = RangeSplitter::new(bytes, range_bytes_max)?;
     let ranges = std::iter::from_fn(|| splitter.next_range(bytes)).collect();
     Some((splitter.header(), ranges))
 }
