@@ -154,7 +154,7 @@ fn grouped(
     spill: &Spill,
 ) -> Result<CallRun, Error> {
     let Read { legs, outlines, cdrs, sensors, places, span, losses, messages } = read;
-    let grouping = side_by_side::group(&outlines, &rules, spill)?;
+    let (grouping, ()) = side_by_side::group(&outlines, &rules, spill, || ())?;
     let merged = merge(&outlines, &grouping, &cdrs);
     Ok(CallRun {
         legs,

@@ -11,7 +11,7 @@ use super::profile::Profile;
 use super::reconstruct::{ReconstructOptions, Reconstruction, Walked, read_walked, walk_roots};
 use super::recorded::{Recorded, read_recorded};
 use super::save::{Saved, save};
-use super::scenarios::{ScenarioUnits, Scenarios, table};
+use super::scenarios::{ScenarioUnits, Scenarios};
 use super::side_by_side::pool;
 use super::spill::were_read;
 use crate::base::limits::CALL_REACH_NS;
@@ -141,7 +141,8 @@ fn judged<T: Send>(
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let pool = pool(config.threads)?;
     let coverage = coverage(&found);
-    let scenarios = pool.install(|| Scenarios::new(config, &found, recorded.as_deref()))?;
+    let mut scenarios = pool.install(|| Scenarios::new(config, &found, recorded.as_deref()))?;
+    let table = pool.install(|| scenarios.take_table());
     found.release();
     profile.ended("scenarios", ("legs", found.legs.len() as u64), 0);
     let linked = LinkedLegs::new(&scenarios.grouping, &found.outlines);
@@ -153,21 +154,21 @@ fn judged<T: Send>(
         }
         _ => found.legs.call_id(leg),
     };
-    let (verdicts, looked) = pool.install(|| {
-        let table = table(&found.cdrs);
-        found.release();
-        let judged = scenarios.each(&table, |place, scenario, units| {
+    let judge_all = || {
+        scenarios.each(&table, |place, scenario, units| {
             let bases = (&linked, &calendar, &coverage);
             let verdict = verdict(&scenarios.all[place], scenario, units, bases, &question);
             let looked = look(place, units, &verdict, &call_id);
             (verdict, looked)
-        });
-        judged.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
-    });
+        })
+    };
+    let conversations = || scenarios.grouping.conversations(&found.outlines) as u64;
+    let (judged, calls) = pool.install(|| rayon::join(judge_all, conversations));
+    let (verdicts, looked) = judged.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     were_read(found.are_whole())?;
     profile.messages.extend(found.spill.message());
-    let mut report = report(config, &scenarios, (calendar, coverage), verdicts);
+    let mut report = report(config, &scenarios, (calendar, coverage), (verdicts, calls));
     report.license = license(config, &found, &report)?;
     left_out_note(&scenarios.grouping).into_iter().for_each(|note| report.input.notes.add(note));
     profile.ended("report", ("notes", report.input.notes.kept().count() as u64), 0);
@@ -319,7 +320,7 @@ fn report(
     config: &CheckConfig,
     scenarios: &Scenarios<'_>,
     (calendar, coverage): (Calendar, Coverage),
-    verdicts: Vec<ScenarioVerdict>,
+    (verdicts, calls): (Vec<ScenarioVerdict>, u64),
 ) -> CheckReport {
     let found = scenarios.found;
     let decided_by =
@@ -338,7 +339,7 @@ fn report(
         legs_vendor_blind: found.flags.vendor_blind,
         cdrs_with_media: found.flags.cdrs_with_media,
         cdrs_ended_by_signalling: found.flags.cdrs_ended_by_signalling,
-        calls: Some(scenarios.grouping.conversations(&found.outlines) as u64),
+        calls: Some(calls),
         license: None,
         lists_readings: config.all_readings,
         input: input(found),

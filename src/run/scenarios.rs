@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const CDRS_PER_PART: u32 = 16_384;
 
 /// The CDRs of a run as counting needs them, made on all threads.
-pub(super) fn table(cdrs: &Cdrs) -> CdrTable<'_> {
+fn table(cdrs: &Cdrs) -> CdrTable<'_> {
     let mut draft = TableDraft::new(cdrs);
     let parts: Vec<DraftPart<'_>> = draft.parts(CDRS_PER_PART).collect();
     let filled: Vec<FilledPart> = parts.into_par_iter().map(DraftPart::fill).collect();
@@ -63,6 +63,8 @@ pub(super) struct Scenarios<'s> {
     /// Those of merge headers, by header; none where they are made when they are counted.
     with_headers: BTreeMap<String, ScenarioCdrs<'s>>,
     is_one_by_one: bool,
+    /// The CDRs of the run, as counting needs them; absent where they are made when that begins.
+    table: Option<CdrTable<'s>>,
 }
 
 impl<'s> Scenarios<'s> {
@@ -78,19 +80,27 @@ impl<'s> Scenarios<'s> {
         recorded: Option<&'s [Cdr]>,
     ) -> Result<Self, Error> {
         let headers = headers(config, &found.links);
-        let group = || side_by_side::group(&found.outlines, &config.rules, &found.spill);
+        let (outlines, rules, spill) = (&found.outlines, &config.rules, &found.spill);
         let made = |header: &String| (header.clone(), with_header(config, found, header));
         let is_one_by_one = is_one_by_one(config, found.cdrs.len(), headers.len());
         let (with_headers, grouping) = match is_one_by_one {
-            true => (BTreeMap::new(), group()),
-            false => rayon::join(|| headers.par_iter().map(made).collect(), group),
+            true => (BTreeMap::new(), side_by_side::group(outlines, rules, spill, || None)),
+            false => rayon::join(
+                || headers.par_iter().map(made).collect(),
+                || side_by_side::group(outlines, rules, spill, || Some(table(&found.cdrs))),
+            ),
         };
         let mut all = vec![Scenario::AsIs];
         all.extend(headers.into_iter().map(Scenario::MergeHeader));
         all.push(Scenario::Merged);
         all.extend(recorded.map(|_| Scenario::Recorded));
-        let grouping = grouping?;
-        Ok(Self { config, found, recorded, all, grouping, with_headers, is_one_by_one })
+        let (grouping, table) = grouping?;
+        Ok(Self { config, found, recorded, all, grouping, with_headers, is_one_by_one, table })
+    }
+
+    /// The CDRs of the run, as counting needs them; to be asked for once.
+    pub(super) fn take_table(&mut self) -> CdrTable<'s> {
+        self.table.take().unwrap_or_else(|| table(&self.found.cdrs))
     }
 
     /// What `of` makes of every scenario, in their order: side by side, or one after another where memory is

@@ -40,16 +40,17 @@ fn parts_of(legs: Range<u32>, length: u32) -> Vec<Range<u32>> {
 }
 
 /// As [`crate::call::group()`], the legs, parts of keys and pairs side by side. Keys that do not fit the memory
-/// go to a file.
+/// go to a file. `beside` is done while one thread puts the groups together.
 ///
 /// # Errors
 ///
 /// When that file cannot be read back.
-pub(super) fn group(
+pub(super) fn group<T: Send>(
     outlines: &Outlines,
     table: &RuleTable,
     spill: &Spill,
-) -> Result<Grouping, Error> {
+    beside: impl FnOnce() -> T + Send,
+) -> Result<(Grouping, T), Error> {
     // What is remembered has no file: where it is no small part of the budget, all legs are read twice instead.
     let remembered_bytes = outlines.len() as u64 * REMEMBERED_BYTES_PER_LEG;
     let remembers = spill.holds(remembered_bytes * ROOM_FOR_REMEMBERED);
@@ -74,7 +75,7 @@ pub(super) fn group(
         let parts: Vec<FoundEvidence> = round.par_chunks(PAIRS_PER_PART).map(compare).collect();
         parts.into_iter().for_each(|part| found.append(part));
     }
-    Ok(group_by(outlines, pairs, found))
+    Ok(rayon::join(|| group_by(outlines, pairs, found), beside))
 }
 
 /// The keys that may meet others.
