@@ -35,7 +35,7 @@ mod wifi;
 
 pub use counters::{KEPT_COUNTERS, OUTCOME_COUNTERS};
 pub use dissector::{Dissected, Dissector, Settings};
-pub use reassemble::{Reassembled, ReassemblyPart, StreamSink, reassemble, reassemble_fragments};
+pub use reassemble::{Reassembled, StreamSink, reassemble};
 pub use residue::{Residue, Residues};
 
 use crate::base::{CaptureTime, Endpoint, RecordRef};

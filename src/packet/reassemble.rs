@@ -38,15 +38,6 @@ pub struct Reassembled {
     pub losses: Vec<Loss>,
 }
 
-impl Reassembled {
-    /// Adds what another part says.
-    pub fn join(&mut self, other: Self) {
-        self.ledger += other.ledger;
-        self.notes.join(other.notes);
-        self.losses.extend(other.losses);
-    }
-}
-
 /// Builds what the records of all captures give together. Fragments first, because they may hold
 /// TCP or SCTP; then streams by flow; then SCTP by association.
 pub fn reassemble(
@@ -54,42 +45,6 @@ pub fn reassemble(
     settings: &Settings,
     sink: &mut impl StreamSink,
 ) -> Reassembled {
-    let (mut said, parts) = reassemble_fragments(residues, settings, sink, 1);
-    parts.into_iter().for_each(|part| said.join(part.reassemble(settings, sink)));
-    said
-}
-
-/// Flows and associations that have nothing to do with those of other parts.
-#[derive(Debug, Default)]
-pub struct ReassemblyPart {
-    flows: Vec<(Flow, FlowSegments)>,
-    sctp: BTreeMap<SctpKey, Vec<SctpPart>>,
-}
-
-impl ReassemblyPart {
-    /// Builds the streams and messages of this part.
-    pub fn reassemble(self, settings: &Settings, sink: &mut impl StreamSink) -> Reassembled {
-        let mut pass = Pass { settings, sink, said: Reassembled::default() };
-        let mut tls = BTreeMap::new();
-        for (flow, segments) in self.flows {
-            pass.flow(flow, segments, &mut tls);
-        }
-        pass.encrypted(tls);
-        for (key, parts) in self.sctp {
-            pass.association(key, parts);
-        }
-        pass.said
-    }
-}
-
-/// The first half of [`reassemble`]: fragments, and what the caps dropped. What is left comes in about so
-/// many parts, both directions between two ends in one of them.
-pub fn reassemble_fragments(
-    residues: Vec<Residue>,
-    settings: &Settings,
-    sink: &mut impl StreamSink,
-    parts: usize,
-) -> (Reassembled, Vec<ReassemblyPart>) {
     let mut all = Residue::default();
     for residue in residues {
         all.join(residue);
@@ -106,27 +61,15 @@ pub fn reassemble_fragments(
         settle_one(&mut all);
     }
     pass.beyond_caps(&all);
-    (pass.said, parts_of(all, parts))
-}
-
-fn parts_of(all: Residue, parts: usize) -> Vec<ReassemblyPart> {
-    let mut by_ends: BTreeMap<Ends, Vec<(Flow, FlowSegments)>> = BTreeMap::new();
+    let mut tls = BTreeMap::new();
     for (flow, segments) in all.flows {
-        by_ends.entry(ends_of(flow)).or_default().push((flow, segments));
+        pass.flow(flow, segments, &mut tls);
     }
-    let length = by_ends.len().div_ceil(parts.max(1)).max(1);
-    let mut flows = by_ends.into_values();
-    let mut made = vec![ReassemblyPart { flows: Vec::new(), sctp: all.sctp }];
-    while let Some(first) = flows.next() {
-        let rest = flows.by_ref().take(length - 1).flatten();
-        let flows = first.into_iter().chain(rest).collect();
-        made.push(ReassemblyPart { flows, sctp: BTreeMap::new() });
+    pass.encrypted(tls);
+    for (key, parts) in all.sctp {
+        pass.association(key, parts);
     }
-    made
-}
-
-fn ends_of(flow: Flow) -> Ends {
-    (flow.source.min(flow.destination), flow.source.max(flow.destination))
+    pass.said
 }
 
 struct Pass<'p> {
@@ -232,7 +175,7 @@ impl Pass<'_> {
     }
 
     fn flow(&mut self, flow: Flow, known: FlowSegments, tls: &mut BTreeMap<Ends, Dropped>) {
-        let ends = ends_of(flow);
+        let ends = (flow.source.min(flow.destination), flow.source.max(flow.destination));
         let mut encrypted = |dropped: Dropped| {
             tls.entry(ends).and_modify(|both| *both = both.join(dropped)).or_insert(dropped);
         };

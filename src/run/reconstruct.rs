@@ -184,18 +184,14 @@ fn read_all(walked: Walked, options: &ReconstructOptions) -> Result<Reconstructi
     let mut runs = Vec::new();
     let mut spilled_bytes = 0;
     let mut flows = Vec::new();
-    let mut absorb = |whole: &mut Gathering, gathering: Gathering| -> Result<(), Error> {
+    for gathering in gatherings {
         let (worker_runs, worker_flows) = whole.absorb(gathering);
         spilled_bytes += worker_runs.bytes_written();
         runs.extend(worker_runs.finish().map_err(Error::Spill)?);
         flows.push(worker_flows.into_sorted());
-        Ok(())
-    };
-    gatherings.into_iter().try_for_each(|gathering| absorb(&mut whole, gathering))?;
-    for of_sensor in std::mem::take(&mut whole.residues).into_settled() {
-        let new = || Gathering::new(&hasher, &spill);
-        let read = read_streams(&mut whole, &options.capture, of_sensor, new);
-        read.into_iter().try_for_each(|gathering| absorb(&mut whole, gathering))?;
+    }
+    for (sensor, residue) in std::mem::take(&mut whole.residues).into_settled() {
+        read_streams(&mut whole, &options.capture, sensor, residue);
     }
     let (streamed, stream_flows) = whole.take_legs(&hasher);
     runs.extend(streamed.finish().map_err(Error::Spill)?);

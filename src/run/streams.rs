@@ -4,47 +4,23 @@ use super::gather::{Gathering, Origin};
 use crate::base::{CaptureTime, Loss, LossKind, Note, NoteKind, RecordRef, SensorId};
 use crate::leg::CaptureRules;
 use crate::packet::{
-    Datagram, Flow, Reassembled, ReassemblyPart, Residue, Settings, StreamEvent, StreamSink,
-    Transport, reassemble_fragments,
+    Datagram, Flow, Residue, Settings, StreamEvent, StreamSink, Transport, reassemble,
 };
 use crate::sip::{FrameEnd, FramedMessage, Framer, FramingTally};
-use rayon::prelude::*;
 
-/// Parts for each thread: some have more to read than others.
-const PARTS_PER_THREAD: usize = 4;
-/// Fewer bytes are no work for more than one thread.
-const SHARED_BYTES_MIN: usize = 1 << 20;
-
-/// Reads the residue of one sensor: what fragments hold into the gathering, streams on all threads into
-/// gatherings of their own, which have ended.
+/// Reads the residues of one sensor into the gathering.
 pub(super) fn read_streams(
     gathering: &mut Gathering,
     rules: &CaptureRules,
-    (sensor, residue): (SensorId, Residue),
-    new: impl Fn() -> Gathering + Sync,
-) -> Vec<Gathering> {
-    let settings = settings(rules);
-    let is_small = residue.payload_bytes() < SHARED_BYTES_MIN;
-    let parts = if is_small { 1 } else { rayon::current_num_threads() * PARTS_PER_THREAD };
-    let mut streams = Streams::new(gathering, rules, sensor);
-    let (said, parts) = reassemble_fragments(vec![residue], &settings, &mut streams, parts);
-    gathering.take_said(said);
-    let read = |part: ReassemblyPart| {
-        let mut own = new();
-        let said = part.reassemble(&settings, &mut Streams::new(&mut own, rules, sensor));
-        own.take_said(said);
-        own.end();
-        own
-    };
-    parts.into_par_iter().map(read).collect()
-}
-
-impl Gathering {
-    fn take_said(&mut self, said: Reassembled) {
-        self.ledger += said.ledger;
-        self.notes.join(said.notes);
-        self.losses.extend(said.losses);
-    }
+    sensor: SensorId,
+    residue: Residue,
+) {
+    let origin = Origin { sensor, entry_name: Vec::new() };
+    let mut streams = Streams { gathering, rules, origin, open: None };
+    let reassembled = reassemble(vec![residue], &settings(rules), &mut streams);
+    gathering.ledger += reassembled.ledger;
+    gathering.notes.join(reassembled.notes);
+    gathering.losses.extend(reassembled.losses);
 }
 
 /// TLS on a port that the user or the configuration calls one of SIP is SIP that cannot be read.
@@ -62,13 +38,6 @@ struct Streams<'g> {
     origin: Origin,
     /// The connection that is being read; directions never interleave.
     open: Option<Open>,
-}
-
-impl<'g> Streams<'g> {
-    const fn new(gathering: &'g mut Gathering, rules: &'g CaptureRules, sensor: SensorId) -> Self {
-        let origin = Origin { sensor, entry_name: Vec::new() };
-        Self { gathering, rules, origin, open: None }
-    }
 }
 
 /// One direction of a connection.

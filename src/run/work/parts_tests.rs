@@ -143,18 +143,13 @@ fn told(parts: GatheredParts, file: FileId, sensor: SensorId) -> String {
     let mut gathering = Gathering::new(&hasher, &Arc::new(Spill::new(0, 1, None)));
     parts.add_to(&mut gathering, file, sensor);
     let before = format!("{:?} {:?}", gathering.residues, gathering.notes);
-    let mut all_flows = Vec::new();
-    for of_sensor in std::mem::take(&mut gathering.residues).into_settled() {
-        let new = || Gathering::new(&hasher, &Arc::new(Spill::new(0, 1, None)));
-        for read in read_streams(&mut gathering, &CaptureRules::default(), of_sensor, new) {
-            all_flows.push(gathering.absorb(read).1.into_sorted());
-        }
+    for (sensor, residue) in std::mem::take(&mut gathering.residues).into_settled() {
+        read_streams(&mut gathering, &CaptureRules::default(), sensor, residue);
     }
     let (_, flows) = gathering.take_legs(&hasher);
-    all_flows.push(flows.into_sorted());
     format!(
         "{before}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
-        all_flows,
+        flows.into_sorted(),
         gathering.ledger,
         gathering.notes,
         gathering.losses,
