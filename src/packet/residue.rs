@@ -140,6 +140,13 @@ impl Residue {
         for (key, parts) in other.sctp {
             self.sctp.entry(key).or_default().extend(parts);
         }
+        if self.flows.is_empty() {
+            // As a rule: one worker has read what needs others, and it need not be moved.
+            let flows = other.flows.values().map(memory_of).fold(Memory::default(), Memory::plus);
+            self.memory = self.memory.plus(Memory { flows: other.flows.len(), ..flows });
+            self.flows = other.flows;
+            return;
+        }
         for (flow, segments) in other.flows {
             let known = self.flows.entry(flow).or_default();
             let before = memory_of(known);

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Legs of one part of the work: enough of them that parts are few.
-const LEGS_PER_PART: u32 = 2_048;
+const LEGS_PER_PART: u32 = 1_024;
 /// Legs whose keys go to one run: enough of them that the keys of one rule in one part lie together.
-const LEGS_PER_RUN: u32 = 8_192;
+const LEGS_PER_RUN: u32 = 4_096;
 /// What is remembered of the keys of a leg between the two passes, about.
 const REMEMBERED_BYTES_PER_LEG: u64 = 64;
 /// As many times of that must be left of the budget.
