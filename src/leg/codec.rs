@@ -1,5 +1,5 @@
-//! Numbers to bytes and back, for legs, CDRs and outlines: small numbers in one byte. Reading never fails: past the end of the bytes
-//! there are zeros and empty strings.
+//! Numbers to bytes and back, for legs, CDRs and outlines: small numbers in one byte. Reading never fails:
+//! past the end of the bytes there are zeros and empty strings.
 //!
 //! A number takes a byte for every seven bits. How many bytes it has is told by the zeros at the low end
 //! of its first one, so that it is read by one load and one shift; nine bytes begin with a zero byte.
