@@ -163,7 +163,12 @@ fn judged<T: Send>(
         })
     };
     let conversations = || scenarios.grouping.conversations(&found.outlines) as u64;
-    let (judged, calls) = pool.install(|| rayon::join(judge_all, conversations));
+    let (judged, calls) = pool.install(|| match scenarios.is_one_by_one() {
+        // What is read of the outlines would be in memory beside what is counted.
+        true => (judge_all(), conversations()),
+        false => rayon::join(judge_all, conversations),
+    });
+    drop(table);
     let (verdicts, looked) = judged.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     profile.ended("judge readings", ("scenarios", verdicts.len() as u64), 0);
     were_read(found.are_whole())?;

@@ -103,6 +103,11 @@ impl<'s> Scenarios<'s> {
         self.table.take().unwrap_or_else(|| table(&self.found.cdrs))
     }
 
+    /// Whether scenarios are made and counted one after another, because memory is bounded.
+    pub(super) const fn is_one_by_one(&self) -> bool {
+        self.is_one_by_one
+    }
+
     /// What `of` makes of every scenario, in their order: side by side, or one after another where memory is
     /// bounded, so that there is never more than one needs.
     pub(super) fn each<T: Send>(
@@ -117,7 +122,12 @@ impl<'s> Scenarios<'s> {
         };
         let places = 0..self.all.len();
         match self.is_one_by_one {
-            true => places.map(of_place).collect(),
+            true => places
+                .map(|place| {
+                    self.found.release();
+                    of_place(place)
+                })
+                .collect(),
             false => places.into_par_iter().map(of_place).collect(),
         }
     }
