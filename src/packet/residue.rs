@@ -141,7 +141,7 @@ impl Residue {
             self.sctp.entry(key).or_default().extend(parts);
         }
         if self.flows.is_empty() {
-            // As a rule: one worker has read what needs others, and it need not be moved.
+            // There is nothing to join with, so that nothing need be moved.
             let flows = other.flows.values().map(memory_of).fold(Memory::default(), Memory::plus);
             self.memory = self.memory.plus(Memory { flows: other.flows.len(), ..flows });
             self.flows = other.flows;

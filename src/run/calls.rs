@@ -20,7 +20,7 @@ use crate::leg::{Cdr, Leg, Legs};
 use crate::report::audit::PeakCost;
 use crate::report::call::CallsView;
 use crate::report::explain::{PlaceOf, printable};
-use crate::spool::{SpoolListing, WalkOptions};
+use crate::spool::SpoolListing;
 use crate::store::StoredRun;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::collections::BTreeMap;
@@ -175,10 +175,7 @@ fn grouped(
 fn options(config: &CallsConfig) -> ReconstructOptions {
     let zones = (&config.time_zone, &config.spool_zone);
     ReconstructOptions {
-        walk: WalkOptions {
-            without_rtp: config.without_rtp,
-            ..walk_options((config.from, config.to), zones, &config.sensors)
-        },
+        walk: walk_options((config.from, config.to), zones, &config.sensors, config.without_rtp),
         timing: config.timing.clone(),
         numbers: config.numbers.clone(),
         capture: config.capture.clone(),

@@ -205,10 +205,7 @@ fn license(
 fn options(config: &CheckConfig) -> ReconstructOptions {
     let zones = (&config.time_zone, &config.spool_zone);
     ReconstructOptions {
-        walk: WalkOptions {
-            without_rtp: config.without_rtp,
-            ..walk_options((config.from, config.to), zones, &config.sensors)
-        },
+        walk: walk_options((config.from, config.to), zones, &config.sensors, config.without_rtp),
         timing: config.timing.clone(),
         numbers: config.numbers.clone(),
         capture: config.capture.clone(),
@@ -226,6 +223,7 @@ pub(super) fn walk_options(
     (from, to): (Option<Date>, Option<Date>),
     (zone, spool_zone): (&TimeZone, &TimeZone),
     sensors: &[(String, PathBuf)],
+    without_rtp: bool,
 ) -> WalkOptions {
     let start = |day| day_start(day, zone);
     WalkOptions {
@@ -233,7 +231,7 @@ pub(super) fn walk_options(
         from: from.and_then(start),
         to: to.and_then(|day| day.tomorrow().ok()).and_then(start),
         sensors: sensors.to_vec(),
-        ..WalkOptions::default()
+        without_rtp,
     }
 }
 

@@ -21,8 +21,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Smaller captures are read by one thread.
 const RANGED_BYTES_MIN: u64 = 64 << 20;
-/// Size of the longest ranges. A dialog that lies in ranges of two threads is packed twice and joined: with
-/// 4 MiB that is a quarter of the legs of SIP alone, and costs more than ranges that do not fit the cache.
+/// Size of the longest ranges. A dialog that lies in ranges of two threads is packed twice and joined: ranges
+/// of 4 MiB take longer for SIP alone than those of 16 MiB, although they fit the cache
+/// (benches/runs/2026-11-29).
 const RANGE_BYTES_MAX: usize = 16 << 20;
 /// Captures that are open as ranges at one time, the largest first.
 pub(super) const RANGED_FILES_MAX: usize = 64;
