@@ -100,8 +100,8 @@ pub fn group(outlines: &Outlines, table: &RuleTable) -> Grouping {
 pub fn group_with(outlines: &Outlines, search: &Search<'_>) -> Grouping {
     let marks = search.marks();
     let Marked { mut kept, known } = search.mark(outlines.numbers(), &marks);
-    known.iter().for_each(|known| marks.narrow(known));
-    kept.append(&mut search.meet(outlines.numbers(), &marks, known.as_ref()));
+    marks.narrow(&known);
+    kept.append(&mut search.meet(outlines.numbers(), &marks, &known));
     let candidates = |(rule, part)| (rule, search.candidates(rule, part, &kept));
     let found = search.parts().into_iter().map(candidates).collect();
     let pairs = Pairs::of(found, |list| list.sort_unstable());

@@ -1,13 +1,15 @@
-//! What the first pass over all legs notes of their keys, so that the second one keeps few of them and, where
-//! memory allows, reads few legs.
+//! What the first pass over all legs notes of their keys, so that the second one keeps few of them and, reads few
+//! legs.
 //!
-//! In: marks, a hash of each key with its rule and its part of time. Out: whether a key may meet another one.
+//! In: marks, a hash of each key with its rule and its part of time. Out: whether a key may meet another one, and
+//! what the second pass knows of a leg without reading it, packed.
 
 use super::filter::Filter;
+use super::packed::{Reader, put_number};
 use super::rule::{RuleName, RuleSet};
 use super::rules::{Key, meeting_window_ns};
 use super::table::RuleTable;
-use crate::base::CaptureTime;
+use crate::base::{CaptureTime, PackedRun};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Room in the filter for each leg: it has some seven keys that others may have, so one key in six is
@@ -32,8 +34,8 @@ const OF_AGAIN: u32 = 0x85EB_CA6B;
 pub struct Marks {
     /// Keys that legs have alike.
     alike: Filter,
-    /// Those of them that were taken for twofold, where they are marked again.
-    again: Option<Filter>,
+    /// Those of them that were taken for twofold, marked again.
+    again: Filter,
     /// Values by which legs ask for others, whatever the rule.
     asked: Filter,
     /// The rules by which a leg asks, by their bits.
@@ -41,12 +43,12 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// For so many legs; whether twofold keys are marked again, by [`Self::narrow`].
-    pub(super) fn new(legs: usize, is_narrowed: bool) -> Self {
+    /// For so many legs.
+    pub(super) fn new(legs: usize) -> Self {
         let filter = |slots| Filter::new(legs, slots);
         Self {
             alike: filter(SLOTS_PER_LEG),
-            again: is_narrowed.then(|| filter(AGAIN_SLOTS_PER_LEG)),
+            again: filter(AGAIN_SLOTS_PER_LEG),
             asked: filter(ASKED_SLOTS_PER_LEG),
             asking: AtomicU32::new(0),
         }
@@ -65,19 +67,17 @@ impl Marks {
     }
 
     /// Marks again what may stand twice: the more stand in the first filter, the more meet there by accident.
-    /// To be called for all known keys before the first is asked for.
-    pub fn narrow(&self, known: &KnownKeys) {
-        if let Some(again) = &self.again {
-            let twofold =
-                known.marks.iter().filter(|mark| self.alike.was_there_twice(slot(**mark)));
-            twofold.for_each(|mark| again.mark(slot(mark.wrapping_mul(OF_AGAIN))));
-        }
+    /// To be called for what [`KnownKeys`] made of all legs before the first is asked for.
+    pub fn narrow(&self, known: &PackedRun) {
+        let marks = known_legs(known).flat_map(|leg| leg.marks());
+        let twofold = marks.filter(|mark| self.alike.was_there_twice(slot(*mark)));
+        twofold.for_each(|mark| self.again.mark(slot(mark.wrapping_mul(OF_AGAIN))));
     }
 
     /// Whether another key may have this mark.
     pub(super) fn may_meet(&self, mark: u32) -> bool {
-        let is_twofold = |again: &Filter| again.was_there_twice(slot(mark.wrapping_mul(OF_AGAIN)));
-        self.alike.was_there_twice(slot(mark)) && self.again.as_ref().is_none_or(is_twofold)
+        self.alike.was_there_twice(slot(mark))
+            && self.again.was_there_twice(slot(mark.wrapping_mul(OF_AGAIN)))
     }
 
     /// Whether a leg may ask by this value.
@@ -101,50 +101,88 @@ pub(super) struct Meeting {
 }
 
 impl Meeting {
-    /// Nothing is known.
-    pub(super) const ANY: Self = Self { alike: true, asked: true };
     /// Nothing does.
     pub(super) const NONE: Self = Self { alike: false, asked: false };
 }
 
-/// What the first pass knows of the keys of some legs, some 50 bytes a leg: enough for the second one to tell
+/// Bytes of a hash.
+const HASH_BYTES: usize = size_of::<u32>();
+
+/// What the first pass knows of the keys of some legs, some 45 bytes a leg: enough for the second one to tell
 /// which of them need not be read again.
 #[derive(Clone, Debug, Default)]
-pub struct KnownKeys {
-    /// The marks of the keys that others may have.
-    marks: Vec<u32>,
-    /// Hashes of the values by which others may ask.
-    offered: Vec<u32>,
-    /// Where both end for each leg.
-    ends: Vec<(u32, u32)>,
+pub(super) struct KnownKeys {
+    /// For each leg the number of its marks and they themselves, then the same of its offered values.
+    bytes: Vec<u8>,
+    /// The marks of the keys of one leg that others may have.
+    marks: Vec<u8>,
+    /// Hashes of its values by which others may ask.
+    offered: Vec<u8>,
 }
 
 impl KnownKeys {
     pub(super) fn add_mark(&mut self, mark: u32) {
-        self.marks.push(mark);
+        self.marks.extend_from_slice(&mark.to_le_bytes());
     }
 
     pub(super) fn add_offered(&mut self, hash: u64) {
-        self.offered.push(hash as u32);
+        self.offered.extend_from_slice(&(hash as u32).to_le_bytes());
     }
 
     /// To be called behind the keys of each leg.
     pub(super) fn end_leg(&mut self) {
-        // A run of legs is far below what 32 bits can tell.
-        self.ends.push((self.marks.len() as u32, self.offered.len() as u32));
-    }
-
-    /// What may meet the leg with this place among the legs.
-    pub(super) fn meeting(&self, place: usize, marks: &Marks) -> Meeting {
-        let end_of = |place: usize| self.ends.get(place).copied().unwrap_or_default();
-        let (from, to) = (place.checked_sub(1).map(end_of).unwrap_or_default(), end_of(place));
-        let known = &self.marks[from.0 as usize..to.0 as usize];
-        let offered = &self.offered[from.1 as usize..to.1 as usize];
-        Meeting {
-            alike: known.iter().any(|mark| marks.may_meet(*mark)),
-            asked: offered.iter().any(|hash| marks.may_be_asked(*hash)),
+        for hashes in [&mut self.marks, &mut self.offered] {
+            put_number(&mut self.bytes, (hashes.len() / HASH_BYTES) as u64);
+            self.bytes.append(hashes);
         }
     }
+
+    /// All legs as the only item of a run, for [`known_legs`].
+    pub(super) fn finish(self) -> PackedRun {
+        // A run of legs is far below what 32 bits can tell.
+        let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        PackedRun::new(self.bytes, vec![end])
+    }
+}
+
+/// What is known of one leg.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownLeg<'k> {
+    marks: &'k [u8],
+    offered: &'k [u8],
+}
+
+/// The legs that a run of [`KnownKeys::finish`] tells of, in their order. Other bytes give some legs.
+pub(super) fn known_legs(run: &PackedRun) -> impl Iterator<Item = KnownLeg<'_>> {
+    let mut reader = Reader { rest: run.item(0) };
+    std::iter::from_fn(move || {
+        (!reader.rest.is_empty())
+            .then(|| KnownLeg { marks: counted(&mut reader), offered: counted(&mut reader) })
+    })
+}
+
+/// Hashes behind their number.
+fn counted<'k>(reader: &mut Reader<'k>) -> &'k [u8] {
+    let count = usize::try_from(reader.number()).unwrap_or(usize::MAX);
+    reader.bytes(count.saturating_mul(HASH_BYTES))
+}
+
+impl<'k> KnownLeg<'k> {
+    fn marks(self) -> impl Iterator<Item = u32> + 'k {
+        hashes_of(self.marks)
+    }
+
+    /// What may meet it.
+    pub(super) fn meeting(self, marks: &Marks) -> Meeting {
+        Meeting {
+            alike: self.marks().any(|mark| marks.may_meet(mark)),
+            asked: hashes_of(self.offered).any(|hash| marks.may_be_asked(hash)),
+        }
+    }
+}
+
+fn hashes_of(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.as_chunks::<HASH_BYTES>().0.iter().map(|hash| u32::from_le_bytes(*hash))
 }
 
 /// Parts of time as long as one rule needs them.
@@ -240,24 +278,22 @@ mod tests {
                 (0i64..=20).prop_flat_map(|window| (0..=window, Just(window))),
                 (0i64..=20, i64::MAX - 2..=i64::MAX),
             ],
-            is_narrowed in any::<bool>(),
         ) {
             let table = RuleTable { fork_window_ns: window_ns, ..RuleTable::default() };
-            let (moments, marks) = (MomentsOf::new(&table), Marks::new(1_000, is_narrowed));
+            let (moments, marks) = (MomentsOf::new(&table), Marks::new(1_000));
             let of = |at: i64| {
                 let (rule, value) = (RuleName::Fork, KeyValue::Bytes(b""));
                 let key = Key { rule, role: Role::Other, at: CaptureTime::from_ns(at), value };
                 let mut known = KnownKeys::default();
                 moments.marks(&key, 1, |mark| known.add_mark(mark));
                 known.end_leg();
-                known
+                known.finish()
             };
             let both = [at, at + by].map(of);
-            both.iter().flat_map(|known| &known.marks).for_each(|mark| marks.mark(*mark));
+            let legs = || both.iter().flat_map(known_legs);
+            legs().flat_map(KnownLeg::marks).for_each(|mark| marks.mark(mark));
             both.iter().for_each(|known| marks.narrow(known));
-            for known in both {
-                prop_assert!(known.meeting(0, &marks).alike);
-            }
+            prop_assert_eq!(legs().filter(|leg| leg.meeting(&marks).alike).count(), 2);
         }
     }
 }

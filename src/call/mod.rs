@@ -46,7 +46,7 @@ pub use explain::{RuleOutcome, explain, explain_pair};
 pub use found::FoundEvidence;
 pub use group::{Grouping, group, group_by, group_legs, group_with};
 pub use groups::{CallGroup, CallGroups};
-pub use marks::{KnownKeys, Marks};
+pub use marks::Marks;
 pub use merge_header::{
     CallIds, HeaderMerge, MergeHeader, MergeLinks, MergeRules, merge_by_header, merge_headers,
 };

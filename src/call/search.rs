@@ -9,7 +9,7 @@ use super::discriminate::{DemotedValue, demoted_of};
 use super::found::FoundEvidence;
 use super::index::{Candidates, candidates};
 use super::kept::{Entries, KeptKeys, KeyOwner, parts_for};
-use super::marks::{KnownKeys, Marks, Meeting, MomentsOf};
+use super::marks::{KnownKeys, Marks, Meeting, MomentsOf, known_legs};
 use super::outline::LegOutline;
 use super::outlines::Outlines;
 use super::rule::{RuleName, RuleSet};
@@ -70,8 +70,8 @@ impl Pairs {
 pub struct Marked {
     /// Keys that ask.
     pub kept: Vec<PackedRun>,
-    /// What is known of the keys of these legs; absent where nothing is remembered.
-    pub known: Option<KnownKeys>,
+    /// What is known of the keys of these legs, for the second pass.
+    pub known: PackedRun,
 }
 
 /// A search among all legs.
@@ -81,8 +81,6 @@ pub struct Search<'o> {
     table: &'o RuleTable,
     rules: RuleSet,
     moments: MomentsOf,
-    /// Whether the first pass remembers so much of all legs that the second one need not read most of them.
-    remembers: bool,
     /// Into how many parts the keys of a rule go.
     parts: usize,
     /// Which keys meet is decided by their values: hashes only tell most of them apart, and no result
@@ -105,7 +103,6 @@ impl<'o> Search<'o> {
             table,
             rules: RuleName::ALL.into_iter().filter(can_be).collect(),
             moments: MomentsOf::new(table),
-            remembers: true,
             parts: parts_for(outlines.len()),
             hasher: foldhash::fast::FixedState::default(),
         }
@@ -125,16 +122,10 @@ impl<'o> Search<'o> {
         self.rules.iter().flat_map(of_rule).collect()
     }
 
-    /// The same, without what the first pass may remember of the legs; changes no result.
-    #[must_use]
-    pub fn remembering(self, remembers: bool) -> Self {
-        Self { remembers, ..self }
-    }
-
     /// What the first pass marks.
     #[must_use]
     pub fn marks(&self) -> Marks {
-        Marks::new(self.outlines.len(), self.remembers)
+        Marks::new(self.outlines.len())
     }
 
     /// The first pass, over all legs: remembers which keys were there, and keeps those that ask.
@@ -155,43 +146,28 @@ impl<'o> Search<'o> {
                 let hash = self.hash(key.value);
                 self.moments.marks(&key, hash, |mark| {
                     marks.mark(mark);
-                    if self.remembers {
-                        known.add_mark(mark);
-                    }
+                    known.add_mark(mark);
                 });
             };
             let parties = Parties::of(self.table, &leg);
             meets(self.rules, &leg, &parties, &mut Keys::new(&leg, &mut scratch, meet));
-            if self.remembers {
-                // Who asks is known when all legs were read: what might be asked for is remembered.
-                let offer = |offer: Offer<'_>| known.add_offered(self.hash(offer.value));
-                offers(self.rules, &leg, &parties, &mut scratch, offer);
-                known.end_leg();
-            }
+            // Who asks is known when all legs were read: what might be asked for is remembered.
+            let offer = |offer: Offer<'_>| known.add_offered(self.hash(offer.value));
+            offers(self.rules, &leg, &parties, &mut scratch, offer);
+            known.end_leg();
             kept.end_leg();
         }
-        Marked { kept: kept.finish(), known: self.remembers.then_some(known) }
+        Marked { kept: kept.finish(), known: known.finish() }
     }
 
     /// The second pass, when the first one is over for all legs, and [`Marks::narrow`] was called for all that
     /// it knows: keeps the keys that may meet others. `known` is what the first pass knows of these legs.
     #[must_use]
-    pub fn meet(
-        &self,
-        legs: Range<u32>,
-        marks: &Marks,
-        known: Option<&KnownKeys>,
-    ) -> Vec<PackedRun> {
+    pub fn meet(&self, legs: Range<u32>, marks: &Marks, known: &PackedRun) -> Vec<PackedRun> {
         let mut kept = KeptKeys::new(self.parts);
         let mut scratch = Vec::new();
-        let Some(known) = known else {
-            for (number, leg) in self.legs(legs) {
-                self.keep(&mut kept, (number, &leg), (marks, Meeting::ANY), &mut scratch);
-            }
-            return kept.finish();
-        };
-        for (place, number) in legs.enumerate() {
-            let meeting = known.meeting(place, marks);
+        for (number, known) in legs.zip(known_legs(known)) {
+            let meeting = known.meeting(marks);
             if meeting != Meeting::NONE {
                 let leg = self.outlines.at(number);
                 self.keep(&mut kept, (number, &leg), (marks, meeting), &mut scratch);

@@ -6,6 +6,7 @@
 //! for the next run of the program (`kept_files`, `work`), and so can what `check` answered (`answer`).
 
 mod answer;
+mod blocks;
 pub mod calls;
 mod check;
 pub mod config;

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::spill::{SharedRuns, Spill, were_read};
 use crate::base::PackedRun;
 use crate::call::{
-    FoundEvidence, Grouping, KnownKeys, Marked, Outlines, Pair, Pairs, RuleTable, Search, group_by,
+    FoundEvidence, Grouping, Marked, Outlines, Pair, Pairs, RuleTable, Search, group_by,
 };
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -15,10 +15,6 @@ use std::ops::Range;
 const LEGS_PER_PART: u32 = 1_024;
 /// Legs whose keys go to one run: enough of them that the keys of one rule in one part lie together.
 const LEGS_PER_RUN: u32 = 4_096;
-/// What is remembered of the keys of a leg between the two passes, about.
-const REMEMBERED_BYTES_PER_LEG: u64 = 64;
-/// As many times of that must be left of the budget.
-const ROOM_FOR_REMEMBERED: u64 = 8;
 /// Pairs of one part of the work.
 const PAIRS_PER_PART: usize = 512;
 /// Pairs whose evidence is held in parts before it goes to the rest.
@@ -51,21 +47,12 @@ pub(super) fn group<T: Send>(
     spill: &Spill,
     beside: impl FnOnce() -> T + Send,
 ) -> Result<(Grouping, T), Error> {
-    // What is remembered has no file: where it is no small part of the budget, all legs are read twice instead.
-    let remembered_bytes = outlines.len() as u64 * REMEMBERED_BYTES_PER_LEG;
-    let remembers = spill.holds(remembered_bytes * ROOM_FOR_REMEMBERED);
-    if remembers {
-        spill.let_go(remembered_bytes * (ROOM_FOR_REMEMBERED - 1));
-    }
-    let search = Search::new(outlines, table).remembering(remembers);
+    let search = Search::new(outlines, table);
     let kept = keys(&search, outlines, spill)?;
-    if remembers {
-        spill.let_go(remembered_bytes);
-    }
     let candidates = |(rule, part)| (rule, search.candidates(rule, part, &kept));
     let found: Vec<_> = search.parts().into_par_iter().map(candidates).collect();
     let are_whole = kept.iter().all(PackedRun::is_whole);
-    spill.let_go(kept.iter().filter(|run| run.is_held()).map(|run| run.byte_count() as u64).sum());
+    spill.let_go(held_bytes(&kept));
     drop(kept);
     were_read(are_whole)?;
     let pairs = Pairs::of(found, |list| list.par_sort_unstable());
@@ -80,22 +67,31 @@ pub(super) fn group<T: Send>(
 
 /// The keys that may meet others.
 fn keys(search: &Search<'_>, outlines: &Outlines, spill: &Spill) -> Result<Vec<PackedRun>, Error> {
-    let kept = SharedRuns::new(spill);
+    let (kept, remembered) = (SharedRuns::for_a_while(spill), SharedRuns::for_a_while(spill));
     let marks = search.marks();
     let parts = parts_of(outlines.numbers(), LEGS_PER_RUN);
-    let keep = |runs: Vec<PackedRun>| kept.keep(runs);
     let mark = |part: &Range<u32>| {
         let Marked { kept: asking, known } = search.mark(part.clone(), &marks);
-        (keep(asking), known)
+        (kept.keep(asking), remembered.keep([known]))
     };
-    let marked: Vec<(Vec<usize>, Option<KnownKeys>)> = parts.par_iter().map(mark).collect();
-    marked.par_iter().filter_map(|(_, known)| known.as_ref()).for_each(|known| marks.narrow(known));
-    let meet = |(part, (_, known)): (&Range<u32>, &(Vec<usize>, Option<KnownKeys>))| {
-        keep(search.meet(part.clone(), &marks, known.as_ref()))
+    let marked: Vec<_> = parts.par_iter().map(mark).collect();
+    let (asking, known): (Vec<_>, Vec<_>) = marked.into_iter().unzip();
+    let known = remembered.finish(known.into_iter().flatten())?;
+    known.par_iter().for_each(|known| marks.narrow(known));
+    let known_bytes = held_bytes(&known);
+    // What is known of a part goes when the part was read again.
+    let meet = |(part, known): (Range<u32>, PackedRun)| {
+        let meeting = kept.keep(search.meet(part, &marks, &known));
+        were_read(known.is_whole()).map(|()| meeting)
     };
-    let meeting: Vec<Vec<usize>> = parts.par_iter().zip(&marked).map(meet).collect();
-    let asking: Vec<Vec<usize>> = marked.into_iter().map(|(asking, _)| asking).collect();
+    let meeting: Result<Vec<_>, Error> = parts.into_par_iter().zip(known).map(meet).collect();
+    spill.let_go(known_bytes);
     drop(marks);
     outlines.release();
-    kept.finish(asking.into_iter().chain(meeting).flatten())
+    kept.finish(asking.into_iter().chain(meeting?).flatten())
+}
+
+/// Bytes of runs that lie in memory.
+fn held_bytes(runs: &[PackedRun]) -> u64 {
+    runs.iter().filter(|run| run.is_held()).map(|run| run.byte_count() as u64).sum()
 }

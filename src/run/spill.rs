@@ -1,6 +1,7 @@
 //! Packed items (legs, outlines, CDRs, keys of rules) in memory as long as the budget allows, then in files
 //! without a name, which are gone with the process whatever ends it.
 
+use super::blocks::Blocks;
 use super::error::Error;
 use super::map::Mapping;
 use crate::base::{PackedBytes, PackedRun};
@@ -145,12 +146,25 @@ impl Runs {
 /// memory of the process when one page of it is touched.
 const WRITTEN_AT_ONCE_BYTES: usize = 64 << 10;
 
+/// Where the bytes of a run are.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// With the run.
+    Own,
+    /// In a block, from there on.
+    Block(usize, usize),
+    /// In the file, from there on.
+    File(u64),
+}
+
 /// Runs of packed items in memory as long as the budget allows, then in one file.
 #[derive(Debug, Default)]
 pub(super) struct PackedRuns {
-    /// In the order in which they were kept; those in the file with the place where they begin there, and
-    /// without their bytes until the file is mapped.
-    kept: Vec<(Option<u64>, PackedRun)>,
+    /// In the order in which they were kept; without their bytes, until [`Self::finish`], where these are
+    /// elsewhere.
+    kept: Vec<(Place, PackedRun)>,
+    /// For those that are dropped together before long.
+    blocks: Option<Blocks>,
     file: Option<File>,
     bytes_written: u64,
     /// The file could not be written; the runs stay in memory then.
@@ -162,22 +176,30 @@ impl PackedRuns {
     pub(super) fn keep(&mut self, run: PackedRun, spill: &Spill) -> usize {
         let place = self.kept.len();
         if self.has_failed || spill.holds(run.byte_count() as u64) {
-            self.kept.push((None, run));
+            self.hold(run);
             return place;
         }
         match self.write(&run, &spill.directory) {
             Ok(()) => {
                 let from = self.bytes_written;
                 self.bytes_written += run.byte_count() as u64;
-                self.kept.push((Some(from), run.moved(Arc::new(Vec::new()), 0)));
+                self.kept.push((Place::File(from), run.moved(Arc::new(Vec::new()), 0)));
             }
             Err(error) => {
                 self.has_failed = true;
                 spill.failed(&error);
-                self.kept.push((None, run));
+                self.hold(run);
             }
         }
         place
+    }
+
+    fn hold(&mut self, run: PackedRun) {
+        let copied = self.blocks.as_mut().and_then(|blocks| blocks.add(run.bytes()));
+        self.kept.push(match copied {
+            Some((block, from)) => (Place::Block(block, from), run.moved(Arc::new(Vec::new()), 0)),
+            None => (Place::Own, run),
+        });
     }
 
     fn write(&mut self, run: &PackedRun, directory: &Path) -> io::Result<()> {
@@ -195,13 +217,21 @@ impl PackedRuns {
     ///
     /// When the file cannot be mapped or read again.
     pub(super) fn finish(self) -> io::Result<Vec<PackedRun>> {
-        let source = self.file.map(|file| reread(file, self.bytes_written)).transpose()?;
-        let in_place = |(from, run): (Option<u64>, PackedRun)| match (from, &source) {
-            (Some(from), Some(source)) => {
-                let from = usize::try_from(from).map_err(io::Error::other)?;
-                Ok(run.moved(Arc::clone(source), from))
-            }
-            _ => Ok(run),
+        let file = self.file.map(|file| reread(file, self.bytes_written)).transpose()?;
+        let blocks = self.blocks.map(Blocks::finish).unwrap_or_default();
+        let in_place = |(place, run): (Place, PackedRun)| {
+            let (source, from) = match place {
+                Place::Own => return Ok(run),
+                Place::Block(block, from) => (blocks.get(block), from),
+                Place::File(from) => {
+                    (file.as_ref(), usize::try_from(from).map_err(io::Error::other)?)
+                }
+            };
+            // There is one where a place in it was given.
+            Ok(match source {
+                Some(source) => run.moved(Arc::clone(source), from),
+                None => run,
+            })
         };
         self.kept.into_iter().map(in_place).collect()
     }
@@ -217,6 +247,12 @@ pub(super) struct SharedRuns<'s> {
 impl<'s> SharedRuns<'s> {
     pub(super) fn new(spill: &'s Spill) -> Self {
         Self { spill, runs: Mutex::default() }
+    }
+
+    /// For runs that are dropped together before long.
+    pub(super) fn for_a_while(spill: &'s Spill) -> Self {
+        let runs = PackedRuns { blocks: Some(Blocks::default()), ..PackedRuns::default() };
+        Self { spill, runs: Mutex::new(runs) }
     }
 
     /// Keeps runs of one part, one behind the other; gives their places, to be brought in the order of the

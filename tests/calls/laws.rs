@@ -137,14 +137,13 @@ proptest! {
         }
     }
 
-    /// Keys in any number of parts, remembered or not, give the same grouping.
+    /// Keys in any number of parts give the same grouping.
     #[test]
     fn parts_of_keys_change_nothing(legs in world(), table in tables(), parts in 1usize..40) {
         let outlines = outline_all(&legs);
         let search = Search::new(&outlines, &table).with_parts(parts);
         let grouping = group(&outlines, &table);
         prop_assert_eq!(&group_with(&outlines, &search), &grouping);
-        prop_assert_eq!(&group_with(&outlines, &search.remembering(false)), &grouping);
     }
 
     /// For every pair and rule: explain says joined exactly when the grouping has the evidence; and no
