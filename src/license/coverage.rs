@@ -2,14 +2,15 @@
 
 use crate::base::limits::{LOSSES_NAMED_MAX, LOSSES_NAMED_PER_DAY_MAX};
 use crate::base::{CaptureTime, FileId, Loss, LossKind, NS_PER_S};
-use crate::channel::{Calendar, Day, Doubt, Joining};
+use crate::channel::{Calendar, Day, Doubt, Hour, Joining};
 use crate::leg::Cdr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`.
+/// A lost packet can belong to a call that lasted so long: the vendor's `absolute_timeout`, unless the
+/// configuration allows longer ones.
 pub const LOSS_REACH_NS: i64 = 4 * 3_600 * NS_PER_S;
 
 /// Whose packets a file holds, where its place in the sniffer's spool says so (facts G).
@@ -21,13 +22,32 @@ pub enum FileScope {
     NoSignalling,
 }
 
+/// What the configuration of the sniffer leaves out of what was read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Excluded {
+    /// SIP messages by port or address family.
+    pub messages: u64,
+    /// CDRs of kinds that are not written.
+    pub cdrs: u64,
+}
+
+impl Excluded {
+    /// Whether nothing is left out.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.messages == 0 && self.cdrs == 0
+    }
+}
+
 /// What was read and what was not.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Coverage {
-    /// First and last record of stretches with records; any order, overlaps allowed. Made from the
-    /// records' times (`base::Spans` with a gap of at most an hour), not from the bounds of captures:
-    /// else it would matter how records lie in files.
+    /// First and last moment of hours with SIP, over all sensors; any order, overlaps allowed. Made from
+    /// the times of messages, not from the bounds of captures: else it would matter how records lie in
+    /// files, and a stray packet that is no SIP would cover a day.
     pub spans: Vec<(CaptureTime, CaptureTime)>,
+    /// The same for each sensor by itself.
+    pub by_sensor: Vec<Vec<(CaptureTime, CaptureTime)>>,
     /// What could not be read.
     pub losses: Vec<Loss>,
     /// Scopes of the files that lost something; without one a file may hold any call's packets.
@@ -38,6 +58,10 @@ pub struct Coverage {
     pub running: Vec<(CaptureTime, CaptureTime)>,
     /// Legs that were read from an INVITE inside their dialog on.
     pub midway: BTreeSet<u32>,
+    /// The longest call that the configuration allows (`absolute_timeout`), in nanoseconds.
+    pub call_ns_max: i64,
+    /// What the configuration leaves out.
+    pub excluded: Excluded,
 }
 
 /// One day of a calendar.
@@ -129,21 +153,36 @@ impl Coverage {
     /// Which hours of the calendar a capture touches.
     #[must_use]
     pub fn covered_hours(&self, calendar: &Calendar) -> Vec<bool> {
-        // Starts and ends by hour, so that a million captures of three years each stay linear.
-        let mut change = vec![0i64; calendar.hours().len() + 1];
-        for (first, last) in &self.spans {
-            let touched = calendar.hours_touched(*first, *last);
-            change[touched.start] += 1;
-            change[touched.end] -= 1;
+        hours_of(&self.spans, calendar)
+    }
+
+    /// Days on which a sensor has no SIP in an hour of the day in which it has some on at least half of all
+    /// days: where captures are missing, a sensor was down, or nobody called. Of the first and the last
+    /// day only what lies between the first and the last message.
+    #[must_use]
+    pub fn lacking_days(&self, calendar: &Calendar) -> Vec<bool> {
+        let mut lacking = vec![false; calendar.days().len()];
+        let Some((first, last)) = self.bounds() else { return lacking };
+        if lacking.len() < USUAL_DAYS_MIN {
+            return lacking;
         }
-        let mut open = 0;
-        change[..calendar.hours().len()]
-            .iter()
-            .map(|delta| {
-                open += delta;
-                open > 0
-            })
-            .collect()
+        let inside = calendar.hours_touched(first, last);
+        let slot_of = |hour: &Hour| usize::from(hour.wall_minute) / 60;
+        for spans in &self.by_sensor {
+            let covered = hours_of(spans, calendar);
+            let hours = || calendar.hours().iter().zip(&covered).enumerate();
+            let mut days_of_slot = [const { BTreeSet::new() }; SLOTS];
+            for (_, (hour, _)) in hours().filter(|(_, (_, is_covered))| **is_covered) {
+                days_of_slot[slot_of(hour).min(SLOTS - 1)].insert(hour.day);
+            }
+            let usual = days_of_slot.map(|days| 2 * days.len() >= lacking.len());
+            for (number, (hour, is_covered)) in hours() {
+                if !is_covered && inside.contains(&number) && usual[slot_of(hour).min(SLOTS - 1)] {
+                    lacking[hour.day] = true;
+                }
+            }
+        }
+        lacking
     }
 
     /// Every day of the calendar.
@@ -164,7 +203,8 @@ impl Coverage {
         let mut change = vec![0i64; days.len() + 1];
         for (place, loss) in self.losses.iter().enumerate() {
             let (first, last) = loss.when.unwrap_or((CaptureTime::MIN, CaptureTime::MAX));
-            let touched = calendar.days_touched(first, last.plus_ns(LOSS_REACH_NS));
+            let touched =
+                calendar.days_touched(first, last.plus_ns(self.call_ns_max.max(LOSS_REACH_NS)));
             change[touched.start] += 1;
             change[touched.end] -= 1;
             if place < LOSSES_NAMED_MAX {
@@ -182,6 +222,30 @@ impl Coverage {
         }
         days
     }
+}
+
+/// Hours of a day.
+const SLOTS: usize = 24;
+/// Of fewer days nothing is usual.
+const USUAL_DAYS_MIN: usize = 4;
+
+/// Which hours of the calendar some spans touch.
+fn hours_of(spans: &[(CaptureTime, CaptureTime)], calendar: &Calendar) -> Vec<bool> {
+    // Starts and ends by hour, so that a million spans of three years each stay linear.
+    let mut change = vec![0i64; calendar.hours().len() + 1];
+    for (first, last) in spans {
+        let touched = calendar.hours_touched(*first, *last);
+        change[touched.start] += 1;
+        change[touched.end] -= 1;
+    }
+    let mut open = 0;
+    change[..calendar.hours().len()]
+        .iter()
+        .map(|delta| {
+            open += delta;
+            open > 0
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! are calls whose INVITE came before the captures began: without them, and with each as a channel.
 //! Lifting can only get harder with more days over, so the two bounds decide.
 
-use super::coverage::{Coverage, DayCoverage};
+use super::coverage::{Coverage, DayCoverage, Excluded};
 use super::lock::{
     GRACE_DAYS, LOCK_DAYS, LockState, WINDOW_DAYS, is_over, judge_days, lifts, run_days,
 };
@@ -377,29 +377,55 @@ fn coverage_caveats(
     if days.len() <= LOCK_DAYS {
         caveats.push(Caveat::StateBeforeUnseen { days_seen: days.len() });
     }
-    let mut open = figures.open.clone();
-    if let Some(first) = open.first_mut() {
-        *first = true;
+    let hangs_on = |is_unseen: &dyn Fn(usize) -> bool| {
+        judged.outcome == Outcome::Lifts
+            && !question.accept_loss
+            && with_open_days(question, history, figures, is_unseen) == Outcome::CannotTell
+    };
+    let otherwise = Outcome::Stays;
+    if hangs_on(&|day| day == 0) {
+        caveats.push(Caveat::RestsOnFirstDay { otherwise });
     }
-    let strict = Question { accept_loss: false, ..question.clone() };
-    let first_open = DayBounds { open: &open, ..figures.bounds(&history.days, question.reading) };
-    let with_first_open = judge_reading(&first_open, &strict, question.reading);
-    if judged.outcome == Outcome::Lifts
-        && with_first_open.outcome == Outcome::CannotTell
-        && !question.accept_loss
+    if let (Some((_, until)), Some(day)) = (evidence.coverage.bounds(), days.last())
+        && until >= day.started
+        && evidence.calendar.hours_touched(until, until).end < evidence.calendar.hours().len()
     {
-        caveats.push(Caveat::RestsOnFirstDay { otherwise: Outcome::Stays });
+        caveats.push(match hangs_on(&|day| day + 1 == days.len()) {
+            true => Caveat::RestsOnLastDay { until, otherwise },
+            false => Caveat::LastDayPartial { until },
+        });
     }
-    if let (Some((_, last)), Some(day)) = (evidence.coverage.bounds(), days.last())
-        && last >= day.started
-        && evidence.calendar.hours_touched(last, last).end < evidence.calendar.hours().len()
+    let lacking = evidence.coverage.lacking_days(evidence.calendar);
+    let mut lacked =
+        days.iter().zip(&lacking).filter(|(_, lacks)| **lacks).map(|(day, _)| day.date);
+    if hangs_on(&|day| lacking.get(day) == Some(&true))
+        && let Some(first) = lacked.next()
     {
-        caveats.push(Caveat::LastDayPartial { until: last });
+        let days = lacking.iter().filter(|lacks| **lacks).count();
+        let last = lacked.next_back().unwrap_or(first);
+        caveats.push(Caveat::RestsOnLackingHours { days, first, last, otherwise });
+    }
+    let Excluded { messages, cdrs } = evidence.coverage.excluded;
+    if judged.outcome != Outcome::Stays && !evidence.coverage.excluded.is_empty() {
+        caveats.push(Caveat::ExcludedByConfiguration { messages, cdrs });
     }
     if evidence.calendar.clipped_days() > 0 {
         caveats.push(Caveat::DaysClipped { days: evidence.calendar.clipped_days() });
     }
     caveats
+}
+
+/// The outcome when some days more have no upper bound.
+fn with_open_days(
+    question: &Question,
+    history: &History,
+    figures: &Figures,
+    is_unseen: &dyn Fn(usize) -> bool,
+) -> Outcome {
+    let days = figures.open.iter().enumerate();
+    let open: Vec<bool> = days.map(|(day, open)| *open || is_unseen(day)).collect();
+    let bounds = DayBounds { open: &open, ..figures.bounds(&history.days, question.reading) };
+    judge_reading(&bounds, question, question.reading).outcome
 }
 
 fn rows(

@@ -16,7 +16,7 @@ pub mod verdict;
 #[cfg(test)]
 pub(crate) mod verdict_tests;
 
-pub use coverage::{Coverage, DayCoverage, FileScope};
+pub use coverage::{Coverage, DayCoverage, Excluded, FileScope};
 pub use installed::{
     CauseKind, License, LicenseKey, LicenseReport, LockCause, Measured, StartedTerm, UnitsBound,
     UnitsInUse,

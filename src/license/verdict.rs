@@ -192,6 +192,31 @@ pub enum Caveat {
         /// The verdict if the first day were over the limit.
         otherwise: Outcome,
     },
+    /// The last day ends early, and the verdict hangs on it.
+    RestsOnLastDay {
+        /// The last message.
+        until: CaptureTime,
+        /// The verdict if the last day came to be over the limit.
+        otherwise: Outcome,
+    },
+    /// On some days a sensor has no SIP in hours in which it usually has, and the verdict hangs on them.
+    RestsOnLackingHours {
+        /// How many days.
+        days: usize,
+        /// The first of them.
+        first: Date,
+        /// The last of them.
+        last: Date,
+        /// The verdict if they were over the limit.
+        otherwise: Outcome,
+    },
+    /// The configuration leaves out some of what the captures hold: none of it was counted.
+    ExcludedByConfiguration {
+        /// SIP messages by port or address family.
+        messages: u64,
+        /// CDRs of kinds that are not written.
+        cdrs: u64,
+    },
     /// The last day ends early: its figure can still rise.
     LastDayPartial {
         /// The last packet.
@@ -219,6 +244,9 @@ impl Caveat {
             Self::RestsOnCut { .. } => "rests-on-cut",
             Self::StateBeforeUnseen { .. } => "state-before-unseen",
             Self::RestsOnFirstDay { .. } => "rests-on-first-day",
+            Self::RestsOnLastDay { .. } => "rests-on-last-day",
+            Self::RestsOnLackingHours { .. } => "rests-on-lacking-hours",
+            Self::ExcludedByConfiguration { .. } => "excluded-by-configuration",
             Self::LastDayPartial { .. } => "last-day-partial",
             Self::LossAccepted { .. } => "loss-accepted",
             Self::DaysClipped { .. } => "days-clipped",
@@ -231,7 +259,9 @@ impl Caveat {
         match self {
             Self::RestsOnDeduplication { otherwise, .. }
             | Self::RestsOnCut { otherwise }
-            | Self::RestsOnFirstDay { otherwise } => Some(*otherwise),
+            | Self::RestsOnFirstDay { otherwise }
+            | Self::RestsOnLastDay { otherwise, .. }
+            | Self::RestsOnLackingHours { otherwise, .. } => Some(*otherwise),
             _ => None,
         }
     }

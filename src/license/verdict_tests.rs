@@ -1,6 +1,6 @@
 //! Tests of the verdict: runs, losses at both bounds, caveats, readings.
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Excluded};
 use super::judge::{BoundedDays, DayBounds, Evidence, judge, judge_reading};
 use super::verdict::*;
 use crate::base::{CaptureTime, Endpoint, FileId, Loss, LossKind};
@@ -168,6 +168,78 @@ fn a_short_spool_says_what_it_cannot_see() {
     let found = verdict(&spool(&[2, 4, 4, 4]), &question(3));
     assert_eq!(found.judged.outcome, Outcome::Lifts);
     assert!(found.caveats.contains(&Caveat::RestsOnFirstDay { otherwise: Outcome::Stays }));
+}
+
+/// A day that is not over breaks a run only as long as it stays within the limit.
+#[test]
+fn a_lift_by_a_last_day_that_is_not_over_says_so() {
+    let calls = [vec![2; 10], vec![4; 5], vec![0]].concat();
+    let until = |spool: &mut Spool, ns: i64| {
+        let last = spool.coverage.spans.last_mut().unwrap();
+        last.1 = last.0.plus_ns(ns);
+        last.1
+    };
+    let mut partial = spool(&calls);
+    let end = until(&mut partial, 8 * HOUR);
+    let found = verdict(&partial, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    let expect = Caveat::RestsOnLastDay { until: end, otherwise: Outcome::Stays };
+    assert!(found.caveats.contains(&expect), "{:?}", found.caveats);
+    // Into its last hour it is over.
+    until(&mut partial, 23 * HOUR + 1);
+    assert_eq!(verdict(&partial, &question(3)).caveats, []);
+    // Where nothing hangs on it, it is only said that it can rise.
+    let mut within = spool(&[vec![2; 12], vec![4, 4, 2, 2]].concat());
+    let until = until(&mut within, 8 * HOUR);
+    assert_eq!(verdict(&within, &question(3)).caveats, [Caveat::LastDayPartial { until }]);
+}
+
+/// Hours that a sensor usually has and lacks on the days that decide.
+#[test]
+fn a_lift_by_days_that_lack_usual_hours_says_so() {
+    let mut lacking = spool(&[vec![4; 12], vec![0; 4]].concat());
+    let whole = lacking.coverage.spans.clone();
+    let cut = |(first, last): &(CaptureTime, CaptureTime)| {
+        [(*first, first.plus_ns(9 * HOUR - 1)), (first.plus_ns(18 * HOUR), *last)]
+    };
+    let without: Vec<_> = whole[12..].iter().flat_map(cut).collect();
+    lacking.coverage.by_sensor = vec![[&whole[..12], &without].concat(), whole.clone()];
+    let found = verdict(&lacking, &question(3));
+    assert_eq!(found.judged.outcome, Outcome::Lifts);
+    let (first, last) = (date(2026, 3, 13), date(2026, 3, 16));
+    let expect = Caveat::RestsOnLackingHours { days: 4, first, last, otherwise: Outcome::Stays };
+    assert!(found.caveats.contains(&expect), "{:?}", found.caveats);
+    // What only the lesser half of the days has is not usual, and a stay needs no such word.
+    lacking.coverage.by_sensor = vec![whole[..7].to_vec(), whole.clone()];
+    assert_eq!(verdict(&lacking, &question(3)).caveats, []);
+    let mut stays = spool(&[4; 16]);
+    stays.coverage.by_sensor = vec![whole[..12].to_vec()];
+    assert_eq!(verdict(&stays, &question(3)).judged.outcome, Outcome::Stays);
+    assert_eq!(verdict(&stays, &question(3)).caveats, []);
+}
+
+/// What the configuration leaves out of the captures may be what the GUI counts.
+#[test]
+fn a_lift_beside_what_the_configuration_leaves_out_says_so() {
+    let mut within = spool(&[2; 16]);
+    within.coverage.excluded = Excluded { messages: 7, cdrs: 2 };
+    let expect = Caveat::ExcludedByConfiguration { messages: 7, cdrs: 2 };
+    assert_eq!(verdict(&within, &question(3)).caveats, [expect]);
+    assert_eq!(verdict(&within, &question(1)).caveats, []);
+}
+
+/// A call may last as long as the configuration allows.
+#[test]
+fn losses_reach_as_far_as_calls_may() {
+    let mut long = spool(&[2; 16]);
+    lose(&mut long, 10);
+    let touched = |spool: &Spool| -> Vec<usize> {
+        let days = spool.coverage.by_day(&spool.calendar);
+        (0..days.len()).filter(|day| days[*day].loss_count > 0).collect()
+    };
+    assert_eq!(touched(&long), [10]);
+    long.coverage.call_ns_max = 24 * HOUR;
+    assert_eq!(touched(&long), [10, 11]);
 }
 
 /// Design.md section 12, point 5: one trunk number calling one hotline.

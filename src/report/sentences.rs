@@ -6,6 +6,7 @@ use super::format::{channels, counted, grouped, local_s, margin};
 use crate::channel::reading::Unlock;
 use crate::license::lock::{GRACE_DAYS, LOCK_DAYS, WINDOW_DAYS};
 use crate::license::{Caveat, LockState, Outcome, Scenario, ScenarioVerdict};
+use jiff::civil::Date;
 
 /// Days named one by one.
 const DAYS_NAMED_MAX: usize = 6;
@@ -172,7 +173,8 @@ fn under_loss(verdict: &ScenarioVerdict) -> Vec<String> {
     let is_uncertain = verdict.days.iter().any(|day| day.coverage.is_lower_bound());
     let is_accepted = verdict.caveats.iter().any(|c| matches!(c, Caveat::LossAccepted { .. }));
     let is_told = judged.outcome != Outcome::CannotTell && judged.deciding.is_some();
-    if is_uncertain && !is_accepted && is_told {
+    let is_hedged = verdict.caveats.iter().any(|caveat| caveat.otherwise().is_some());
+    if is_uncertain && !is_accepted && is_told && !is_hedged {
         reasons.push(
             "Under this reading this is certain: it holds with every day that a loss touches over \
              the limit, and with only those channels that no loss can have made more."
@@ -287,6 +289,21 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
              seen. If they put the first day over the limit: {}.",
             otherwise.name()
         ),
+        Caveat::RestsOnLastDay { until, otherwise } => format!(
+            "The last day is not over: SIP ends at {}. If the rest of that day puts it over the \
+             limit: {}. Judge the day before with --as-of, or read the whole day.",
+            local_s(*until, report.calendar.zone()),
+            otherwise.name()
+        ),
+        Caveat::RestsOnLackingHours { days, first, last, otherwise } => {
+            lacking_hours(*days, (*first, *last), *otherwise)
+        }
+        Caveat::ExcludedByConfiguration { messages, cdrs } => format!(
+            "The configuration leaves out {} and {} that the captures hold; none of them is counted. \
+             See that it is the configuration of the sniffer that wrote them.",
+            counted(*messages, "SIP message", "SIP messages"),
+            counted(*cdrs, "CDR", "CDRs")
+        ),
         Caveat::LastDayPartial { until } => format!(
             "The captures end at {}; the last day can still rise.",
             local_s(*until, report.calendar.zone())
@@ -300,6 +317,18 @@ pub(super) fn caveat(report: &CheckReport, caveat: &Caveat) -> String {
             counted(u64::from(*days), "day", "days")
         ),
     }
+}
+
+fn lacking_hours(days: usize, (first, last): (Date, Date), otherwise: Outcome) -> String {
+    let when = match days {
+        1 => format!("On {first}"),
+        _ => format!("On {} from {first} to {last}", counted(days as u64, "day", "days")),
+    };
+    format!(
+        "{when} a sensor has no SIP in hours in which it has some on most days. If captures are missing \
+         there and those days were over the limit: {}.",
+        otherwise.name()
+    )
 }
 
 /// How many readings share a verdict.

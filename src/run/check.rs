@@ -5,6 +5,8 @@ use super::calls::left_out_note;
 use super::config::{CheckConfig, InstalledLicense};
 use super::distinct::LinkedLegs;
 use super::error::Error;
+use super::gather::TimeSpan;
+use super::heard::{HOUR_NS, SipHours};
 use super::measure::measure;
 use super::paths::TypedPaths;
 use super::profile::Profile;
@@ -14,12 +16,12 @@ use super::save::{Saved, save};
 use super::scenarios::{ScenarioUnits, Scenarios};
 use super::side_by_side::pool;
 use super::spill::were_read;
-use crate::base::limits::CALL_REACH_NS;
-use crate::base::{CaptureTime, FileId, NS_PER_S};
+use crate::base::{CaptureTime, FileId};
 use crate::channel::{Calendar, Units};
 use crate::leg::Cdr;
 use crate::license::{
-    Coverage, Evidence, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict, judge,
+    Coverage, Evidence, Excluded, FileScope, LicenseReport, Question, Scenario, ScenarioVerdict,
+    judge,
 };
 use crate::report::CheckReport;
 use crate::report::check::{InputFile, InputReport, LeftOut};
@@ -32,8 +34,6 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-
-const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
 /// Reads the spools and judges every scenario.
 ///
@@ -140,7 +140,7 @@ fn judged<T: Send>(
     };
     let calendar = Calendar::new(config.time_zone.clone(), days.0, days.1);
     let pool = pool(config.threads)?;
-    let coverage = coverage(&found);
+    let coverage = coverage(config, &found);
     let mut scenarios = pool.install(|| Scenarios::new(config, &found, recorded.as_deref()))?;
     let table = pool.install(|| scenarios.take_table());
     found.release();
@@ -242,8 +242,7 @@ fn day_start(day: Date, zone: &TimeZone) -> Option<CaptureTime> {
 
 /// First and last day of the calendar: those with data, within what the user asked for.
 fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
-    let first = found.spans.values().map(|span| span.first).min()?;
-    let last = found.spans.values().map(|span| span.last).max()?;
+    let TimeSpan { first, last } = heard_span(found)?;
     let date = |moment| Calendar::date_of(&config.time_zone, moment);
     let first = config.from.unwrap_or_else(|| date(first));
     let last_day = config.to.map_or_else(|| date(last), |to| date(last).min(to));
@@ -251,31 +250,41 @@ fn days(config: &CheckConfig, found: &Reconstruction) -> Option<(Date, Date)> {
     (first <= last).then_some((first, last))
 }
 
-/// Hours in which records were captured, what was lost, and what had begun before.
-fn coverage(found: &Reconstruction) -> Coverage {
-    let first = found.spans.values().map(|span| span.first).min().unwrap_or_default();
-    let last = found.spans.values().map(|span| span.last).max().unwrap_or_default();
-    let spans = found
-        .hours
-        .iter()
-        .map(|hour| {
+/// First and last SIP message, as other records say nothing about calls; of captures without any, first and
+/// last record.
+fn heard_span(found: &Reconstruction) -> Option<TimeSpan> {
+    found.heard.span().or_else(|| found.spans.values().copied().reduce(TimeSpan::joined))
+}
+
+/// Hours in which SIP was captured, what was lost, and what had begun before.
+fn coverage(config: &CheckConfig, found: &Reconstruction) -> Coverage {
+    let hours = |heard: &SipHours| -> Vec<(CaptureTime, CaptureTime)> {
+        let clipped = |hour: &i64| {
             let start = CaptureTime::from_ns(hour.saturating_mul(HOUR_NS));
-            (start.max(first), start.plus_ns(HOUR_NS - 1).min(last))
-        })
-        .collect();
+            let span = heard.span?;
+            Some((start.max(span.first), start.plus_ns(HOUR_NS - 1).min(span.last)))
+        };
+        heard.hours.iter().filter_map(clipped).collect()
+    };
+    let by_sensor: Vec<_> = found.heard.sensors().map(|(_, heard)| hours(heard)).collect();
     let midway = &found.flags.midway;
     // Until the INVITE inside the dialog, from which on they are CDRs.
     let until_seen = midway.iter().filter_map(|(leg, seen)| {
-        let first = found.spans.get(&found.legs.sensor(*leg))?.first;
-        (*seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, *seen))
+        Some((found.heard.began_before(found.legs.sensor(*leg), *seen)?, *seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
     Coverage {
-        spans,
+        spans: by_sensor.concat(),
+        by_sensor,
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
         midway: midway.iter().map(|(leg, _)| *leg).collect(),
+        call_ns_max: config.timing.absolute_timeout_ns,
+        excluded: Excluded {
+            messages: found.ledger.value("sip.excluded_by_conf"),
+            cdrs: found.flags.cdrs_left_out,
+        },
     }
 }
 

@@ -1,13 +1,12 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
 use super::extract::Stream;
+use super::heard::Listener;
 use super::kept_files::RunWriter;
 use super::spill::{Runs, Spill};
 use super::work::GatheredParts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
-use crate::base::{
-    CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
-};
+use crate::base::{CaptureTime, FileId, Ledger, Loss, Note, NoteKind, Notes, RecordRef, SensorId};
 use crate::container::Windows;
 use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
@@ -16,13 +15,12 @@ use crate::leg::{CaptureRules, Registrations, Scratch, observe};
 use crate::packet::{Datagram, Residues};
 use crate::sip::{self, Message};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes of messages after which a table becomes a run, however few legs they are of: what is kept of a
 /// message is bounded by its bytes.
 const TABLE_BYTES_MAX: usize = 64 << 20;
-const HOUR_NS: i64 = 3_600 * NS_PER_S;
 
 /// Seeds are random, and no result depends on them: keys come from hostile captures.
 pub(super) type Hasher = foldhash::fast::RandomState;
@@ -68,10 +66,6 @@ pub struct FileSummary {
     pub sip_messages: u64,
     /// First and last record; absent when there was none.
     pub span: Option<TimeSpan>,
-    /// Hours since the epoch in which a record was captured.
-    pub hours: BTreeSet<i64>,
-    /// The hour of the last record in nanoseconds, half-open, so that most records cost two compares.
-    hour: (i64, i64),
 }
 
 impl FileSummary {
@@ -83,16 +77,6 @@ impl FileSummary {
             Some(span) => span.join(TimeSpan::at(time)),
             None => self.span = Some(TimeSpan::at(time)),
         }
-        if time.ns() < self.hour.0 || time.ns() >= self.hour.1 {
-            self.saw_hour(time);
-        }
-    }
-
-    fn saw_hour(&mut self, time: CaptureTime) {
-        let hour = time.ns().div_euclid(HOUR_NS);
-        let start = hour.saturating_mul(HOUR_NS);
-        self.hour = (start, start.saturating_add(HOUR_NS));
-        self.hours.insert(hour);
     }
 }
 
@@ -105,7 +89,6 @@ impl FileSummary {
         if let Some(span) = other.span {
             self.span.get_or_insert(span).join(span);
         }
-        self.hours.extend(other.hours);
     }
 }
 
@@ -160,6 +143,8 @@ pub(super) struct Gathering {
     pub(super) open_losses: Vec<Loss>,
     pub(super) files: BTreeMap<FileId, FileSummary>,
     pub(super) spans: BTreeMap<SensorId, TimeSpan>,
+    /// When SIP was captured.
+    pub(super) listener: Listener,
 }
 
 impl Gathering {
@@ -183,6 +168,7 @@ impl Gathering {
             open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
+            listener: Listener::default(),
         }
     }
 
@@ -250,6 +236,7 @@ impl Gathering {
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
         } else {
             self.counts.observed += 1;
+            self.listener.saw(sensor, datagram.time);
             if self.is_full(datagram.payload.len()) {
                 self.end_table();
             }
@@ -364,6 +351,7 @@ impl Gathering {
         for (sensor, span) in other.spans {
             self.spans.entry(sensor).or_insert(span).join(span);
         }
+        self.listener.join(other.listener);
         (other.runs, other.flows)
     }
 

@@ -2,16 +2,15 @@
 
 use super::error::Error;
 use super::gather::TimeSpan;
+use super::heard::Heard;
 use super::spill::{SharedRuns, Spill, were_read};
-use crate::base::limits::CALL_REACH_NS;
+use crate::base::PackedRun;
 use crate::base::packed::release;
-use crate::base::{PackedRun, SensorId};
 use crate::leg::Legs;
 use crate::leg::join::{Bounds, copy_stretch, cut_keys, join_stretch};
 use crate::leg::leg_run::LegRun;
 use crate::leg::pack::PackedLeg;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// Stretches for each thread: threads that are done early find more work.
 const STRETCHES_PER_THREAD: usize = 8;
@@ -50,22 +49,23 @@ struct Tally {
 
 impl Tally {
     /// Counts a leg; true when it takes part in calls.
-    fn keep(&mut self, leg: &PackedLeg<'_>, spans: &BTreeMap<SensorId, TimeSpan>) -> bool {
+    fn keep(&mut self, leg: &PackedLeg<'_>, heard: &Heard) -> bool {
         if leg.has_invite() {
             self.with_invite += 1;
             return true;
         }
         self.without_invite += 1;
-        self.running.extend(running(leg, spans));
+        self.running.extend(running(leg, heard));
         leg.has_refer()
     }
 }
 
-fn running(leg: &PackedLeg<'_>, spans: &BTreeMap<SensorId, TimeSpan>) -> Option<TimeSpan> {
-    let first = spans.get(&leg.sensor())?.first;
-    let is_early = leg.first_seen()? <= first.plus_ns(CALL_REACH_NS);
-    let last = leg.last_signal()?;
-    (is_early && leg.is_midway()).then_some(TimeSpan { first, last })
+fn running(leg: &PackedLeg<'_>, heard: &Heard) -> Option<TimeSpan> {
+    if !leg.is_midway() {
+        return None;
+    }
+    let first = heard.began_before(leg.sensor(), leg.first_seen()?)?;
+    Some(TimeSpan { first, last: leg.last_signal()? })
 }
 
 /// Joins runs, in the threads of the pool that this runs in. Legs stay in the runs that they came in; where
@@ -77,16 +77,16 @@ fn running(leg: &PackedLeg<'_>, spans: &BTreeMap<SensorId, TimeSpan>) -> Option<
 /// When that file cannot be read back.
 pub(super) fn join_legs(
     runs: Vec<LegRun>,
-    spans: &BTreeMap<SensorId, TimeSpan>,
+    heard: &Heard,
     spill: &Spill,
     rewrites: bool,
 ) -> Result<JoinedLegs, Error> {
     let mut all = JoinedLegs::default();
     all.legs = if rewrites {
-        rewritten(runs, spans, spill, &mut all)?
+        rewritten(runs, heard, spill, &mut all)?
     } else {
         let stretches = by_stretches(&runs, STRETCHES_PER_THREAD, |bounds, tally| {
-            join_stretch(&runs, bounds, |leg| tally.keep(&leg, spans))
+            join_stretch(&runs, bounds, |leg| tally.keep(&leg, heard))
         });
         let joined = stretches.into_iter().map(|(stretch, tally)| {
             all.add(tally);
@@ -118,7 +118,7 @@ fn by_stretches<T: Send>(
 /// All legs in a file of their own.
 fn rewritten(
     runs: Vec<LegRun>,
-    spans: &BTreeMap<SensorId, TimeSpan>,
+    heard: &Heard,
     spill: &Spill,
     all: &mut JoinedLegs,
 ) -> Result<Legs, Error> {
@@ -132,7 +132,7 @@ fn rewritten(
     // One stretch a thread: a stretch that begins looks for its key all over the files.
     let stretches = by_stretches(&runs, 1, |bounds, tally| {
         let mut places = Vec::new();
-        let keep = |leg: PackedLeg<'_>| tally.keep(&leg, spans);
+        let keep = |leg: PackedLeg<'_>| tally.keep(&leg, heard);
         copy_stretch(&runs, bounds, keep, REWRITTEN_BYTES, |run| {
             places.extend(file.keep([run.into_packed()]));
             release(runs.iter().map(LegRun::packed));

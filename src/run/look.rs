@@ -42,6 +42,8 @@ pub struct LegFlags {
     pub cdrs_with_media: u64,
     /// CDRs that were answered, and of which no packet says when they ended.
     pub cdrs_ended_by_signalling: u64,
+    /// CDRs that the configuration leaves out.
+    pub cdrs_left_out: u64,
 }
 
 impl LegFlags {
@@ -69,6 +71,7 @@ impl LegFlags {
         self.over_limit.append(&mut behind.over_limit);
         self.cdrs_with_media += behind.cdrs_with_media;
         self.cdrs_ended_by_signalling += behind.cdrs_ended_by_signalling;
+        self.cdrs_left_out += behind.cdrs_left_out;
     }
 }
 
@@ -133,9 +136,13 @@ fn look_at_part(
         flags.add(number, &packed);
         let horizon = spans.get(&leg.sensor()).map_or(CaptureTime::MAX, |span| span.last);
         let made = finaliser.leg(&leg, number, horizon);
-        for cdr in made.iter().filter(|cdr| is_written(rules, cdr)) {
-            flags.add_cdr(cdr);
-            cdrs.push(cdr);
+        for cdr in made {
+            if is_written(rules, cdr) {
+                flags.add_cdr(cdr);
+                cdrs.push(cdr);
+            } else {
+                flags.cdrs_left_out += 1;
+            }
         }
         outlines.push_view(&leg, &mut room);
         links.add(known, number, &leg, secret);

@@ -3,6 +3,7 @@
 use super::answer::FileDigests;
 use super::error::Error;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
+use super::heard::Heard;
 use super::join_legs::{JoinedLegs, join_legs};
 use super::kept_files::KeptFiles;
 use super::look::{LegFlags, Seen, look};
@@ -22,7 +23,7 @@ use crate::leg::attribute::attribute;
 use crate::leg::media_flow::{FlowTable, join_flows};
 use crate::leg::{CaptureRules, Cdrs, Leg, Legs, NumberRules, Registrations, TimingRules};
 use crate::spool::{SpoolFile, SpoolListing, WalkOptions, walk};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -79,8 +80,8 @@ pub struct Reconstruction {
     pub files: BTreeMap<FileId, FileSummary>,
     /// First and last record by sensor.
     pub spans: BTreeMap<SensorId, TimeSpan>,
-    /// Hours since the epoch with at least one record, over all sensors.
-    pub hours: BTreeSet<i64>,
+    /// When SIP was captured.
+    pub heard: Heard,
     /// What went in and where it went.
     pub ledger: Ledger,
     /// Anomalies.
@@ -193,12 +194,14 @@ fn read_all(walked: Walked, options: &ReconstructOptions) -> Result<Reconstructi
     for (sensor, residue) in std::mem::take(&mut whole.residues).into_settled() {
         read_streams(&mut whole, &options.capture, sensor, residue);
     }
+    let heard = std::mem::take(&mut whole.listener).into_heard();
     let (streamed, stream_flows) = whole.take_legs(&hasher);
     runs.extend(streamed.finish().map_err(Error::Spill)?);
     flows.push(stream_flows.into_sorted());
-    let joined = join_legs(runs, &whole.spans, &spill, spilled_bytes > 0)?;
+    let joined = join_legs(runs, &heard, &spill, spilled_bytes > 0)?;
     profile.ended("join legs", ("legs", joined.legs.len() as u64), spilled_bytes);
     let mut found = finish(listing, options, whole, joined, flows, (profile, &spill))?;
+    found.heard = heard;
     found.is_repeatable = !is_disturbed.into_inner();
     were_read(found.are_whole())?;
     Ok(found)
@@ -263,7 +266,6 @@ fn finish(
     whole.ledger.add("file.not_listed", skipped);
     place_losses(&mut whole, &listing);
     whole.losses.sort();
-    let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
     Ok(Reconstruction {
         legs,
         cdrs,
@@ -275,7 +277,7 @@ fn finish(
         registrations: whole.registrations,
         files: whole.files,
         spans: whole.spans,
-        hours,
+        heard: Heard::default(),
         ledger: whole.ledger,
         notes: whole.notes,
         losses: whole.losses,

@@ -10,6 +10,7 @@ use crate::leg::Registrations;
 use crate::leg::media_flow::{FlowKey, FlowTable};
 use crate::packet::Residues;
 use crate::run::gather::{FileSummary, Gathering};
+use crate::run::heard::SipHours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +33,9 @@ pub(in crate::run) struct GatheredParts {
     pub(in crate::run) open_losses: Vec<Loss>,
     /// Who was registered.
     pub(in crate::run) registrations: Registrations,
-    /// Counts, span and hours of the file.
+    /// When SIP was captured.
+    pub(in crate::run) heard: SipHours,
+    /// Counts and span of the file.
     pub(in crate::run) summary: FileSummary,
 }
 
@@ -60,6 +63,7 @@ struct Writing<'s> {
     losses: &'s [Loss],
     open_losses: &'s [Loss],
     registrations: &'s Registrations,
+    heard: &'s SipHours,
     summary: &'s FileSummary,
 }
 
@@ -74,6 +78,7 @@ struct Reading<'s> {
     losses: Vec<Loss>,
     open_losses: Vec<Loss>,
     registrations: Registrations,
+    heard: SipHours,
     summary: FileSummary,
 }
 
@@ -89,6 +94,7 @@ impl GatheredParts {
             losses: gathering.losses,
             open_losses: gathering.open_losses,
             registrations: gathering.registrations,
+            heard: gathering.listener.into_heard().into_only(),
             summary: gathering.files.into_values().next().unwrap_or_default(),
         }
     }
@@ -102,6 +108,7 @@ impl GatheredParts {
         gathering.losses.extend(self.losses);
         gathering.open_losses.extend(self.open_losses);
         gathering.registrations.join(self.registrations);
+        gathering.listener.add(sensor, self.heard);
         gathering.add_summary(file, sensor, self.summary);
     }
 
@@ -119,6 +126,7 @@ impl GatheredParts {
             losses: &self.losses,
             open_losses: &self.open_losses,
             registrations: &self.registrations,
+            heard: &self.heard,
             summary: &self.summary,
         };
         let mut bytes = postcard::to_extend(&writing, vec![0; LENGTH_BYTES])?;
@@ -159,6 +167,7 @@ impl GatheredParts {
             losses: in_file(reading.losses, file),
             open_losses: in_file(reading.open_losses, file),
             registrations: reading.registrations,
+            heard: reading.heard,
             summary: reading.summary,
         };
         Ok((parts, legs))
