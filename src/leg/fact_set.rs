@@ -18,8 +18,8 @@ pub(super) const NO_PARTIES: u16 = u16::MAX;
 
 /// One message: [`FactKey`] with its strings in the set's buffer, and when it was seen.
 #[derive(Clone, Debug)]
-pub(super) struct Fact<T = FactTimes> {
-    pub(super) times: T,
+pub(super) struct Fact {
+    pub(super) times: FactTimes,
     pub(super) cseq_number: u32,
     pub(super) kind: MessageKind,
     pub(super) from_tag: Text,
@@ -50,7 +50,7 @@ pub(super) struct PackedParties {
     pub(super) is_csta: bool,
 }
 
-impl<T> Fact<T> {
+impl Fact {
     /// Its key, over the strings of its set.
     #[inline]
     pub(super) fn key<'t>(&self, texts: TextView<'t>) -> FactKey<'t> {

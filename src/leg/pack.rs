@@ -14,7 +14,7 @@ use crate::base::spans::Span;
 use crate::base::{CaptureId, CaptureTime, FileId, RecordRef, SensorId, Spans};
 
 /// The form of packed legs: files that hold another one are not read.
-pub const PACK_VERSION: u32 = 1;
+pub const PACK_VERSION: u32 = 2;
 
 /// File (4 bytes), sensor (2), flags (1), length of the Call-ID (2), first moment (8).
 const HEAD_BYTES: usize = 17;
