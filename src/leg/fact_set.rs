@@ -2,9 +2,10 @@
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::familiar::{Familiar, Known, Lines};
+use super::identifier_set::Shown;
 use super::texts::{Text, TextView, Texts};
-use crate::base::CaptureTime;
 use crate::base::limits::FACTS_PER_LEG_MAX;
+use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,6 +14,8 @@ use std::fmt;
 const SEARCHED_PARTIES: usize = 8;
 /// Messages of a usual leg: room for them at once instead of growth in steps.
 const USUAL_FACTS: usize = 8;
+/// The message that showed an identifier is looked for among so many: a place there takes one byte.
+const SEARCHED_FACTS: usize = 64;
 /// A fact without numbers.
 pub(super) const NO_PARTIES: u16 = u16::MAX;
 
@@ -160,6 +163,33 @@ impl FactSet {
     /// When the messages were seen, in the order of their keys.
     pub(super) fn times(&self) -> impl Iterator<Item = &FactTimes> {
         self.facts.iter().map(|fact| &fact.times)
+    }
+
+    /// What an identifier has of the message at a place of [`Self::iter`].
+    pub(super) fn shown(&self, place: usize) -> Option<Shown> {
+        let fact = self.facts.get(place)?;
+        Some(Shown {
+            said_by: self.texts.endpoint(fact.source),
+            cseq: fact.cseq_number,
+            first: fact.times.first(),
+            record: fact.times.record,
+        })
+    }
+
+    /// A place of [`Self::iter`] where [`Self::shown`] gives this, if it is one of the first ones.
+    pub(super) fn place_of(&self, shown: &Shown) -> Option<usize> {
+        let Shown { said_by, cseq, first, record } = *shown;
+        self.facts.iter().take(SEARCHED_FACTS).position(|fact| {
+            fact.times.record.index == record.index
+                && fact.times.record.capture == record.capture
+                && fact.cseq_number == cseq
+                && fact.times.first() == first
+                && self.is_end(fact.source, said_by)
+        })
+    }
+
+    fn is_end(&self, text: Text, end: Endpoint) -> bool {
+        self.texts.is_ipv4(text, end) || self.texts.endpoint(text) == end
     }
 
     /// What can be told of the messages without their strings, in the order of their keys.

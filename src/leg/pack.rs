@@ -127,7 +127,7 @@ pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
     let last = last.unwrap_or_default();
     put(bytes, last.ns().wrapping_sub(base.first_ns) as u64);
     leg.facts.pack(bytes, base);
-    leg.identifiers().pack(bytes, base);
+    leg.identifiers().pack(bytes, base, &leg.facts);
     put_spans(bytes, leg.media().rtp.as_slice(), base);
     put_spans(bytes, leg.media().rtcp.as_slice(), base);
 }
@@ -260,7 +260,7 @@ impl<'p> PackedLeg<'p> {
         }
         let (mut reader, base) = self.facts();
         leg.facts.unpack(&mut reader, base);
-        leg.identifiers_mut().unpack(&mut reader, base);
+        leg.unpack_identifiers(&mut reader, base);
         *leg.media_mut() = Self::media(&mut reader, base);
     }
 }
@@ -276,6 +276,7 @@ pub fn renumber(bytes: &mut [u8], file: FileId, sensor: SensorId) {
 #[cfg(test)]
 mod tests {
     use super::super::fact::tests::AnyKey;
+    use super::super::identifier::{Identifier, IdentifierKind};
     use super::super::lattice::tests::{Fact, any_fact, leg_of};
     use super::super::view::LegView;
     use super::*;
@@ -293,9 +294,31 @@ mod tests {
         leg
     }
 
+    /// What a message says about others, seen where it was seen.
+    fn said_by_message(fact: &Fact) -> Option<Fact> {
+        const VALUES: [&[u8]; 3] = [b"0", b"1", b"a longer value"];
+        let Fact::Message(key, _, time, index) = fact else { return None };
+        let identifier = Identifier {
+            kind: IdentifierKind::MediaAddress,
+            value: VALUES[*index as usize % VALUES.len()],
+            said_by: key.source,
+            cseq: key.cseq_number,
+        };
+        Some(Fact::Identifier(identifier, *time, *index))
+    }
+
+    /// Facts of a leg, some of which say what its messages say.
+    fn any_facts(count: usize) -> impl Strategy<Value = Vec<Fact>> {
+        prop::collection::vec(any_fact(), 0..count).prop_map(|mut facts| {
+            let said: Vec<_> = facts.iter().step_by(2).filter_map(said_by_message).collect();
+            facts.extend(said);
+            facts
+        })
+    }
+
     proptest! {
         #[test]
-        fn a_leg_comes_back(facts in prop::collection::vec(any_fact(), 0..25)) {
+        fn a_leg_comes_back(facts in any_facts(25)) {
             let mut leg = leg_of(&facts);
             if facts.len() % 2 == 0 {
                 leg.mark_vendor_blind();
@@ -310,14 +333,17 @@ mod tests {
             prop_assert_eq!(view.is_midway(), is_midway(&leg));
             prop_assert_eq!(view.is_vendor_blind(), leg.is_vendor_blind());
             prop_assert_eq!(view.is_over_limit(), leg.is_over_limit());
-            prop_assert_eq!(unpacked(&bytes), leg);
+            prop_assert_eq!(&unpacked(&bytes), &leg);
+            let mut read = LegView::default();
+            read.read(&view, None);
+            prop_assert!(read.identifiers().iter().copied().eq(leg.identifiers().iter()));
         }
 
         /// A leg whose facts were unpacked goes on as if it had never been packed.
         #[test]
         fn packing_in_between_changes_nothing(
-            before in prop::collection::vec(any_fact(), 0..20),
-            after in prop::collection::vec(any_fact(), 0..20),
+            before in any_facts(20),
+            after in any_facts(20),
         ) {
             let mut leg = unpacked(&packed(&leg_of(&before)));
             leg.join(&unpacked(&packed(&leg_of(&after))));
@@ -327,7 +353,7 @@ mod tests {
 
         #[test]
         fn damaged_bytes_give_some_leg(
-            facts in prop::collection::vec(any_fact(), 0..12),
+            facts in any_facts(12),
             at in any::<prop::sample::Index>(),
             byte in any::<u8>(),
             is_cut in any::<bool>(),
