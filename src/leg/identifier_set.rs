@@ -45,7 +45,7 @@ impl Shown {
     fn put(&self, writer: &mut Writer<'_>, base: PackBase, places: &mut Places) {
         put_end(writer.flush(), self.said_by);
         writer.put(u64::from(self.cseq));
-        writer.put_signed(self.first.ns().wrapping_sub(base.first_ns));
+        writer.put_signed(base.units_of(self.first));
         places.put(writer, self.record);
     }
 
@@ -54,7 +54,7 @@ impl Shown {
         Self {
             said_by: reader.end(),
             cseq: reader.small(),
-            first: CaptureTime::from_ns(base.first_ns.wrapping_add(reader.signed())),
+            first: base.time(reader.signed()),
             record: places.read(reader),
         }
     }
@@ -87,10 +87,10 @@ pub(super) fn read_identifiers<'b>(
             own = behind;
             Some(shown)
         };
-        let again = if head & SEEN_AGAIN != 0 { own.number() as i64 } else { 0 };
+        let again = if head & SEEN_AGAIN != 0 { own.number() } else { 0 };
         // Bytes that were damaged name kinds and messages that there are not.
         if let Some((kind, Shown { said_by, cseq, first, record })) = kind.zip(shown) {
-            let last = CaptureTime::from_ns(first.ns().wrapping_add(again));
+            let last = base.later(first, again);
             add(Identifier { kind, value, said_by, cseq }, Sighting { first, last, record });
         }
     }
@@ -134,6 +134,11 @@ impl IdentifierSet {
     /// The identifiers by kind and value, each with its sighting.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Identifier<'_>, Sighting)> {
         self.list.iter().map(|packed| (self.view(packed), packed.sighting))
+    }
+
+    /// When and where the identifiers were seen, in the same order.
+    pub(super) fn sightings(&self) -> impl Iterator<Item = Sighting> {
+        self.list.iter().map(|packed| packed.sighting)
     }
 
     /// The identifiers of one kind.
@@ -225,7 +230,7 @@ impl IdentifierSet {
                 None => shown.put(&mut writer, base, &mut places),
             }
             if last != first {
-                writer.put(last.ns().wrapping_sub(first.ns()) as u64);
+                writer.put(base.units_between(first, last));
             }
         }
         writer.flush();

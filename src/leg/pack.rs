@@ -2,8 +2,9 @@
 //!
 //! A packed leg begins with what can be told without unpacking it (file, sensor, flags, first and last
 //! moment, Call-ID); then come its messages, its identifiers and its media. Times stand as distances from
-//! the first moment, records as steps from one to the next. Which bytes a leg has may depend on the order
-//! in which its messages came; the leg that they unpack to does not.
+//! the first moment, in microseconds where all of them are whole ones; records as steps from one to the
+//! next. Which bytes a leg has may depend on the order in which its messages came; the leg that they unpack
+//! to does not.
 
 use super::codec::{Reader, Writer, put, put_signed};
 use super::fact_set::Digest;
@@ -25,12 +26,67 @@ const HAS_INVITE: u8 = 4;
 const HAS_REFER: u8 = 8;
 const MIDWAY: u8 = 16;
 const HAS_MESSAGES: u8 = 32;
+const USUAL_TIMES: u8 = 64;
+
+/// Moments of captures are microseconds as a rule.
+const USUAL_NS: i64 = 1_000;
 
 /// What distances are measured from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackBase {
     pub(super) first_ns: i64,
     pub(super) file: FileId,
+    /// Whether all distances between its times are whole microseconds.
+    are_usual: bool,
+}
+
+impl PackBase {
+    /// A distance between two times as it is packed.
+    #[inline(always)]
+    pub(super) const fn units(self, ns: i64) -> i64 {
+        if self.are_usual { ns / USUAL_NS } else { ns }
+    }
+
+    /// What such a distance is in nanoseconds.
+    #[inline(always)]
+    pub(super) const fn ns(self, units: i64) -> i64 {
+        units.wrapping_mul(if self.are_usual { USUAL_NS } else { 1 })
+    }
+
+    /// A time as it is packed.
+    #[inline(always)]
+    pub(super) const fn units_of(self, time: CaptureTime) -> i64 {
+        self.units(time.ns().wrapping_sub(self.first_ns))
+    }
+
+    /// The time that is packed so.
+    #[inline(always)]
+    pub(super) const fn time(self, units: i64) -> CaptureTime {
+        CaptureTime::from_ns(self.first_ns.wrapping_add(self.ns(units)))
+    }
+
+    /// How much later a time is, as it is packed.
+    #[inline(always)]
+    pub(super) const fn units_between(self, first: CaptureTime, last: CaptureTime) -> u64 {
+        self.units(last.ns().wrapping_sub(first.ns())) as u64
+    }
+
+    /// The time that is so much later.
+    #[inline(always)]
+    pub(super) const fn later(self, first: CaptureTime, units: u64) -> CaptureTime {
+        CaptureTime::from_ns(first.ns().wrapping_add(self.ns(units as i64)))
+    }
+}
+
+/// Whether all times of a leg lie whole microseconds behind a moment.
+fn are_usual(leg: &Leg, first_ns: i64) -> bool {
+    let is_usual = |time: CaptureTime| time.ns().wrapping_sub(first_ns) % USUAL_NS == 0;
+    let of_spans =
+        |spans: &[Span]| spans.iter().all(|span| is_usual(span.first) && is_usual(span.last));
+    leg.facts.times().all(|times| of_spans(times.spans.as_slice()))
+        && leg.identifiers().sightings().all(|seen| is_usual(seen.first) && is_usual(seen.last))
+        && of_spans(leg.media().rtp.as_slice())
+        && of_spans(leg.media().rtcp.as_slice())
 }
 
 /// Records as steps from one to the next.
@@ -82,8 +138,8 @@ fn read_capture(mut reader: Reader<'_>, base: PackBase) -> (CaptureId, Reader<'_
 pub(super) fn put_spans(bytes: &mut Vec<u8>, spans: &[Span], base: PackBase) {
     put(bytes, spans.len() as u64);
     for span in spans {
-        put_signed(bytes, span.first.ns().wrapping_sub(base.first_ns));
-        put(bytes, span.last.ns().wrapping_sub(span.first.ns()) as u64);
+        put_signed(bytes, base.units_of(span.first));
+        put(bytes, base.units_between(span.first, span.last));
     }
 }
 
@@ -94,9 +150,8 @@ pub(super) fn read_spans<const GAP_NS: i64>(
 ) -> Spans<GAP_NS> {
     let mut spans = Spans::default();
     for _ in 0..reader.count() {
-        let first = base.first_ns.wrapping_add(reader.signed());
-        let last = first.wrapping_add(reader.number() as i64);
-        let (first, last) = (CaptureTime::from_ns(first), CaptureTime::from_ns(last));
+        let first = base.time(reader.signed());
+        let last = base.later(first, reader.number());
         spans.insert_span(Span { first, last: last.max(first) });
     }
     spans
@@ -114,8 +169,10 @@ pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
     set(is_midway(leg), MIDWAY);
     set(first.is_some(), HAS_MESSAGES);
     let file = leg.facts.times().next().map(|times| times.record.capture.file);
-    let base =
-        PackBase { first_ns: first.unwrap_or_default().ns(), file: file.unwrap_or_default() };
+    let first_ns = first.unwrap_or_default().ns();
+    let are_usual = are_usual(leg, first_ns);
+    set(are_usual, USUAL_TIMES);
+    let base = PackBase { first_ns, file: file.unwrap_or_default(), are_usual };
     bytes.extend_from_slice(&base.file.0.to_le_bytes());
     bytes.extend_from_slice(&leg.sensor().0.to_le_bytes());
     bytes.push(flags);
@@ -125,7 +182,7 @@ pub fn pack(leg: &Leg, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&base.first_ns.to_le_bytes());
     bytes.extend_from_slice(&leg.call_id()[..usize::from(length)]);
     let last = last.unwrap_or_default();
-    put(bytes, last.ns().wrapping_sub(base.first_ns) as u64);
+    put(bytes, base.units_of(last) as u64);
     leg.facts.pack(bytes, base);
     leg.identifiers().pack(bytes, base, &leg.facts);
     put_spans(bytes, leg.media().rtp.as_slice(), base);
@@ -213,7 +270,7 @@ impl<'p> PackedLeg<'p> {
         self.has(OVER_LIMIT)
     }
 
-    fn first_ns(&self) -> i64 {
+    const fn first_ns(&self) -> i64 {
         let [.., a, b, c, d, e, f, g, h] = self.head;
         i64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
@@ -231,17 +288,20 @@ impl<'p> PackedLeg<'p> {
     /// As [`Leg::last_signal`].
     #[must_use]
     pub fn last_signal(&self) -> Option<CaptureTime> {
-        let last = self.first_ns().wrapping_add(self.body().number() as i64);
-        self.has(HAS_MESSAGES).then(|| CaptureTime::from_ns(last))
+        self.has(HAS_MESSAGES).then(|| self.base().time(self.body().number() as i64))
     }
 
     /// What stands behind the head: messages, identifiers, media.
     pub(super) fn facts(&self) -> (Reader<'p>, PackBase) {
-        let file =
-            FileId(u32::from_le_bytes([self.head[0], self.head[1], self.head[2], self.head[3]]));
         let mut reader = self.body();
         reader.number();
-        (reader, PackBase { first_ns: self.first_ns(), file })
+        (reader, self.base())
+    }
+
+    const fn base(&self) -> PackBase {
+        let [a, b, c, d, ..] = self.head;
+        let file = FileId(u32::from_le_bytes([a, b, c, d]));
+        PackBase { first_ns: self.first_ns(), file, are_usual: self.has(USUAL_TIMES) }
     }
 
     /// Reads what stands behind messages and identifiers.
@@ -307,9 +367,20 @@ mod tests {
         Some(Fact::Identifier(identifier, *time, *index))
     }
 
-    /// Facts of a leg, some of which say what its messages say.
+    fn time_of(fact: &mut Fact) -> &mut i64 {
+        match fact {
+            Fact::Message(_, _, time, _) | Fact::Identifier(_, time, _) | Fact::Rtp(time) => time,
+        }
+    }
+
+    /// Facts of a leg, some of which say what its messages say; at whole microseconds or at any times.
     fn any_facts(count: usize) -> impl Strategy<Value = Vec<Fact>> {
-        prop::collection::vec(any_fact(), 0..count).prop_map(|mut facts| {
+        let facts = prop::collection::vec(any_fact(), 0..count);
+        (facts, 0i64..3).prop_map(|(mut facts, times)| {
+            if times > 0 {
+                let usual = |time: &mut i64| *time = *time / USUAL_NS * USUAL_NS + times;
+                facts.iter_mut().map(time_of).for_each(usual);
+            }
             let said: Vec<_> = facts.iter().step_by(2).filter_map(said_by_message).collect();
             facts.extend(said);
             facts

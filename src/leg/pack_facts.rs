@@ -106,7 +106,7 @@ impl FactSet {
                 ends: (fact.source, fact.destination),
             };
             match moment_of(fact) {
-                Some(moment) => writer.put(moment.ns().wrapping_sub(base.first_ns) as u64),
+                Some(moment) => writer.put(base.units_of(moment) as u64),
                 None => put_spans(writer.flush(), fact.times.spans.as_slice(), base),
             }
             places.put(&mut writer, fact.times.record);
@@ -283,7 +283,7 @@ fn pack_fact(writer: &mut Writer<'_>, fact: &Fact, before: &Before<Text, Text>) 
 /// The only moment of a message.
 #[inline(always)]
 fn moment(reader: &mut Reader<'_>, base: PackBase) -> CaptureTime {
-    CaptureTime::from_ns(base.first_ns.wrapping_add(reader.number() as i64))
+    base.time(reader.number() as i64)
 }
 
 /// Reads a message but for its times, which stand behind it. `before` is what the one before had, and
