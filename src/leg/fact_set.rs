@@ -4,6 +4,7 @@ use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::familiar::{Familiar, Known, Lines};
 use super::identifier_set::Shown;
 use super::texts::{Text, TextView, Texts};
+use super::via_branch::ViaBranch;
 use crate::base::limits::FACTS_PER_LEG_MAX;
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
@@ -63,7 +64,7 @@ impl Fact {
             cseq_method: self.cseq_method,
             from_tag: texts.get(self.from_tag),
             to_tag: texts.get(self.to_tag),
-            branch: texts.get(self.branch),
+            branch: ViaBranch::of_kept(texts.get(self.branch)),
             source: texts.endpoint(self.source),
             destination: texts.endpoint(self.destination),
             auth_failed: self.auth_failed,
@@ -329,10 +330,15 @@ impl FactSet {
         };
         compare(fact.from_tag, from_tag, key.from_tag)
             .then_with(|| compare(fact.to_tag, to_tag, key.to_tag))
-            .then_with(|| compare(fact.branch, branch, key.branch))
+            .then_with(|| self.compare_branch(fact.branch, *branch, key.branch))
             .then_with(|| self.texts.endpoint(fact.source).cmp(&key.source))
             .then_with(|| self.texts.endpoint(fact.destination).cmp(&key.destination))
             .then_with(|| (fact.auth_failed, fact.has_sdp).cmp(&(key.auth_failed, key.has_sdp)))
+    }
+
+    fn compare_branch(&self, text: Text, known: Option<Text>, other: ViaBranch<'_>) -> Ordering {
+        let branch = |text: Text| ViaBranch::of_kept(self.texts.get(text));
+        branch(text).cmp(&known.map_or(other, branch))
     }
 
     fn key(&self, fact: &Fact) -> FactKey<'_> {
@@ -345,7 +351,10 @@ impl FactSet {
         self.near = [
             known[0].unwrap_or_else(|| texts.add_near(key.from_tag, [from_tag, to_tag])),
             known[1].unwrap_or_else(|| texts.add_near(key.to_tag, [to_tag, from_tag])),
-            known[2].unwrap_or_else(|| texts.add_near(key.branch, [branch])),
+            known[2].unwrap_or_else(|| match key.branch.kept() {
+                Ok(kept) => texts.add_near(kept, [branch]),
+                Err(odd) => texts.add_near(&odd.kept(), [branch]),
+            }),
             self.texts.add_endpoint_near(key.source, [destination, source]),
             self.texts.add_endpoint_near(key.destination, [source, destination]),
         ];

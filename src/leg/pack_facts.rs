@@ -7,6 +7,7 @@ use super::fact::{FactKey, FactTimes, MESSAGE_GAP_NS, MessageKind, MessageSpans}
 use super::fact_set::{Fact, FactSet, NO_PARTIES, PackedParties};
 use super::pack::{PackBase, Places, put_spans, read_spans};
 use super::texts::{Text, TextView};
+use super::via_branch::ViaBranch;
 use super::view::LegView;
 use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
@@ -183,7 +184,7 @@ pub(super) fn read_facts<'b>(reader: &mut Reader<'b>, base: PackBase, into: &mut
             cseq_method: head.cseq_method,
             from_tag: before.tags.0,
             to_tag: before.tags.1,
-            branch: before.branch,
+            branch: ViaBranch::of_kept(before.branch),
             source: before.ends.0,
             destination: before.ends.1,
             auth_failed: head.has(AUTH_FAILED),
