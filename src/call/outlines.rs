@@ -4,10 +4,12 @@
 //! number, read anew each time. Of the identifiers only those are kept that rules or stories read.
 
 use super::lists::put_lists;
-use super::outline::{Failure, HangUp, LegOutline, Lists, Moment, OutlineParts, OutlineRoom};
+use super::outline::{
+    Failure, HangUp, LegName, LegOutline, Lists, Moment, OutlineParts, OutlineRoom,
+};
 use super::packed::{Reader, put_end, put_moment, put_number, put_record, put_text, put_time};
 use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
-use crate::leg::{Leg, LegView};
+use crate::leg::{Leg, LegNames, LegView};
 use std::cmp::Ordering;
 
 /// Which optional parts follow.
@@ -18,6 +20,7 @@ const FAILED: u8 = 8;
 const HUNG_UP: u8 = 16;
 const BY_CALLER: u8 = 32;
 const REQUEST_IS_CALLED: u8 = 64;
+const NAMED_BY_LEG: u8 = 128;
 
 /// When a leg was there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,17 +39,24 @@ pub struct LegSpan {
 #[derive(Debug, Default)]
 pub struct OutlineBuilder {
     packed: PackedBuilder,
+    named_by_leg: bool,
     /// Room for a list whose length must stand before it.
     list: Vec<u8>,
 }
 
 impl OutlineBuilder {
+    /// Makes outlines for [`Outlines::named`], which hold no Call-ID.
+    #[must_use]
+    pub fn named_by_leg(self, named_by_leg: bool) -> Self {
+        Self { named_by_leg, ..self }
+    }
+
     /// Adds the next leg.
     pub fn push(&mut self, parts: &OutlineParts<'_>) {
         let OutlineParts { head, dialogs, refers, identifiers } = parts;
-        let list = &mut self.list;
+        let (list, named_by_leg) = (&mut self.list, self.named_by_leg);
         self.packed.push_with(|bytes| {
-            put_head(bytes, head);
+            put_head(bytes, head, named_by_leg);
             put_lists(bytes, list, head, identifiers.iter(), refers, dialogs);
         });
     }
@@ -54,9 +64,9 @@ impl OutlineBuilder {
     /// Reads the next leg and adds it.
     pub fn push_view<'l>(&mut self, leg: &LegView<'l>, room: &mut OutlineRoom<'l>) {
         let head = room.read(leg);
-        let list = &mut self.list;
+        let (list, named_by_leg) = (&mut self.list, self.named_by_leg);
         self.packed.push_with(|bytes| {
-            put_head(bytes, &head);
+            put_head(bytes, &head, named_by_leg);
             let identifiers = leg.identifiers().iter().copied();
             put_lists(bytes, list, &head, identifiers, &room.refers, &room.dialogs);
         });
@@ -69,56 +79,74 @@ impl OutlineBuilder {
     }
 }
 
-/// Outlines by number.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Outlines(PackedList);
+/// Outlines by number. Equal where each is, wherever the Call-IDs stand.
+#[derive(Clone, Debug, Default)]
+pub struct Outlines {
+    packed: PackedList,
+    /// The Call-IDs of outlines without.
+    names: Option<LegNames>,
+}
+
+impl PartialEq for Outlines {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Outlines {}
 
 impl Outlines {
     /// Those that builders made, one behind the other.
     #[must_use]
     pub fn new(packed: impl IntoIterator<Item = PackedRun>) -> Self {
-        Self(packed.into_iter().collect())
+        Self::named(packed, None)
+    }
+
+    /// The same, of which those without a Call-ID have that of the leg of their number.
+    #[must_use]
+    pub fn named(packed: impl IntoIterator<Item = PackedRun>, names: Option<LegNames>) -> Self {
+        Self { packed: packed.into_iter().collect(), names }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.packed.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.packed.is_empty()
     }
 
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> std::ops::Range<u32> {
-        self.0.numbers()
+        self.packed.numbers()
     }
 
     /// Bytes that they are kept in, wherever these lie.
     #[must_use]
     pub fn byte_count(&self) -> usize {
-        self.0.byte_count()
+        self.packed.byte_count()
     }
 
     /// Whether all that was read so far is what was kept; see [`crate::base::PackedBytes::is_whole`].
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        self.0.is_whole()
+        self.packed.is_whole()
     }
 
     /// Lets go of memory that only repeats what a file holds; changes nothing else.
     pub fn release(&self) {
-        self.0.release();
+        self.packed.release();
     }
 
     /// A leg by its number; absent when there is none.
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<LegOutline<'_>> {
-        self.0.get(leg).map(|rest| read_head(Reader { rest }))
+        self.packed.get(leg).map(|rest| self.read(leg, rest))
     }
 
     /// A leg by its number.
@@ -127,7 +155,7 @@ impl Outlines {
     /// When there is none.
     #[must_use]
     pub fn at(&self, leg: u32) -> LegOutline<'_> {
-        read_head(self.reader(leg))
+        self.read(leg, self.reader(leg).rest)
     }
 
     /// When a leg was there: the beginning of what [`Outlines::at`] reads.
@@ -148,20 +176,25 @@ impl Outlines {
         }
     }
 
+    #[inline(always)]
+    fn read<'o>(&'o self, leg: u32, rest: &'o [u8]) -> LegOutline<'o> {
+        read_head(Reader { rest }, self.names.as_ref(), leg)
+    }
+
     fn reader(&self, leg: u32) -> Reader<'_> {
-        let found = self.0.get(leg);
+        let found = self.packed.get(leg);
         assert!(found.is_some(), "there is a leg of this number");
         Reader { rest: found.unwrap_or_default() }
     }
 
     /// All legs by number.
     pub fn iter(&self) -> impl Iterator<Item = LegOutline<'_>> {
-        self.0.iter().map(|rest| read_head(Reader { rest }))
+        (0..).zip(self.packed.iter()).map(|(leg, rest)| self.read(leg, rest))
     }
 
     /// Some legs by number, rising.
     pub fn range(&self, legs: std::ops::Range<u32>) -> impl Iterator<Item = LegOutline<'_>> {
-        self.0.range(legs).map(|rest| read_head(Reader { rest }))
+        legs.clone().zip(self.packed.range(legs)).map(|(leg, rest)| self.read(leg, rest))
     }
 
     /// The number of the leg with this Call-ID on this sensor.
@@ -172,7 +205,7 @@ impl Outlines {
         while low < high {
             let middle = low + (high - low) / 2;
             let leg = self.at(middle);
-            match (leg.sensor, leg.call_id).cmp(&(sensor, call_id)) {
+            match (leg.sensor, leg.call_id()).cmp(&(sensor, call_id)) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Some(middle),
                 Ordering::Greater => high = middle,
@@ -201,7 +234,7 @@ pub fn outline_all(legs: &[Leg]) -> Outlines {
     sorted.into_iter().collect()
 }
 
-fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>) {
+fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>, named_by_leg: bool) {
     bytes.extend_from_slice(&head.started.time.ns().to_le_bytes());
     put_time(bytes, head.ended, head.started.time);
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
@@ -212,7 +245,8 @@ fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>) {
             | flag(head.failed.is_some(), FAILED)
             | flag(head.hung_up.is_some(), HUNG_UP)
             | flag(head.hung_up.is_some_and(|hang_up| hang_up.by_caller), BY_CALLER)
-            | flag(head.request_user == head.called, REQUEST_IS_CALLED),
+            | flag(head.request_user == head.called, REQUEST_IS_CALLED)
+            | flag(named_by_leg, NAMED_BY_LEG),
     );
     put_record(bytes, head.started.record);
     let moments = [
@@ -230,7 +264,9 @@ fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>) {
     put_end(bytes, head.source);
     put_end(bytes, head.destination);
     put_number(bytes, u64::from(head.sensor.0));
-    put_text(bytes, head.call_id);
+    if !named_by_leg {
+        put_text(bytes, head.call_id());
+    }
     put_text(bytes, head.caller);
     put_text(bytes, head.called);
     if head.request_user != head.called {
@@ -243,7 +279,7 @@ fn started_of(reader: &mut Reader<'_>) -> CaptureTime {
     CaptureTime::from_ns(i64::from_le_bytes(bytes))
 }
 
-fn read_head(mut reader: Reader<'_>) -> LegOutline<'_> {
+fn read_head<'o>(mut reader: Reader<'o>, names: Option<&'o LegNames>, leg: u32) -> LegOutline<'o> {
     let time = started_of(&mut reader);
     let ended = reader.time(time);
     let flags = reader.byte();
@@ -255,12 +291,16 @@ fn read_head(mut reader: Reader<'_>) -> LegOutline<'_> {
     let hung_up = hung_up.map(|seen| HangUp { seen, by_caller: flags & BY_CALLER != 0 });
     let (source, destination) = (reader.end(), reader.end());
     let sensor = SensorId(reader.number() as u16);
-    let (call_id, caller, called) = (reader.text(), reader.text(), reader.text());
+    let name = match names {
+        Some(names) if flags & NAMED_BY_LEG != 0 => LegName::OfLeg(names, leg),
+        _ => LegName::Own(reader.text()),
+    };
+    let (caller, called) = (reader.text(), reader.text());
     let request_user = if flags & REQUEST_IS_CALLED != 0 { called } else { reader.text() };
     let kinds = reader.number_32();
     LegOutline {
         sensor,
-        call_id,
+        name,
         started,
         ended,
         has_invite: flags & HAS_INVITE != 0,
