@@ -1,4 +1,4 @@
-//! The outlines of all legs, packed: a few flat buffers, about 200 bytes a leg.
+//! The outlines of all legs, packed: a few flat buffers, about 160 bytes a leg, and 190 with their Call-IDs.
 //!
 //! In: the parts of each leg, in the order that numbers legs: sensor, Call-ID. Out: a [`LegOutline`] by
 //! number, read anew each time. Of the identifiers only those are kept that rules or stories read.
@@ -314,5 +314,55 @@ fn read_head<'o>(mut reader: Reader<'o>, names: Option<&'o LegNames>, leg: u32) 
         called,
         request_user,
         lists: Lists { kinds, bytes: reader.rest },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Endpoint, RecordRef};
+    use crate::leg::{FactKey, Legs, MessageKind, ViaBranch};
+    use crate::sip::Method;
+
+    fn leg(call_id: &str) -> Leg {
+        let mut leg = Leg::new(SensorId(1), call_id.as_bytes());
+        let key = FactKey {
+            cseq_number: 1,
+            kind: MessageKind::Request(Method::Invite),
+            cseq_method: Method::Invite,
+            from_tag: call_id.as_bytes(),
+            to_tag: b"",
+            branch: ViaBranch::new(b"z9hG4bK1"),
+            source: Endpoint::UNKNOWN,
+            destination: Endpoint::UNKNOWN,
+            auth_failed: false,
+            has_sdp: false,
+        };
+        leg.add_message(&key, None, CaptureTime::from_ns(5), RecordRef::default());
+        leg
+    }
+
+    #[test]
+    fn outlines_are_the_same_wherever_their_call_ids_stand() {
+        let call_ids = ["a@host", "b@host", "c@host"];
+        let legs: Legs = call_ids.into_iter().map(leg).collect();
+        let own: Outlines = legs.iter().collect::<Vec<_>>().iter().collect();
+        let mut builder = OutlineBuilder::default().named_by_leg(true);
+        let (mut view, mut room) = (LegView::default(), OutlineRoom::default());
+        for number in legs.numbers() {
+            legs.view(number, &mut view).unwrap();
+            builder.push_view(&view, &mut room);
+        }
+        let names = legs.names();
+        assert!(names.is_some(), "they are held in memory");
+        let named = Outlines::named(builder.finish(), names);
+        assert_eq!(named, own);
+        assert!(named.byte_count() + "a@host".len() * call_ids.len() <= own.byte_count());
+        for outlines in [&own, &named] {
+            let found: Vec<_> = outlines.range(1..3).map(|leg| leg.call_id().to_vec()).collect();
+            assert_eq!(found, [b"b@host", b"c@host"]);
+            assert_eq!(outlines.find(SensorId(1), b"c@host"), Some(2));
+            assert_eq!(outlines.find(SensorId(1), b"d@host"), None);
+        }
     }
 }

@@ -180,7 +180,8 @@ impl FactSet {
     /// A place of [`Self::iter`] where [`Self::shown`] gives this, if it is one of the first ones.
     pub(super) fn place_of(&self, shown: &Shown) -> Option<usize> {
         let Shown { said_by, cseq, first, record } = *shown;
-        self.facts.iter().take(SEARCHED_FACTS).position(|fact| {
+        let searched = &self.facts[..self.facts.len().min(SEARCHED_FACTS)];
+        searched.iter().position(|fact| {
             fact.times.record.index == record.index
                 && fact.times.record.capture == record.capture
                 && fact.cseq_number == cseq

@@ -81,10 +81,11 @@ impl PackBase {
 /// Whether all times of a leg lie whole microseconds behind a moment.
 fn are_usual(leg: &Leg, first_ns: i64) -> bool {
     let is_usual = |time: CaptureTime| time.ns().wrapping_sub(first_ns) % USUAL_NS == 0;
-    let of_spans =
-        |spans: &[Span]| spans.iter().all(|span| is_usual(span.first) && is_usual(span.last));
+    // Most things were seen once.
+    let both = |first, last| is_usual(first) && (last == first || is_usual(last));
+    let of_spans = |spans: &[Span]| spans.iter().all(|span| both(span.first, span.last));
     leg.facts.times().all(|times| of_spans(times.spans.as_slice()))
-        && leg.identifiers().sightings().all(|seen| is_usual(seen.first) && is_usual(seen.last))
+        && leg.identifiers().sightings().all(|seen| both(seen.first, seen.last))
         && of_spans(leg.media().rtp.as_slice())
         && of_spans(leg.media().rtcp.as_slice())
 }

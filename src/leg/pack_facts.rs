@@ -99,14 +99,15 @@ impl FactSet {
         let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
         let mut before = Before::default();
         for fact in &self.facts {
-            pack_fact(&mut writer, fact, &before);
+            let moment = moment_of(fact);
+            pack_fact(&mut writer, fact, moment.is_some(), &before);
             before = Before {
                 cseq_number: fact.cseq_number,
                 tags: (fact.from_tag, fact.to_tag),
                 branch: fact.branch,
                 ends: (fact.source, fact.destination),
             };
-            match moment_of(fact) {
+            match moment {
                 Some(moment) => writer.put(base.units_of(moment) as u64),
                 None => put_spans(writer.flush(), fact.times.spans.as_slice(), base),
             }
@@ -234,14 +235,19 @@ fn moment_of(fact: &Fact) -> Option<CaptureTime> {
     }
 }
 
-/// Adds a message but for its times, which are to follow.
+/// Adds a message but for its times, which are to follow: a moment or spans.
 #[inline(always)]
-fn pack_fact(writer: &mut Writer<'_>, fact: &Fact, before: &Before<Text, Text>) {
+fn pack_fact(
+    writer: &mut Writer<'_>,
+    fact: &Fact,
+    is_seen_once: bool,
+    before: &Before<Text, Text>,
+) {
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
     let bits = flag(fact.auth_failed, AUTH_FAILED)
         | flag(fact.has_sdp, HAS_SDP)
         | flag(fact.parties != NO_PARTIES, HAS_PARTIES)
-        | flag(moment_of(fact).is_none(), HAS_SPANS);
+        | flag(!is_seen_once, HAS_SPANS);
     let tags = match (fact.from_tag, fact.to_tag) {
         tags if tags == before.tags => SAME_TAGS,
         (from, to) if (to, from) == before.tags => SWAPPED_TAGS,
