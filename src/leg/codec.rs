@@ -76,8 +76,22 @@ impl<'b> Writer<'b> {
     /// As [`put_bytes`]; it makes room itself.
     #[inline(always)]
     pub(super) fn put_bytes(&mut self, string: &[u8]) {
+        self.put_joined(&[], string);
+    }
+
+    /// As [`put_bytes`], of a string in two parts.
+    #[inline(always)]
+    pub(super) fn put_joined(&mut self, front: &[u8], rest: &[u8]) {
         self.make_room(1);
-        self.put(string.len() as u64);
+        self.put((front.len() + rest.len()) as u64);
+        if !front.is_empty() {
+            self.put_part(front);
+        }
+        self.put_part(rest);
+    }
+
+    #[inline(always)]
+    fn put_part(&mut self, string: &[u8]) {
         match self.room.get_mut(self.length..self.length + string.len()) {
             Some(room) => {
                 room.copy_from_slice(string);
@@ -85,6 +99,11 @@ impl<'b> Writer<'b> {
             }
             None => self.flush().extend_from_slice(string),
         }
+    }
+
+    /// Bytes that there are with what was added.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len() + self.length
     }
 
     /// Appends what was added. Gives the bytes, to which anything may be appended then.
@@ -290,13 +309,17 @@ mod tests {
                 writer.put_signed((*number as i64) >> shift);
             }
             writer.put_bytes(&string);
-            writer.flush();
+            let (front, rest) = string.split_at(string.len() / 3);
+            writer.put_joined(front, rest);
+            let length = writer.len();
+            prop_assert_eq!(writer.flush().len(), length);
             let end = Endpoint::new(address, numbers.len() as u16);
             let mut one_by_one = Vec::new();
             for number in &numbers {
                 put(&mut one_by_one, number >> shift);
                 put_signed(&mut one_by_one, (*number as i64) >> shift);
             }
+            put_bytes(&mut one_by_one, &string);
             put_bytes(&mut one_by_one, &string);
             prop_assert_eq!(&bytes, &one_by_one);
             put_end(&mut bytes, end);
@@ -305,6 +328,7 @@ mod tests {
                 prop_assert_eq!(reader.number(), number >> shift);
                 prop_assert_eq!(reader.signed(), (*number as i64) >> shift);
             }
+            prop_assert_eq!(reader.bytes(), &string[..]);
             prop_assert_eq!(reader.bytes(), &string[..]);
             prop_assert_eq!(reader.end(), end);
             prop_assert_eq!((reader.number(), reader.byte(), reader.bytes()), (0, 0, &[][..]));

@@ -4,7 +4,7 @@ use super::codec::{Reader, Writer, put, put_end};
 use super::fact_set::FactSet;
 use super::identifier::{Identifier, IdentifierKind, Sighting};
 use super::pack::{PackBase, Places};
-use super::texts::{Text, Texts};
+use super::texts::{Text, Texts, is_same};
 use crate::base::limits::IDENTIFIERS_PER_LEG_MAX;
 use crate::base::{CaptureTime, Endpoint, RecordRef};
 use std::cmp::Ordering;
@@ -15,6 +15,23 @@ const PACKED_NUMBERS: usize = 8;
 
 /// The byte that an identifier begins with: its kind, and what it has of others.
 const KIND: u8 = 31;
+/// In place of kinds: an address of media, behind what stands before it in an `o=` line that names it, so that
+/// the value of that line is a part of this one; and such a line.
+const ADDRESS_OF_ORIGIN: u8 = 30;
+const ORIGIN_OF_ADDRESS: u8 = 31;
+/// What each of these numbers is.
+const KINDS: [Option<IdentifierKind>; KIND as usize + 1] = {
+    let (mut kinds, mut kind) = ([None; KIND as usize + 1], 0);
+    while kind < IdentifierKind::ALL.len() {
+        kinds[kind] = Some(IdentifierKind::ALL[kind]);
+        kind += 1;
+    }
+    kinds[ADDRESS_OF_ORIGIN as usize] = Some(IdentifierKind::MediaAddress);
+    kinds[ORIGIN_OF_ADDRESS as usize] = Some(IdentifierKind::MediaOrigin);
+    kinds
+};
+/// So many of these are looked for in a leg.
+const JOINED_MAX: usize = 4;
 /// Its value is that of the one before.
 const SAME_VALUE: u8 = 32;
 /// A message of the leg showed it first, whose place follows.
@@ -42,6 +59,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Adds what no message of the leg tells.
+    #[inline(never)]
     fn put(&self, writer: &mut Writer<'_>, base: PackBase, places: &mut Places) {
         put_end(writer.flush(), self.said_by);
         writer.put(u64::from(self.cseq));
@@ -49,15 +67,44 @@ impl Shown {
         places.put(writer, self.record);
     }
 
-    /// Reads what [`Self::put`] added.
-    fn read(reader: &mut Reader<'_>, base: PackBase, places: &mut Places) -> Self {
-        Self {
+    /// Reads what [`Self::put`] added; gives what is behind it, too.
+    #[inline(never)]
+    fn read<'b>(mut reader: Reader<'b>, base: PackBase, places: &mut Places) -> (Self, Reader<'b>) {
+        let shown = Self {
             said_by: reader.end(),
             cseq: reader.small(),
             first: base.time(reader.signed()),
-            record: places.read(reader),
+            record: places.read(&mut reader),
+        };
+        (shown, reader)
+    }
+}
+
+/// Origins of which the text was put with that of an address.
+#[derive(Default)]
+struct Joined {
+    /// The place of each among the identifiers, and where its text begins.
+    origins: [(usize, usize); JOINED_MAX],
+    count: usize,
+}
+
+impl Joined {
+    fn start_of(&self, origin: usize) -> Option<usize> {
+        let known = self.origins[..self.count].iter().find(|(place, _)| *place == origin);
+        known.map(|(_, start)| *start)
+    }
+
+    fn add(&mut self, origin: usize, start: usize) {
+        if let Some(room) = self.origins.get_mut(self.count) {
+            *room = (origin, start);
+            self.count += 1;
         }
     }
+}
+
+/// A text before its last bytes, and those.
+fn split_behind(text: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    text.split_at_checked(text.len().checked_sub(length)?)
 }
 
 /// Reads what [`IdentifierSet::pack`] appended, and hands over one after the other. `shown` tells what a
@@ -71,19 +118,29 @@ pub(super) fn read_identifiers<'b>(
 ) {
     let (mut places, mut value) = (Places::new(base), &[][..]);
     let count = reader.count();
+    let all = reader.0;
     // A reader of its own, of which the usual identifier lends nobody the address.
     let mut own = *reader;
     for _ in 0..count {
         let head = own.byte();
-        let kind = IdentifierKind::ALL.get(usize::from(head & KIND)).copied();
-        if head & SAME_VALUE == 0 {
-            value = own.bytes();
+        let kind = KINDS[usize::from(head & KIND)];
+        match head & (KIND | SAME_VALUE) {
+            ADDRESS_OF_ORIGIN => {
+                let front = own.small() as usize;
+                value = own.bytes().get(front..).unwrap_or_default();
+            }
+            ORIGIN_OF_ADDRESS => {
+                let (start, length) = (own.small() as usize, own.small() as usize);
+                let from_start = all.get(start..).unwrap_or_default();
+                value = from_start.get(..length).unwrap_or_default();
+            }
+            kind if kind & SAME_VALUE == 0 => value = own.bytes(),
+            _ => {}
         }
         let shown = if head & OF_MESSAGE != 0 {
             shown(own.small() as usize)
         } else {
-            let mut behind = own;
-            let shown = Shown::read(&mut behind, base, &mut places);
+            let (shown, behind) = Shown::read(own, base, &mut places);
             own = behind;
             Some(shown)
         };
@@ -205,24 +262,25 @@ impl IdentifierSet {
     /// Appends the identifiers of a leg with these messages.
     pub(super) fn pack(&self, bytes: &mut Vec<u8>, base: PackBase, facts: &FactSet) {
         put(bytes, self.list.len() as u64);
+        let start = bytes.len();
         let (mut places, mut writer) = (Places::new(base), Writer::new(bytes));
-        let mut before = None;
-        for Packed { sighting, value, said_by, cseq, kind } in &self.list {
+        let (mut before, mut joined) = (None, Joined::default());
+        for (at, packed) in self.list.iter().enumerate() {
+            let Packed { sighting, value, said_by, cseq, kind } = packed;
             let Sighting { first, last, record } = *sighting;
             let shown = Shown { said_by: *said_by, cseq: *cseq, first, record };
             let place = facts.place_of(&shown);
             let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
             let is_same = before == Some(value);
             before = Some(value);
+            let flags = flag(is_same, SAME_VALUE)
+                | flag(place.is_some(), OF_MESSAGE)
+                | flag(last != first, SEEN_AGAIN);
             writer.make_room(PACKED_NUMBERS);
-            writer.byte(
-                *kind as u8
-                    | flag(is_same, SAME_VALUE)
-                    | flag(place.is_some(), OF_MESSAGE)
-                    | flag(last != first, SEEN_AGAIN),
-            );
-            if !is_same {
-                writer.put_bytes(self.texts.get(*value));
+            if is_same {
+                writer.byte(*kind as u8 | flags);
+            } else {
+                self.put_value(&mut writer, at, flags, start, &mut joined);
                 writer.make_room(PACKED_NUMBERS);
             }
             match place {
@@ -234,6 +292,70 @@ impl IdentifierSet {
             }
         }
         writer.flush();
+    }
+
+    /// Adds the first byte of an identifier and its value. `start` is where the identifiers begin.
+    #[inline(always)]
+    fn put_value(
+        &self,
+        writer: &mut Writer<'_>,
+        at: usize,
+        flags: u8,
+        start: usize,
+        joined: &mut Joined,
+    ) {
+        let Packed { value, kind, .. } = &self.list[at];
+        let text = self.texts.get(*value);
+        match kind {
+            IdentifierKind::MediaAddress => {
+                if let Some((origin, front)) = self.origin_of(at, text, joined) {
+                    writer.byte(ADDRESS_OF_ORIGIN | flags);
+                    writer.put(front.len() as u64);
+                    writer.put_joined(front, text);
+                    joined.add(origin, writer.len() - front.len() - text.len() - start);
+                    return;
+                }
+            }
+            IdentifierKind::MediaOrigin => {
+                if let Some(place) = joined.start_of(at) {
+                    writer.byte(ORIGIN_OF_ADDRESS | flags);
+                    writer.put(place as u64);
+                    writer.put(text.len() as u64);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        writer.byte(*kind as u8 | flags);
+        writer.put_bytes(text);
+    }
+
+    /// The place of an `o=` line that names the host of this address of media, and what stands in it before
+    /// that; absent where its text was put already.
+    fn origin_of(&self, at: usize, address: &[u8], joined: &Joined) -> Option<(usize, &[u8])> {
+        if joined.count == JOINED_MAX {
+            return None;
+        }
+        let colon = address.iter().rposition(|byte| *byte == b':')?;
+        let host = &address[..colon];
+        // Addresses come right before origins. A plain loop: the adapters of iterators are not made flat here.
+        let (mut origin, mut searched) = (at + 1, 0);
+        let front = loop {
+            let packed = self.list.get(origin)?;
+            if packed.kind == IdentifierKind::MediaOrigin {
+                let text = self.texts.get(packed.value);
+                let parts = split_behind(text, host.len());
+                if let Some((front, rest)) = parts.filter(|(_, rest)| is_same(rest, host)) {
+                    break front;
+                }
+                searched += 1;
+            }
+            if packed.kind > IdentifierKind::MediaOrigin || searched == JOINED_MAX {
+                return None;
+            }
+            origin += 1;
+        };
+        joined.start_of(origin).is_none().then_some((origin, front))
     }
 
     /// Takes what [`Self::pack`] appended for a leg with these messages; what was there is gone.

@@ -117,7 +117,7 @@ impl Places {
     }
 
     /// Reads a record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> RecordRef {
         let number = reader.number();
         let step = (number >> 2) as i64 ^ -((number >> 1 & 1) as i64);
@@ -355,17 +355,22 @@ mod tests {
         leg
     }
 
-    /// What a message says about others, seen where it was seen.
-    fn said_by_message(fact: &Fact) -> Option<Fact> {
-        const VALUES: [&[u8]; 3] = [b"0", b"1", b"a longer value"];
-        let Fact::Message(key, _, time, index) = fact else { return None };
-        let identifier = Identifier {
-            kind: IdentifierKind::MediaAddress,
-            value: VALUES[*index as usize % VALUES.len()],
-            said_by: key.source,
-            cseq: key.cseq_number,
+    /// What a message says about others, seen where it was seen: an address of media and an `o=` line, of
+    /// which one may name the host of the other.
+    fn said_by_message(fact: &Fact) -> Vec<Fact> {
+        const ADDRESSES: [&[u8]; 5] = [b"10.0.0.1:1", b"10.0.0.1:2", b"10.0.0.2:1", b":7", b"host"];
+        const ORIGINS: [&[u8]; 4] = [b"1 10.0.0.1", b"1 10.0.0.2", b"2 10.0.0.1", b"10.0.0.3"];
+        let Fact::Message(key, _, time, index) = fact else { return Vec::new() };
+        let said = |kind, value| {
+            let said_by = key.source;
+            let identifier = Identifier { kind, value, said_by, cseq: key.cseq_number };
+            Fact::Identifier(identifier, *time, *index)
         };
-        Some(Fact::Identifier(identifier, *time, *index))
+        let (address, origin) = (*index as usize, (*index / 5) as usize);
+        vec![
+            said(IdentifierKind::MediaAddress, ADDRESSES[address % ADDRESSES.len()]),
+            said(IdentifierKind::MediaOrigin, ORIGINS[origin % ORIGINS.len()]),
+        ]
     }
 
     fn time_of(fact: &mut Fact) -> &mut i64 {
@@ -382,7 +387,7 @@ mod tests {
                 let usual = |time: &mut i64| *time = *time / USUAL_NS * USUAL_NS + times;
                 facts.iter_mut().map(time_of).for_each(usual);
             }
-            let said: Vec<_> = facts.iter().step_by(2).filter_map(said_by_message).collect();
+            let said: Vec<_> = facts.iter().step_by(2).flat_map(said_by_message).collect();
             facts.extend(said);
             facts
         })
