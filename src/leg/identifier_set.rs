@@ -344,11 +344,10 @@ impl IdentifierSet {
             let packed = self.list.get(origin)?;
             if packed.kind == IdentifierKind::MediaOrigin {
                 let text = self.texts.get(packed.value);
-                let parts = split_behind(text, host.len());
-                if let Some((front, rest)) = parts.filter(|(_, rest)| is_same(rest, host)) {
-                    break front;
+                match split_behind(text, host.len()) {
+                    Some((front, rest)) if is_same(rest, host) => break front,
+                    _ => searched += 1,
                 }
-                searched += 1;
             }
             if packed.kind > IdentifierKind::MediaOrigin || searched == JOINED_MAX {
                 return None;
