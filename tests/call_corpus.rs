@@ -89,7 +89,7 @@ fn run(directory: &Path, truth: Truth) -> Case {
     let outlines = outline_all(&legs);
     let grouping = group(&outlines, &RuleTable::default());
     let name = |leg: LegOutline<'_>| {
-        let call_id = String::from_utf8_lossy(leg.call_id()).into_owned();
+        let call_id = String::from_utf8_lossy(leg.call_id).into_owned();
         match found.listing.sensor_name(leg.sensor) {
             "" => call_id,
             sensor => format!("{sensor}={call_id}"),

@@ -69,7 +69,7 @@ fn read(path: &Path) -> Calls {
     let found = reconstruct(&roots, &ReconstructOptions::default()).expect("the capture is read");
     let outlines = outline_all(&found.legs.iter().collect::<Vec<_>>());
     let grouping = group(&outlines, &RuleTable::default());
-    let names = outlines.iter().map(|leg| String::from_utf8_lossy(leg.call_id()).into_owned());
+    let names = outlines.iter().map(|leg| String::from_utf8_lossy(leg.call_id).into_owned());
     Calls { names: names.collect(), grouping }
 }
 

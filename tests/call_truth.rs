@@ -159,7 +159,7 @@ fn rows(population: &Population, grouping: &Grouping) -> BTreeMap<(RuleName, Cla
 
 /// The first few wrong pairs in words, for whoever has to find out why.
 fn show(population: &Population, pairs: impl Iterator<Item = (u32, u32)>) -> String {
-    let name = |leg: u32| String::from_utf8_lossy(population.outlines.at(leg).call_id());
+    let name = |leg: u32| String::from_utf8_lossy(population.outlines.at(leg).call_id);
     pairs.take(8).map(|(a, b)| format!("\n  {} and {}", name(a), name(b))).collect()
 }
 

@@ -279,12 +279,6 @@ impl PackedList {
         release(&self.runs);
     }
 
-    /// See [`PackedBytes::is_held`].
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.runs.iter().all(PackedRun::is_held)
-    }
-
     /// See [`PackedBytes::is_whole`].
     #[must_use]
     pub fn is_whole(&self) -> bool {

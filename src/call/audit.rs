@@ -277,7 +277,7 @@ const fn is_near(found: &Evidence) -> bool {
 /// The headers of the captures that name Call-IDs or share values; others tell nothing.
 #[must_use]
 pub fn candidate_headers(outlines: &Outlines) -> Vec<CandidateHeader> {
-    let call_ids: BTreeSet<&[u8]> = outlines.iter().map(|leg| leg.call_id()).collect();
+    let call_ids: BTreeSet<&[u8]> = outlines.iter().map(|leg| leg.call_id).collect();
     let mut seen: Vec<(&[u8], &[u8], u32)> = Vec::new();
     for (place, leg) in (0u32..).zip(outlines.iter()) {
         for header in leg.of_kind(IdentifierKind::Header) {
@@ -294,7 +294,7 @@ pub fn candidate_headers(outlines: &Outlines) -> Vec<CandidateHeader> {
         let names: BTreeSet<u32> = of_name
             .iter()
             .filter(|(_, value, leg)| {
-                *value != outlines.at(*leg).call_id() && call_ids.contains(value)
+                *value != outlines.at(*leg).call_id && call_ids.contains(value)
             })
             .map(|(_, _, leg)| *leg)
             .collect();

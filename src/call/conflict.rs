@@ -70,7 +70,7 @@ impl Known {
     fn add(&mut self, leg: &LegOutline<'_>) {
         if let Some(answer) = leg.answered {
             let number = number_key(leg.called, NUMBERS_DIGITS);
-            let party = number.map_or_else(|| leg.call_id().to_vec(), Cow::into_owned);
+            let party = number.map_or_else(|| leg.call_id.to_vec(), Cow::into_owned);
             self.answered_by.insert(party);
             self.answers.insert(answer.time.ns());
         }

@@ -3,9 +3,7 @@
 
 use super::transactions::{Dialog, Refer, dialogs, refers};
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef, SensorId};
-use crate::leg::{
-    FactKey, FactTimes, IdentifierSet, Leg, LegNames, LegView, MessageKind, SeenMessage,
-};
+use crate::leg::{FactKey, FactTimes, IdentifierSet, Leg, LegView, MessageKind, SeenMessage};
 use crate::sip::Method;
 
 /// A message: its key and when it was seen.
@@ -58,8 +56,8 @@ pub struct HangUp {
 pub struct LegOutline<'o> {
     /// The sensor.
     pub sensor: SensorId,
-    /// Where its Call-ID stands; see [`LegOutline::call_id`].
-    pub name: LegName<'o>,
+    /// The Call-ID as on the wire.
+    pub call_id: &'o [u8],
     /// First INVITE; where there is none, the first message.
     pub started: Moment,
     /// Last message or media packet.
@@ -88,32 +86,6 @@ pub struct LegOutline<'o> {
     /// Dialogs, REFER transactions and identifiers, packed.
     pub lists: Lists<'o>,
 }
-
-/// Where the Call-ID of a leg stands. Equal are those of one Call-ID.
-#[derive(Clone, Copy, Debug)]
-pub enum LegName<'o> {
-    /// Here.
-    Own(&'o [u8]),
-    /// With the leg of this number.
-    OfLeg(&'o LegNames, u32),
-}
-
-impl<'o> LegName<'o> {
-    fn call_id(self) -> &'o [u8] {
-        match self {
-            Self::Own(call_id) => call_id,
-            Self::OfLeg(names, leg) => names.call_id(leg),
-        }
-    }
-}
-
-impl PartialEq for LegName<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.call_id() == other.call_id()
-    }
-}
-
-impl Eq for LegName<'_> {}
 
 /// What [`LegOutline::dialogs`], [`LegOutline::refers`] and the functions beside them read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -164,7 +136,7 @@ impl<'l> OutlineRoom<'l> {
         let moment = |message: Option<&SeenMessage<'_>>| message.map(Moment::of_message);
         let mut head = LegOutline {
             sensor: leg.sensor(),
-            name: LegName::Own(leg.call_id()),
+            call_id: leg.call_id(),
             ended: leg.last_seen().unwrap_or_default(),
             answered: moment(seen.answered),
             cancelled: moment(seen.cancelled),
@@ -255,21 +227,13 @@ impl<'v, 'l> Milestones<'v, 'l> {
     }
 }
 
-impl<'o> LegOutline<'o> {
-    /// The Call-ID as on the wire.
-    #[must_use]
-    pub fn call_id(&self) -> &'o [u8] {
-        self.name.call_id()
-    }
-}
-
 impl LegOutline<'_> {
     /// A leg of which nothing is known.
     pub const EMPTY: Self = {
         let unknown = CaptureId { file: FileId(0), member: 0 };
         Self {
             sensor: SensorId(0),
-            name: LegName::Own(&[]),
+            call_id: &[],
             started: Moment {
                 time: CaptureTime::from_ns(0),
                 record: RecordRef { capture: unknown, index: 0 },

@@ -1,15 +1,13 @@
-//! The outlines of all legs, packed: a few flat buffers, about 160 bytes a leg, and 190 with their Call-IDs.
+//! The outlines of all legs, packed: a few flat buffers, about 190 bytes a leg.
 //!
 //! In: the parts of each leg, in the order that numbers legs: sensor, Call-ID. Out: a [`LegOutline`] by
 //! number, read anew each time. Of the identifiers only those are kept that rules or stories read.
 
 use super::lists::put_lists;
-use super::outline::{
-    Failure, HangUp, LegName, LegOutline, Lists, Moment, OutlineParts, OutlineRoom,
-};
+use super::outline::{Failure, HangUp, LegOutline, Lists, Moment, OutlineParts, OutlineRoom};
 use super::packed::{Reader, put_end, put_moment, put_number, put_record, put_text, put_time};
 use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
-use crate::leg::{Leg, LegNames, LegView};
+use crate::leg::{Leg, LegView};
 use std::cmp::Ordering;
 
 /// Which optional parts follow.
@@ -20,7 +18,6 @@ const FAILED: u8 = 8;
 const HUNG_UP: u8 = 16;
 const BY_CALLER: u8 = 32;
 const REQUEST_IS_CALLED: u8 = 64;
-const NAMED_BY_LEG: u8 = 128;
 
 /// When a leg was there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,24 +36,17 @@ pub struct LegSpan {
 #[derive(Debug, Default)]
 pub struct OutlineBuilder {
     packed: PackedBuilder,
-    named_by_leg: bool,
     /// Room for a list whose length must stand before it.
     list: Vec<u8>,
 }
 
 impl OutlineBuilder {
-    /// Makes outlines for [`Outlines::named`], which hold no Call-ID.
-    #[must_use]
-    pub fn named_by_leg(self, named_by_leg: bool) -> Self {
-        Self { named_by_leg, ..self }
-    }
-
     /// Adds the next leg.
     pub fn push(&mut self, parts: &OutlineParts<'_>) {
         let OutlineParts { head, dialogs, refers, identifiers } = parts;
-        let (list, named_by_leg) = (&mut self.list, self.named_by_leg);
+        let list = &mut self.list;
         self.packed.push_with(|bytes| {
-            put_head(bytes, head, named_by_leg);
+            put_head(bytes, head);
             put_lists(bytes, list, head, identifiers.iter(), refers, dialogs);
         });
     }
@@ -64,9 +54,9 @@ impl OutlineBuilder {
     /// Reads the next leg and adds it.
     pub fn push_view<'l>(&mut self, leg: &LegView<'l>, room: &mut OutlineRoom<'l>) {
         let head = room.read(leg);
-        let (list, named_by_leg) = (&mut self.list, self.named_by_leg);
+        let list = &mut self.list;
         self.packed.push_with(|bytes| {
-            put_head(bytes, &head, named_by_leg);
+            put_head(bytes, &head);
             let identifiers = leg.identifiers().iter().copied();
             put_lists(bytes, list, &head, identifiers, &room.refers, &room.dialogs);
         });
@@ -79,74 +69,56 @@ impl OutlineBuilder {
     }
 }
 
-/// Outlines by number. Equal where each is, wherever the Call-IDs stand.
-#[derive(Clone, Debug, Default)]
-pub struct Outlines {
-    packed: PackedList,
-    /// The Call-IDs of outlines without.
-    names: Option<LegNames>,
-}
-
-impl PartialEq for Outlines {
-    fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for Outlines {}
+/// Outlines by number.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Outlines(PackedList);
 
 impl Outlines {
     /// Those that builders made, one behind the other.
     #[must_use]
     pub fn new(packed: impl IntoIterator<Item = PackedRun>) -> Self {
-        Self::named(packed, None)
-    }
-
-    /// The same, of which those without a Call-ID have that of the leg of their number.
-    #[must_use]
-    pub fn named(packed: impl IntoIterator<Item = PackedRun>, names: Option<LegNames>) -> Self {
-        Self { packed: packed.into_iter().collect(), names }
+        Self(packed.into_iter().collect())
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.packed.len()
+        self.0.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.packed.is_empty()
+        self.0.is_empty()
     }
 
     /// Their numbers.
     #[must_use]
     pub fn numbers(&self) -> std::ops::Range<u32> {
-        self.packed.numbers()
+        self.0.numbers()
     }
 
     /// Bytes that they are kept in, wherever these lie.
     #[must_use]
     pub fn byte_count(&self) -> usize {
-        self.packed.byte_count()
+        self.0.byte_count()
     }
 
     /// Whether all that was read so far is what was kept; see [`crate::base::PackedBytes::is_whole`].
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        self.packed.is_whole()
+        self.0.is_whole()
     }
 
     /// Lets go of memory that only repeats what a file holds; changes nothing else.
     pub fn release(&self) {
-        self.packed.release();
+        self.0.release();
     }
 
     /// A leg by its number; absent when there is none.
     #[must_use]
     pub fn get(&self, leg: u32) -> Option<LegOutline<'_>> {
-        self.packed.get(leg).map(|rest| self.read(leg, rest))
+        self.0.get(leg).map(|rest| read_head(Reader { rest }))
     }
 
     /// A leg by its number.
@@ -155,7 +127,7 @@ impl Outlines {
     /// When there is none.
     #[must_use]
     pub fn at(&self, leg: u32) -> LegOutline<'_> {
-        self.read(leg, self.reader(leg).rest)
+        read_head(self.reader(leg))
     }
 
     /// When a leg was there: the beginning of what [`Outlines::at`] reads.
@@ -176,25 +148,20 @@ impl Outlines {
         }
     }
 
-    #[inline(always)]
-    fn read<'o>(&'o self, leg: u32, rest: &'o [u8]) -> LegOutline<'o> {
-        read_head(Reader { rest }, self.names.as_ref(), leg)
-    }
-
     fn reader(&self, leg: u32) -> Reader<'_> {
-        let found = self.packed.get(leg);
+        let found = self.0.get(leg);
         assert!(found.is_some(), "there is a leg of this number");
         Reader { rest: found.unwrap_or_default() }
     }
 
     /// All legs by number.
     pub fn iter(&self) -> impl Iterator<Item = LegOutline<'_>> {
-        (0..).zip(self.packed.iter()).map(|(leg, rest)| self.read(leg, rest))
+        self.0.iter().map(|rest| read_head(Reader { rest }))
     }
 
     /// Some legs by number, rising.
     pub fn range(&self, legs: std::ops::Range<u32>) -> impl Iterator<Item = LegOutline<'_>> {
-        legs.clone().zip(self.packed.range(legs)).map(|(leg, rest)| self.read(leg, rest))
+        self.0.range(legs).map(|rest| read_head(Reader { rest }))
     }
 
     /// The number of the leg with this Call-ID on this sensor.
@@ -205,7 +172,7 @@ impl Outlines {
         while low < high {
             let middle = low + (high - low) / 2;
             let leg = self.at(middle);
-            match (leg.sensor, leg.call_id()).cmp(&(sensor, call_id)) {
+            match (leg.sensor, leg.call_id).cmp(&(sensor, call_id)) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Some(middle),
                 Ordering::Greater => high = middle,
@@ -234,7 +201,7 @@ pub fn outline_all(legs: &[Leg]) -> Outlines {
     sorted.into_iter().collect()
 }
 
-fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>, named_by_leg: bool) {
+fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>) {
     bytes.extend_from_slice(&head.started.time.ns().to_le_bytes());
     put_time(bytes, head.ended, head.started.time);
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
@@ -245,8 +212,7 @@ fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>, named_by_leg: bool) {
             | flag(head.failed.is_some(), FAILED)
             | flag(head.hung_up.is_some(), HUNG_UP)
             | flag(head.hung_up.is_some_and(|hang_up| hang_up.by_caller), BY_CALLER)
-            | flag(head.request_user == head.called, REQUEST_IS_CALLED)
-            | flag(named_by_leg, NAMED_BY_LEG),
+            | flag(head.request_user == head.called, REQUEST_IS_CALLED),
     );
     put_record(bytes, head.started.record);
     let moments = [
@@ -264,9 +230,7 @@ fn put_head(bytes: &mut Vec<u8>, head: &LegOutline<'_>, named_by_leg: bool) {
     put_end(bytes, head.source);
     put_end(bytes, head.destination);
     put_number(bytes, u64::from(head.sensor.0));
-    if !named_by_leg {
-        put_text(bytes, head.call_id());
-    }
+    put_text(bytes, head.call_id);
     put_text(bytes, head.caller);
     put_text(bytes, head.called);
     if head.request_user != head.called {
@@ -279,7 +243,7 @@ fn started_of(reader: &mut Reader<'_>) -> CaptureTime {
     CaptureTime::from_ns(i64::from_le_bytes(bytes))
 }
 
-fn read_head<'o>(mut reader: Reader<'o>, names: Option<&'o LegNames>, leg: u32) -> LegOutline<'o> {
+fn read_head(mut reader: Reader<'_>) -> LegOutline<'_> {
     let time = started_of(&mut reader);
     let ended = reader.time(time);
     let flags = reader.byte();
@@ -291,16 +255,12 @@ fn read_head<'o>(mut reader: Reader<'o>, names: Option<&'o LegNames>, leg: u32) 
     let hung_up = hung_up.map(|seen| HangUp { seen, by_caller: flags & BY_CALLER != 0 });
     let (source, destination) = (reader.end(), reader.end());
     let sensor = SensorId(reader.number() as u16);
-    let name = match names {
-        Some(names) if flags & NAMED_BY_LEG != 0 => LegName::OfLeg(names, leg),
-        _ => LegName::Own(reader.text()),
-    };
-    let (caller, called) = (reader.text(), reader.text());
+    let (call_id, caller, called) = (reader.text(), reader.text(), reader.text());
     let request_user = if flags & REQUEST_IS_CALLED != 0 { called } else { reader.text() };
     let kinds = reader.number_32();
     LegOutline {
         sensor,
-        name,
+        call_id,
         started,
         ended,
         has_invite: flags & HAS_INVITE != 0,
@@ -314,55 +274,5 @@ fn read_head<'o>(mut reader: Reader<'o>, names: Option<&'o LegNames>, leg: u32) 
         called,
         request_user,
         lists: Lists { kinds, bytes: reader.rest },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::{Endpoint, RecordRef};
-    use crate::leg::{FactKey, Legs, MessageKind, ViaBranch};
-    use crate::sip::Method;
-
-    fn leg(call_id: &str) -> Leg {
-        let mut leg = Leg::new(SensorId(1), call_id.as_bytes());
-        let key = FactKey {
-            cseq_number: 1,
-            kind: MessageKind::Request(Method::Invite),
-            cseq_method: Method::Invite,
-            from_tag: call_id.as_bytes(),
-            to_tag: b"",
-            branch: ViaBranch::new(b"z9hG4bK1"),
-            source: Endpoint::UNKNOWN,
-            destination: Endpoint::UNKNOWN,
-            auth_failed: false,
-            has_sdp: false,
-        };
-        leg.add_message(&key, None, CaptureTime::from_ns(5), RecordRef::default());
-        leg
-    }
-
-    #[test]
-    fn outlines_are_the_same_wherever_their_call_ids_stand() {
-        let call_ids = ["a@host", "b@host", "c@host"];
-        let legs: Legs = call_ids.into_iter().map(leg).collect();
-        let own: Outlines = legs.iter().collect::<Vec<_>>().iter().collect();
-        let mut builder = OutlineBuilder::default().named_by_leg(true);
-        let (mut view, mut room) = (LegView::default(), OutlineRoom::default());
-        for number in legs.numbers() {
-            legs.view(number, &mut view).unwrap();
-            builder.push_view(&view, &mut room);
-        }
-        let names = legs.names();
-        assert!(names.is_some(), "they are held in memory");
-        let named = Outlines::named(builder.finish(), names);
-        assert_eq!(named, own);
-        assert!(named.byte_count() + "a@host".len() * call_ids.len() <= own.byte_count());
-        for outlines in [&own, &named] {
-            let found: Vec<_> = outlines.range(1..3).map(|leg| leg.call_id().to_vec()).collect();
-            assert_eq!(found, [b"b@host", b"c@host"]);
-            assert_eq!(outlines.find(SensorId(1), b"c@host"), Some(2));
-            assert_eq!(outlines.find(SensorId(1), b"d@host"), None);
-        }
     }
 }

@@ -237,7 +237,7 @@ impl<'a> Scene<'a> {
             return if was_given_up { TransferKind::SemiAttended } else { TransferKind::Blind };
         };
         let consultation =
-            self.legs.iter().find(|leg| self.leg(**leg).call_id() == call_id_of(dialog));
+            self.legs.iter().find(|leg| self.leg(**leg).call_id == call_id_of(dialog));
         let was_answered = consultation
             .and_then(|leg| self.leg(*leg).answered)
             .is_some_and(|answer| answer.time <= refer.sent.time);
@@ -286,7 +286,7 @@ impl<'a> Scene<'a> {
             });
             let replaced = self
                 .partners(RuleName::Replaces, number)
-                .find(|other| self.leg(*other).call_id() == call_id);
+                .find(|other| self.leg(*other).call_id == call_id);
             if let (false, Some(replaced)) = (was_asked_for, replaced) {
                 let moment = Moment { time: named.first, record: named.record };
                 let kind = StoryKind::PickedUp(self.leg(number).caller.to_vec(), replaced);

@@ -12,12 +12,11 @@ use crate::base::packed::release;
 use crate::base::{PackedList, PackedRun, SensorId};
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Legs by number. Equal, and shown, as the legs that they are, however they lie.
 #[derive(Clone, Default)]
 pub struct Legs {
-    kept: Arc<Kept>,
+    kept: Kept,
     /// What was attributed to legs, by leg, each once.
     media: Vec<(u32, MediaActivity)>,
 }
@@ -37,44 +36,6 @@ impl Default for Kept {
     }
 }
 
-impl Kept {
-    #[inline]
-    fn packed(&self, leg: u32) -> Option<PackedLeg<'_>> {
-        match self {
-            Self::InRuns { runs, places } => {
-                let LegPlace { run, place } = *places.get(leg as usize)?;
-                Some(runs.get(run as usize)?.read(place as usize))
-            }
-            Self::InOrder(list) => list.get(leg).map(PackedLeg::new),
-        }
-    }
-
-    fn is_held(&self) -> bool {
-        match self {
-            Self::InRuns { runs, .. } => runs.iter().all(|run| run.packed().is_held()),
-            Self::InOrder(list) => list.is_held(),
-        }
-    }
-}
-
-/// The Call-IDs of legs by number, which are kept with these.
-#[derive(Clone)]
-pub struct LegNames(Arc<Kept>);
-
-impl LegNames {
-    /// The Call-ID of a leg; empty where there is no such leg.
-    #[must_use]
-    pub fn call_id(&self, leg: u32) -> &[u8] {
-        self.0.packed(leg).map(|leg| leg.call_id()).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for LegNames {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("LegNames")
-    }
-}
-
 impl Legs {
     /// The legs of runs that were joined stretch by stretch; the stretches stand in the order of keys.
     #[must_use]
@@ -89,20 +50,20 @@ impl Legs {
             }));
             runs.extend(stretch.anew);
         }
-        Self { kept: Arc::new(Kept::InRuns { runs, places }), media: Vec::new() }
+        Self { kept: Kept::InRuns { runs, places }, media: Vec::new() }
     }
 
     /// The legs of runs that stand in the order of keys and have no key in common.
     #[must_use]
     pub fn in_order(runs: impl IntoIterator<Item = LegRun>) -> Self {
         let list = runs.into_iter().map(LegRun::into_packed).collect();
-        Self { kept: Arc::new(Kept::InOrder(list)), media: Vec::new() }
+        Self { kept: Kept::InOrder(list), media: Vec::new() }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &*self.kept {
+        match &self.kept {
             Kept::InRuns { places, .. } => places.len(),
             Kept::InOrder(list) => list.len(),
         }
@@ -117,7 +78,7 @@ impl Legs {
     /// Bytes that they are kept in, wherever these lie, parts of legs that were joined included.
     #[must_use]
     pub fn byte_count(&self) -> usize {
-        match &*self.kept {
+        match &self.kept {
             Kept::InRuns { runs, places } => {
                 let of_run = |run: &PackedRun| run.byte_count() + size_of_val(run.ends());
                 let runs = runs.iter().map(LegRun::packed).map(of_run).sum::<usize>();
@@ -138,14 +99,13 @@ impl Legs {
     #[must_use]
     #[inline]
     pub fn packed(&self, leg: u32) -> Option<PackedLeg<'_>> {
-        self.kept.packed(leg)
-    }
-
-    /// Their Call-IDs for who reads them often, where they are held in memory; absent where some lie in a
-    /// file.
-    #[must_use]
-    pub fn names(&self) -> Option<LegNames> {
-        self.kept.is_held().then(|| LegNames(Arc::clone(&self.kept)))
+        match &self.kept {
+            Kept::InRuns { runs, places } => {
+                let LegPlace { run, place } = *places.get(leg as usize)?;
+                Some(runs.get(run as usize)?.read(place as usize))
+            }
+            Kept::InOrder(list) => list.get(leg).map(PackedLeg::new),
+        }
     }
 
     /// The sensor of a leg; the unnamed one where there is no such leg.
@@ -229,7 +189,7 @@ impl Legs {
     /// lost meanwhile: then nothing that was made of them counts.
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        match &*self.kept {
+        match &self.kept {
             Kept::InRuns { runs, .. } => runs.iter().all(|run| run.packed().is_whole()),
             Kept::InOrder(list) => list.is_whole(),
         }
@@ -237,7 +197,7 @@ impl Legs {
 
     /// Lets go of memory that only repeats what a file holds; changes nothing else.
     pub fn release(&self) {
-        match &*self.kept {
+        match &self.kept {
             Kept::InRuns { runs, .. } => {
                 release(runs.iter().map(LegRun::packed));
             }

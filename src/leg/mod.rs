@@ -38,7 +38,7 @@ pub use fact::{FactKey, FactTimes, InviteParties, MessageKind};
 pub use identifier::{Identifier, IdentifierKind, Sighting};
 pub use identifier_set::IdentifierSet;
 pub use lattice::Leg;
-pub use legs::{LegNames, Legs};
+pub use legs::Legs;
 pub use machine::{FamilyCdrs, FamilyLeg, Finaliser, finalise, finalise_family};
 pub use media::MediaActivity;
 pub use observe::{Scratch, observe};

@@ -50,7 +50,7 @@ impl<'a> CallsView<'a> {
     #[must_use]
     pub fn leg_name(&self, leg: u32) -> String {
         self.leg(leg).map_or_else(String::new, |outline| {
-            let call_id = printable(outline.call_id());
+            let call_id = printable(outline.call_id);
             match self.sensor(outline.sensor) {
                 "" => call_id,
                 sensor => format!("{call_id} (sensor {})", printable(sensor.as_bytes())),

@@ -260,7 +260,7 @@ impl CallRun {
             legs.filter(|(_, leg)| wanted(leg)).map(|(number, _)| number).collect()
         };
         let is = |leg: &LegOutline<'_>, name: &str| {
-            *leg.call_id() == *name.as_bytes() || printable(leg.call_id()) == name
+            *leg.call_id == *name.as_bytes() || printable(leg.call_id) == name
         };
         let exact = with(&|leg| is(leg, typed));
         if !exact.is_empty() {
@@ -272,8 +272,8 @@ impl CallRun {
                 return Ok(of_sensor);
             }
         }
-        let beginning = with(&|leg| printable(leg.call_id()).starts_with(typed));
-        let call_id = |leg: &u32| self.outlines.at(*leg).call_id();
+        let beginning = with(&|leg| printable(leg.call_id).starts_with(typed));
+        let call_id = |leg: &u32| self.outlines.at(*leg).call_id;
         let first = beginning.first().map(call_id);
         let is_one_call_id = beginning.iter().all(|leg| Some(call_id(leg)) == first);
         if !beginning.is_empty() && is_one_call_id {
@@ -282,7 +282,7 @@ impl CallRun {
         let mut near: Vec<String> = self
             .outlines
             .iter()
-            .map(|leg| printable(leg.call_id()))
+            .map(|leg| printable(leg.call_id))
             .filter(|call_id| call_id.contains(typed))
             .take(PROPOSALS_MAX)
             .collect();

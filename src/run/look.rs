@@ -88,10 +88,8 @@ pub(super) fn look(
         parts(legs.numbers()).into_par_iter().map(|part| known.mark(part)).collect();
     known.index(marks.into_iter().flatten());
     let (outlines, cdrs) = (SharedRuns::new(spill), SharedRuns::new(spill));
-    let names = legs.names();
     let of_part = |part: Range<u32>| {
-        let builder = OutlineBuilder::default().named_by_leg(names.is_some());
-        let of_part = look_at_part(legs, part, options, spans, (&known, builder));
+        let of_part = look_at_part(legs, part, options, spans, &known);
         let places = [outlines.keep(of_part.outlines), cdrs.keep(of_part.cdrs)];
         (of_part.links, of_part.flags, places)
     };
@@ -104,7 +102,7 @@ pub(super) fn look(
         of_outlines.extend(outlines);
         of_cdrs.extend(cdrs);
     }
-    all.outlines = Outlines::named(outlines.finish(of_outlines)?, names);
+    all.outlines = Outlines::new(outlines.finish(of_outlines)?);
     all.cdrs = Cdrs::new(cdrs.finish(of_cdrs)?);
     Ok(all)
 }
@@ -123,11 +121,11 @@ fn look_at_part(
     part: Range<u32>,
     options: &ReconstructOptions,
     spans: &BTreeMap<SensorId, TimeSpan>,
-    (known, mut outlines): (&CallIds<'_>, OutlineBuilder),
+    known: &CallIds<'_>,
 ) -> SeenPart {
     let (rules, secret) = (&options.capture, options.capture.merge_secret.as_deref());
     let (mut links, mut flags) = (MergeLinks::default(), LegFlags::default());
-    let mut cdrs = CdrBuilder::default();
+    let (mut outlines, mut cdrs) = (OutlineBuilder::default(), CdrBuilder::default());
     let mut finaliser = Finaliser::new(&options.timing, &options.numbers);
     let (mut leg, mut room) = (LegView::default(), OutlineRoom::default());
     for number in part {

@@ -2,7 +2,7 @@
 
 use super::read::{bytes, endpoint, moment, record, rows, seen, wrong};
 use crate::base::{CaptureTime, Endpoint, SensorId};
-use crate::call::outline::{Failure, HangUp, LegName, Moment};
+use crate::call::outline::{Failure, HangUp, Moment};
 use crate::call::transactions::{Dialog, Refer};
 use crate::call::{LegOutline, OutlineBuilder, OutlineParts, Outlines};
 use crate::leg::{Identifier, IdentifierKind, IdentifierSet, Sighting};
@@ -87,8 +87,7 @@ struct StoredLeg {
 impl StoredLeg {
     fn parts(&self) -> OutlineParts<'_> {
         let [call_id, caller, called, request_user] = &self.texts;
-        let name = LegName::Own(call_id);
-        let head = LegOutline { name, caller, called, request_user, ..self.head };
+        let head = LegOutline { call_id, caller, called, request_user, ..self.head };
         let mut dialogs: Vec<Dialog<'_>> = self.dialogs.iter().map(StoredDialog::view).collect();
         // By bytes, as they were: a column of text sorts escaped ones elsewhere.
         dialogs.sort_by_key(|dialog| dialog.tags);

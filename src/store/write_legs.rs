@@ -56,7 +56,7 @@ fn write_leg(cells: &mut Cells<'_, '_>, leg: &&LegRow<'_>) -> rusqlite::Result<(
     bind!(cells;
         leg.id,
         leg.sensor,
-        Text(outline.call_id()),
+        Text(outline.call_id),
         OrNull(leg.seen.map(|seen| seen.0)),
         OrNull(leg.seen.map(|seen| seen.1)),
         integer(leg.messages),

@@ -311,7 +311,7 @@ fn world(seed: u64, legs: usize) -> World {
 
 fn truth_of(world: &World, outlines: &Outlines) -> Vec<usize> {
     let name =
-        |leg: LegOutline<'_>| (leg.sensor.0, String::from_utf8(leg.call_id().to_vec()).unwrap());
+        |leg: LegOutline<'_>| (leg.sensor.0, String::from_utf8(leg.call_id.to_vec()).unwrap());
     outlines.iter().map(|leg| world.truth[&name(leg)]).collect()
 }
 

@@ -242,8 +242,7 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Run {
 impl Run {
     /// Calls as sorted lists of Call-IDs.
     pub(crate) fn calls(&self) -> Vec<Vec<String>> {
-        let name =
-            |leg: &u32| String::from_utf8(self.outlines.at(*leg).call_id().to_vec()).unwrap();
+        let name = |leg: &u32| String::from_utf8(self.outlines.at(*leg).call_id.to_vec()).unwrap();
         self.grouping.groups.iter().map(|group| group.legs.iter().map(name).collect()).collect()
     }
 

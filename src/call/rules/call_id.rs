@@ -14,11 +14,9 @@ pub(super) fn compare<'o>(
     b: &LegOutline<'o>,
 ) -> Comparison<'o> {
     let show = |comparison: Comparison<'o>| {
-        comparison
-            .with("Call-ID", a.call_id(), b.call_id())
-            .at(&[a.started.record, b.started.record])
+        comparison.with("Call-ID", a.call_id, b.call_id).at(&[a.started.record, b.started.record])
     };
-    if a.call_id() != b.call_id() {
+    if a.call_id != b.call_id {
         return show(Comparison::refused(Refusal::Differs("Call-ID")));
     }
     if a.gap_ns(b) > ADJOIN_WINDOW_NS {
@@ -29,7 +27,7 @@ pub(super) fn compare<'o>(
         let tags = [dialog.tags.0, dialog.tags.1].join(&b' ');
         return show(Comparison::held(Class::Proof))
             .with("tags", tags.clone(), tags)
-            .token(a.call_id());
+            .token(a.call_id);
     }
     let key = |user: &'o [u8]| number_key(user, table.numbers_digits);
     let is_alike = key(a.caller).is_some()
@@ -37,7 +35,7 @@ pub(super) fn compare<'o>(
         && key(a.called) == key(b.called)
         && a.started.time.since_ns(b.started.time).saturating_abs() <= table.fork_window_ns;
     let outcome = if is_alike {
-        Comparison::held(Class::Strong).token(a.call_id())
+        Comparison::held(Class::Strong).token(a.call_id)
     } else {
         Comparison::refused(Refusal::Differs("tags"))
     };

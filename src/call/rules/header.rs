@@ -48,7 +48,7 @@ pub(super) fn named<'o>(
     leg: LegOutline<'o>,
     table: &RuleTable,
 ) -> impl Iterator<Item = (&'static str, &'o [u8], RecordRef)> {
-    let own = leg.call_id();
+    let own = leg.call_id;
     let is_listed = |name: &[u8]| table.call_id_headers.iter().any(|n| n.as_bytes() == name);
     let headers = leg.of_kind(IdentifierKind::Header).filter_map(move |header| {
         let (name, value) = header_parts(header.value)?;
@@ -80,7 +80,7 @@ pub(super) fn asks(table: &RuleTable, leg: &LegOutline<'_>, keys: &mut Keys<'_, 
             keys.add(Role::Names, call_id);
         }
     }
-    if let Some(base) = derived_base(leg.call_id(), &table.call_id_suffixes) {
+    if let Some(base) = derived_base(leg.call_id, &table.call_id_suffixes) {
         keys.add(Role::Names, base);
         keys.add(Role::Other, base);
     }
@@ -134,34 +134,33 @@ fn in_time<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>, token: &'o [u8]) -> Compa
 fn names<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
     let mut best = Comparison::refused(Refusal::Absent("no header of either leg names a Call-ID"));
     for (what, call_id, record) in named(*a, table) {
-        let outcome = if call_id == b.call_id() {
+        let outcome = if call_id == b.call_id {
             in_time(a, b, call_id)
                 .with("start", a.started.time, b.started.time)
                 .with("end", a.ended, b.ended)
         } else {
             Comparison::refused(Refusal::Differs("Call-ID"))
         };
-        best = best
-            .or_better(outcome.with(what, call_id, b.call_id()).at(&[record, b.started.record]));
+        best =
+            best.or_better(outcome.with(what, call_id, b.call_id).at(&[record, b.started.record]));
     }
     best
 }
 
 /// One Call-ID derives from the other, or both from a third.
 fn derived<'o>(table: &RuleTable, a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<'o> {
-    let base = |leg: &LegOutline<'o>| derived_base(leg.call_id(), &table.call_id_suffixes);
+    let base = |leg: &LegOutline<'o>| derived_base(leg.call_id, &table.call_id_suffixes);
     let (left, right) = (base(a), base(b));
     if left.is_none() && right.is_none() {
         return Comparison::refused(Refusal::Absent("no Call-ID has a known suffix"));
     }
-    let left_root = left.unwrap_or(a.call_id());
-    let right_root = right.unwrap_or(b.call_id());
-    let is_derived =
-        left_root == right_root || left_root == b.call_id() || right_root == a.call_id();
+    let left_root = left.unwrap_or(a.call_id);
+    let right_root = right.unwrap_or(b.call_id);
+    let is_derived = left_root == right_root || left_root == b.call_id || right_root == a.call_id;
     let outcome = if is_derived {
         in_time(a, b, left_root).with("Call-ID without suffix", left_root, right_root)
     } else {
         Comparison::refused(Refusal::Differs("Call-ID without suffix"))
     };
-    outcome.with("Call-ID", a.call_id(), b.call_id()).at(&[a.started.record, b.started.record])
+    outcome.with("Call-ID", a.call_id, b.call_id).at(&[a.started.record, b.started.record])
 }

@@ -52,7 +52,7 @@ pub(super) fn compare<'o>(
         } else if a.started.time < b.started.time || after_ns > ADJOIN_WINDOW_NS {
             Comparison::refused(Refusal::OutsideWindow("the diverted leg", after_ns))
         } else {
-            Comparison::held(Class::Medium).token(b.call_id())
+            Comparison::held(Class::Medium).token(b.call_id)
         };
         let outcome = outcome
             .with(super::stated::DIVERTED[0], said.value, b.called)

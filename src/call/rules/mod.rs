@@ -293,7 +293,7 @@ pub(super) fn offers(
     scratch: &mut Vec<u8>,
     mut take: impl FnMut(Offer<'_>),
 ) {
-    take(Offer { what: Offered::CallId, value: KeyValue::Bytes(leg.call_id()) });
+    take(Offer { what: Offered::CallId, value: KeyValue::Bytes(leg.call_id) });
     if leg.has_invite && asked.has_any(&[RuleName::Refer, RuleName::Redirect]) {
         targets(leg, |key| {
             take(Offer { what: Offered::Target, value: KeyValue::Bytes(key) });
@@ -353,7 +353,7 @@ pub(super) fn meets(
 ) {
     if rules.has(RuleName::CallId) {
         keys.rule = RuleName::CallId;
-        keys.add(Role::Other, leg.call_id());
+        keys.add(Role::Other, leg.call_id);
     }
     if rules.has(RuleName::SessionId) && leg.has_kind(IdentifierKind::SessionId) {
         keys.rule = RuleName::SessionId;

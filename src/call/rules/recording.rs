@@ -13,7 +13,7 @@ pub(super) fn names_of(leg: LegOutline<'_>) -> impl Iterator<Item = &[u8]> {
         let halves = session.value.split(|byte| *byte == b';');
         halves.filter(|half| half.iter().any(|byte| *byte != b'0'))
     });
-    std::iter::once(leg.call_id()).chain(halves)
+    std::iter::once(leg.call_id).chain(halves)
 }
 
 pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
@@ -34,7 +34,7 @@ pub(super) fn compare<'o>(a: &LegOutline<'o>, b: &LegOutline<'o>) -> Comparison<
             Comparison::held(Class::Medium).token(recording.value)
         };
         let outcome = outcome
-            .with("recorded session", recording.value, b.call_id())
+            .with("recorded session", recording.value, b.call_id)
             .at(&[recording.record, b.started.record]);
         best = best.or_better(outcome);
     }

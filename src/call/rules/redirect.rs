@@ -40,7 +40,7 @@ pub(super) fn compare<'o>(
         } else if a.source.address != b.source.address {
             Comparison::refused(Refusal::Differs("caller's address"))
         } else {
-            Comparison::held(Class::Strong).token([a.call_id(), &b" redirected"[..]].concat())
+            Comparison::held(Class::Strong).token([a.call_id, &b" redirected"[..]].concat())
         };
         let outcome = outcome
             .with("Contact and the INVITE's target", contact.value, asked)

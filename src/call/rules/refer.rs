@@ -78,14 +78,14 @@ pub(super) fn compare<'o>(
 
 fn compare_dialog<'o>(refer: &Refer<'o>, dialog: &'o [u8], b: &LegOutline<'o>) -> Comparison<'o> {
     let name = DialogName::parse(dialog);
-    let outcome = if name.call_id != b.call_id() {
+    let outcome = if name.call_id != b.call_id {
         Comparison::refused(Refusal::Differs("Call-ID"))
     } else if let Some(status) = refer.failed_with() {
         Comparison::refused(Refusal::Failed("REFER", status))
     } else if matches!(name.find(b), Found::Other) {
         Comparison::refused(Refusal::Differs("tags"))
     } else {
-        Comparison::held(Class::Proof).token(b.call_id())
+        Comparison::held(Class::Proof).token(b.call_id)
     };
     outcome
         .with(
@@ -183,7 +183,7 @@ fn compare_consultation<'o>(
 
 /// Tells a transfer from the others of its leg: when it was asked for, and by whom.
 fn token_of(leg: &LegOutline<'_>, sent: CaptureTime, by: Endpoint) -> Vec<u8> {
-    [leg.call_id(), format!(" transfer at {sent} by {by}").as_bytes()].concat()
+    [leg.call_id, format!(" transfer at {sent} by {by}").as_bytes()].concat()
 }
 
 /// Proof by Referred-By, or by the dialog to replace; strong by the transferee's number and address.

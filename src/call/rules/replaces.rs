@@ -72,7 +72,7 @@ pub(super) fn tags_text(named: &DialogName<'_>, leg: &LegOutline<'_>) -> Vec<u8>
     };
     let dialogs = leg.dialogs().take(4);
     let pairs: Vec<Vec<u8>> = dialogs.map(|dialog| ordered(dialog.tags.0, dialog.tags.1)).collect();
-    [leg.call_id(), &pairs.join(&b' ')].join(&b';')
+    [leg.call_id, &pairs.join(&b' ')].join(&b';')
 }
 
 pub(super) fn asks(leg: &LegOutline<'_>, keys: &mut Keys<'_, impl TakeKey>) {
@@ -120,7 +120,7 @@ fn judge<'o>(
             .with(what, named.value, tags_text(&name, target))
             .at(&[named.record, target.started.record])
     };
-    if name.call_id != target.call_id() {
+    if name.call_id != target.call_id {
         return show(Comparison::refused(Refusal::Differs("Call-ID")));
     }
     let at = named.at;
@@ -129,7 +129,7 @@ fn judge<'o>(
             return show(Comparison::refused(Refusal::Differs("tags"))).with(
                 "Call-ID",
                 name.call_id,
-                target.call_id(),
+                target.call_id,
             );
         }
         Found::Dialog(confirmed) => (Class::Proof, confirmed),
@@ -148,9 +148,9 @@ fn judge<'o>(
             None
         }
     });
-    let outcome = refusal
-        .map_or_else(|| Comparison::held(class).token(target.call_id()), Comparison::refused);
-    show(outcome).with("Call-ID", name.call_id, target.call_id()).with(
+    let outcome =
+        refusal.map_or_else(|| Comparison::held(class).token(target.call_id), Comparison::refused);
+    show(outcome).with("Call-ID", name.call_id, target.call_id).with(
         "Replaces said, dialog began",
         at,
         target.started.time,

@@ -48,7 +48,7 @@ pub(super) fn stated<'o>(
         RuleName::Header => (
             NAMED,
             list(named(*a, table).map(|(_, call_id, _)| call_id.to_vec()).collect()),
-            b.call_id().to_vec(),
+            b.call_id.to_vec(),
         ),
         RuleName::Recording => {
             (RECORDED, of_kinds(a, &[Recording]), list(names_of(*b).map(<[u8]>::to_vec).collect()))
