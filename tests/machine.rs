@@ -10,7 +10,7 @@ use respool::base::spans::Span;
 use respool::base::{CaptureId, CaptureTime, Endpoint, NS_PER_MS, NS_PER_S, RecordRef, SensorId};
 use respool::leg::{
     Cdr, FactKey, InviteParties, Leg, MediaActivity, MessageKind, NumberRules, Side, TimingRules,
-    finalise,
+    ViaBranch, finalise,
 };
 use respool::sip::Method;
 
@@ -68,7 +68,7 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
         cseq_method,
         from_tag: option("from=").unwrap_or("f").as_bytes(),
         to_tag: option("to=").unwrap_or("").as_bytes(),
-        branch: option("branch=").unwrap_or("z9hG4bK").as_bytes(),
+        branch: ViaBranch::new(option("branch=").unwrap_or("z9hG4bK").as_bytes()),
         source,
         destination,
         auth_failed: options.contains(&"auth-failed"),

@@ -11,7 +11,7 @@ use respool::base::{CaptureId, CaptureTime, Endpoint, NS_PER_MS, NS_PER_S, Recor
 use respool::call::{MergeLinks, MergeRules, merge_by_header, merge_headers};
 use respool::leg::{
     Cdr, FactKey, Identifier, IdentifierKind, InviteParties, Leg, Legs, MessageKind, NumberRules,
-    Sighting, TimingRules, finalise,
+    Sighting, TimingRules, ViaBranch, finalise,
 };
 use respool::sip::Method;
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ fn add_message(leg: &mut Leg, words: &[&str]) {
         cseq_method,
         from_tag: &from_tag,
         to_tag: if is_invite { &[] } else { &to_tag },
-        branch: &branch,
+        branch: ViaBranch::new(&branch),
         source,
         destination,
         auth_failed: false,

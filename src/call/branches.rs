@@ -5,7 +5,7 @@
 
 use super::outline::{Message, Moment, is_request, status_of};
 use crate::base::{CaptureTime, Endpoint};
-use crate::leg::{FactKey, IdentifierKind, Leg, MessageKind};
+use crate::leg::{FactKey, IdentifierKind, Leg, MessageKind, ViaBranch};
 use crate::sip::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,18 +110,18 @@ fn by_to_tag(
     }
     let mut found: Vec<Branch> = Vec::new();
     for (to_tag, responses) in tags {
-        let vias: BTreeSet<&[u8]> = responses.iter().map(|(key, _)| key.branch).collect();
+        let vias: BTreeSet<ViaBranch<'_>> = responses.iter().map(|(key, _)| key.branch).collect();
         let sources: BTreeSet<Endpoint> = responses.iter().map(|(key, _)| key.source).collect();
         // The way there: the last INVITE whose Via branch and receiver are those of the responses.
         let way = invites
             .iter()
-            .rfind(|(key, _)| vias.contains(key.branch) && sources.contains(&key.destination))
-            .or_else(|| invites.iter().rfind(|(key, _)| vias.contains(key.branch)))
+            .rfind(|(key, _)| vias.contains(&key.branch) && sources.contains(&key.destination))
+            .or_else(|| invites.iter().rfind(|(key, _)| vias.contains(&key.branch)))
             .or_else(|| invites.iter().rfind(|(key, _)| sources.contains(&key.destination)));
         let statuses = relay_free(&responses);
         let mut branch = opened(leg, to_tag, way.copied(), responses[0]);
         branch.via_branches =
-            vias.into_iter().filter(|via| !via.is_empty()).map(Into::into).collect();
+            vias.iter().filter(|via| !via.is_empty()).map(ViaBranch::to_bytes).collect();
         fill(&mut branch, &statuses, messages);
         found.push(branch);
     }
@@ -195,7 +195,7 @@ fn fill(branch: &mut Branch, statuses: &[(u16, CaptureTime)], messages: &[Messag
             branch.hung_up = branch.hung_up.or(Some(times.first()));
         }
         if is_request(key, Method::Cancel)
-            && (branch.via_branches.iter().any(|via| **via == *key.branch)
+            && (branch.via_branches.iter().any(|via| ViaBranch::new(via) == key.branch)
                 || key.destination == branch.destination)
         {
             branch.cancelled = branch.cancelled.or(Some(times.first()));
@@ -221,18 +221,18 @@ fn without_tag(
 ) -> Vec<Branch> {
     let senders: BTreeSet<Endpoint> = invites.iter().map(|(key, _)| key.source).collect();
     let reached: BTreeSet<Endpoint> = tagged.iter().map(|branch| branch.destination).collect();
-    let known: BTreeSet<&[u8]> =
-        tagged.iter().flat_map(|branch| branch.via_branches.iter().map(|via| &**via)).collect();
-    let challenged: BTreeSet<(&[u8], u32)> = messages
+    let vias = tagged.iter().flat_map(|branch| &branch.via_branches);
+    let known: BTreeSet<ViaBranch<'_>> = vias.map(|via| ViaBranch::new(via)).collect();
+    let challenged: BTreeSet<(ViaBranch<'_>, u32)> = messages
         .iter()
         .filter(|(key, _)| matches!(status_of(key, Method::Invite), Some(401 | 407)))
         .map(|(key, _)| (key.branch, key.cseq_number))
         .collect();
-    let mut ways: BTreeMap<(Endpoint, &[u8]), Message<'_>> = BTreeMap::new();
+    let mut ways: BTreeMap<(Endpoint, ViaBranch<'_>), Message<'_>> = BTreeMap::new();
     for (key, times) in invites {
         let is_last_hop =
             !senders.contains(&key.destination) && !reached.contains(&key.destination);
-        let is_new = key.branch.is_empty() || !known.contains(key.branch);
+        let is_new = key.branch.is_empty() || !known.contains(&key.branch);
         if is_last_hop && is_new && !challenged.contains(&(key.branch, key.cseq_number)) {
             ways.entry((key.destination, key.branch)).or_insert((*key, times));
         }
@@ -241,7 +241,7 @@ fn without_tag(
         .into_values()
         .map(|way| {
             let mut branch = opened(leg, b"", Some(way), way);
-            branch.via_branches = vec![way.0.branch.into()];
+            branch.via_branches = vec![way.0.branch.to_bytes()];
             let answers: Vec<Message<'_>> = messages
                 .iter()
                 .copied()
@@ -259,7 +259,7 @@ fn without_tag(
         // Challenged and given up: still one attempt.
         let way = invites[invites.len() - 1];
         let mut branch = opened(leg, b"", Some(way), way);
-        branch.via_branches = vec![way.0.branch.into()];
+        branch.via_branches = vec![way.0.branch.to_bytes()];
         fill(&mut branch, &[], messages);
         found.push(branch);
     }

@@ -11,14 +11,19 @@ use crate::base::Endpoint;
 use crate::leg::codec;
 use crate::leg::{Identifier, IdentifierKind, Sighting};
 
-/// Forms of a media value; who said it stands above them.
+/// Forms of a media value; who said it, and at which moment of the leg, stands above them.
 const TEXT: u8 = 0;
 const OF_SAYER: u8 = 1;
 const OF_OTHER: u8 = 2;
 const AS_BEFORE: u8 = 3;
 const FORM: u8 = 3;
+const BY: u8 = 12;
 const BY_SOURCE: u8 = 4;
 const BY_DESTINATION: u8 = 8;
+const WHEN: u8 = 48;
+const AT_OTHER: u8 = 0;
+const AT_START: u8 = 16;
+const AT_ANSWER: u8 = 32;
 /// Forms of a target: whether its user is the called one, and what its host is.
 const USER_IS_CALLED: u8 = 1;
 const HOST: u8 = 14;
@@ -154,25 +159,35 @@ fn put_said(
         }
         return;
     }
+    let seen = Moment { time: sighting.first, record: sighting.record };
     if is_media(said.kind) {
-        put_media(list, base, said, is_repeated);
+        let when = match seen {
+            seen if seen == head.started => AT_START,
+            seen if head.answered == Some(seen) => AT_ANSWER,
+            _ => AT_OTHER,
+        };
+        put_media(list, base, said, is_repeated, when);
+        if when != AT_OTHER {
+            return;
+        }
     } else {
         // An equal value is that of the one before: its length is one more otherwise.
         put_number(list, if is_repeated { 0 } else { said.value.len() as u64 + 1 });
         list.extend_from_slice(if is_repeated { &[] } else { said.value });
         base.put_end(list, said.said_by);
     }
-    put_moment(list, Moment { time: sighting.first, record: sighting.record }, base.started);
+    put_moment(list, seen, base.started);
 }
 
-fn put_media(list: &mut Vec<u8>, base: &Base, said: &Identifier<'_>, is_repeated: bool) {
+/// Puts what was said and who said it; `when` tells of the moment, or that it follows.
+fn put_media(list: &mut Vec<u8>, base: &Base, said: &Identifier<'_>, is_repeated: bool, when: u8) {
     let by = match said.said_by {
         end if end == base.source => BY_SOURCE,
         end if end == base.destination => BY_DESTINATION,
         _ => 0,
     };
     if is_repeated {
-        list.push(AS_BEFORE | by);
+        list.push(AS_BEFORE | by | when);
         if by == 0 {
             put_end(list, said.said_by);
         }
@@ -184,7 +199,7 @@ fn put_media(list: &mut Vec<u8>, base: &Base, said: &Identifier<'_>, is_repeated
         _ if value.address() == Some(said.said_by.address) => OF_SAYER,
         _ => OF_OTHER,
     };
-    list.push(form | by);
+    list.push(form | by | when);
     if by == 0 {
         put_end(list, said.said_by);
     }
@@ -328,13 +343,14 @@ impl<'o> LegOutline<'o> {
     pub fn streams(self, kind: IdentifierKind) -> impl Iterator<Item = Stream<'o>> {
         let mut reader = if is_media(kind) { self.list_of(kind) } else { Reader { rest: &[] } };
         let (base, mut value) = (base_of(&self), MediaValue::Text(kind, &[]));
+        let answered = self.answered;
         let is_origin = kind == IdentifierKind::MediaOrigin;
         std::iter::from_fn(move || {
             if reader.rest.is_empty() {
                 return None;
             }
             let form = reader.byte();
-            let said_by = match form & !FORM {
+            let said_by = match form & BY {
                 BY_SOURCE => base.source,
                 BY_DESTINATION => base.destination,
                 _ => reader.end(),
@@ -350,7 +366,11 @@ impl<'o> LegOutline<'o> {
                 OF_OTHER => MediaValue::Address(reader.end()),
                 _ => MediaValue::Text(kind, reader.text()),
             };
-            let Moment { time, record } = reader.moment(base.started);
+            let Moment { time, record } = match form & WHEN {
+                AT_START => base.started,
+                AT_ANSWER => answered.unwrap_or(base.started),
+                _ => reader.moment(base.started),
+            };
             Some(Stream { value, said_by, first: time, record })
         })
     }
@@ -363,14 +383,17 @@ impl<'o> LegOutline<'o> {
         std::iter::from_fn(move || {
             while !reader.rest.is_empty() {
                 let form = reader.byte();
-                let said_by = match form & !FORM {
+                let is_followed = form & WHEN == AT_OTHER;
+                let said_by = match form & BY {
                     BY_SOURCE => source,
                     BY_DESTINATION => destination,
                     _ => reader.end(),
                 };
                 let value = match form & FORM {
                     AS_BEFORE => {
-                        reader.skip_moment();
+                        if is_followed {
+                            reader.skip_moment();
+                        }
                         continue;
                     }
                     OF_SAYER if is_origin => MediaValue::Origin(reader.number(), said_by.address),
@@ -384,7 +407,9 @@ impl<'o> LegOutline<'o> {
                     OF_OTHER => MediaValue::Address(reader.end()),
                     _ => MediaValue::Text(kind, reader.text()),
                 };
-                reader.skip_moment();
+                if is_followed {
+                    reader.skip_moment();
+                }
                 return Some(value);
             }
             None

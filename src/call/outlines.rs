@@ -1,4 +1,4 @@
-//! The outlines of all legs, packed: a few flat buffers, about 200 bytes a leg.
+//! The outlines of all legs, packed: a few flat buffers, about 190 bytes a leg.
 //!
 //! In: the parts of each leg, in the order that numbers legs: sensor, Call-ID. Out: a [`LegOutline`] by
 //! number, read anew each time. Of the identifiers only those are kept that rules or stories read.

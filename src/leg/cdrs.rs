@@ -4,11 +4,10 @@
 //! it was put.
 
 use super::cdr::{Bye, Cdr, Ends, Side, VendorCut};
-use super::codec::{Reader, put, put_bytes, put_signed};
+use super::codec::{Reader, put, put_bytes, put_end, put_signed};
 use super::short_text::ShortText;
-use crate::base::{CaptureTime, Endpoint, PackedBuilder, PackedList, PackedRun, SensorId};
+use crate::base::{CaptureTime, PackedBuilder, PackedList, PackedRun, SensorId};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// What a CDR is beside its numbers, a bit each.
@@ -238,7 +237,7 @@ fn read_cdr(bytes: &[u8]) -> Cdr {
     let flags = reader.byte();
     let is_set = |flag: u8| flags & flag != 0;
     let bye = Bye::from_code(reader.byte()).unwrap_or(Bye::Unanswered);
-    let started = CaptureTime::from_ns(i64::from_le_bytes(take(&mut reader)));
+    let started = CaptureTime::from_ns(i64::from_le_bytes(reader.array()));
     let ended = time(&mut reader, started);
     let mut moment = |flag: u8| is_set(flag).then(|| time(&mut reader, started));
     let (connected, progressed) = (moment(IS_CONNECTED), moment(HAS_PROGRESSED));
@@ -248,7 +247,7 @@ fn read_cdr(bytes: &[u8]) -> Cdr {
         last_response: reader.number() as u16,
     });
     let [sequence, sensor, last_response, branches] = [(); 4].map(|()| reader.number() as u16);
-    let [source, destination] = [(); 2].map(|()| end(&mut reader));
+    let [source, destination] = [(); 2].map(|()| reader.end());
     let [caller, called] = [(); 2].map(|()| text(&mut reader));
     Cdr {
         leg,
@@ -276,13 +275,6 @@ fn read_cdr(bytes: &[u8]) -> Cdr {
     }
 }
 
-/// So many bytes; zeros past the end.
-fn take<const N: usize>(reader: &mut Reader<'_>) -> [u8; N] {
-    let Some((bytes, rest)) = reader.0.split_first_chunk::<N>() else { return [0; N] };
-    reader.0 = rest;
-    *bytes
-}
-
 /// A time, by its distance to another.
 fn put_time(bytes: &mut Vec<u8>, time: CaptureTime, from: CaptureTime) {
     let distance = time.ns().wrapping_sub(from.ns());
@@ -301,25 +293,6 @@ fn time(reader: &mut Reader<'_>, from: CaptureTime) -> CaptureTime {
     let distance =
         if usual & 1 == 1 { (usual >> 1).wrapping_mul(USUAL_NS) } else { reader.signed() };
     CaptureTime::from_ns(from.ns().wrapping_add(distance))
-}
-
-/// The port with a bit for the kind of address, then the octets.
-fn put_end(bytes: &mut Vec<u8>, end: Endpoint) {
-    let is_six = end.address.is_ipv6();
-    put(bytes, u64::from(end.port) << 1 | u64::from(is_six));
-    match end.address {
-        IpAddr::V4(address) => bytes.extend_from_slice(&address.octets()),
-        IpAddr::V6(address) => bytes.extend_from_slice(&address.octets()),
-    }
-}
-
-fn end(reader: &mut Reader<'_>) -> Endpoint {
-    let head = reader.number();
-    let address: IpAddr = match head & 1 {
-        0 => Ipv4Addr::from(take(reader)).into(),
-        _ => Ipv6Addr::from(take(reader)).into(),
-    };
-    Endpoint::new(address, (head >> 1) as u16)
 }
 
 /// What a byte that is none of [`CHARACTERS`] has among [`HALVES`].
@@ -381,7 +354,9 @@ fn text(reader: &mut Reader<'_>) -> ShortText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Endpoint;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     fn moment() -> impl Strategy<Value = CaptureTime> {
         let usual = (1_790_000_000_000_000i64..1_790_000_100_000_000).prop_map(|us| us * 1_000);

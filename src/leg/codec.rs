@@ -4,6 +4,9 @@
 //! A number takes a byte for every seven bits. How many bytes it has is told by the zeros at the low end
 //! of its first one, so that it is read by one load and one shift; nine bytes begin with a zero byte.
 
+use crate::base::Endpoint;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 /// Bits of a number that one byte holds.
 const BITS: u32 = 7;
 /// Bytes of a number whose length fits its first byte.
@@ -68,6 +71,39 @@ impl<'b> Writer<'b> {
     #[inline(always)]
     pub(super) fn put_signed(&mut self, number: i64) {
         self.put(unsigned(number));
+    }
+
+    /// As [`put_bytes`]; it makes room itself.
+    #[inline(always)]
+    pub(super) fn put_bytes(&mut self, string: &[u8]) {
+        self.put_joined(&[], string);
+    }
+
+    /// As [`put_bytes`], of a string in two parts.
+    #[inline(always)]
+    pub(super) fn put_joined(&mut self, front: &[u8], rest: &[u8]) {
+        self.make_room(1);
+        self.put((front.len() + rest.len()) as u64);
+        if !front.is_empty() {
+            self.put_part(front);
+        }
+        self.put_part(rest);
+    }
+
+    #[inline(always)]
+    fn put_part(&mut self, string: &[u8]) {
+        match self.room.get_mut(self.length..self.length + string.len()) {
+            Some(room) => {
+                room.copy_from_slice(string);
+                self.length += string.len();
+            }
+            None => self.flush().extend_from_slice(string),
+        }
+    }
+
+    /// Bytes that there are with what was added.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len() + self.length
     }
 
     /// Appends what was added. Gives the bytes, to which anything may be appended then.
@@ -144,6 +180,16 @@ pub fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
     bytes.extend_from_slice(string);
 }
 
+/// Appends an address: the port with a bit for the kind of address, then the octets.
+pub fn put_end(bytes: &mut Vec<u8>, end: Endpoint) {
+    let is_six = end.address.is_ipv6();
+    put(bytes, u64::from(end.port) << 1 | u64::from(is_six));
+    match end.address {
+        IpAddr::V4(address) => bytes.extend_from_slice(&address.octets()),
+        IpAddr::V6(address) => bytes.extend_from_slice(&address.octets()),
+    }
+}
+
 /// Reads what was appended, in the same order.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'b>(pub &'b [u8]);
@@ -196,6 +242,23 @@ impl<'b> Reader<'b> {
         string
     }
 
+    /// So many bytes; zeros past the end.
+    pub fn array<const N: usize>(&mut self) -> [u8; N] {
+        let Some((bytes, rest)) = self.0.split_first_chunk::<N>() else { return [0; N] };
+        self.0 = rest;
+        *bytes
+    }
+
+    /// An address.
+    pub fn end(&mut self) -> Endpoint {
+        let head = self.number();
+        let address: IpAddr = match head & 1 {
+            0 => Ipv4Addr::from(self.array()).into(),
+            _ => Ipv6Addr::from(self.array()).into(),
+        };
+        Endpoint::new(address, (head >> 1) as u16)
+    }
+
     /// How many things follow that take a byte or more each: never more than there are bytes.
     #[inline]
     pub fn count(&mut self) -> usize {
@@ -235,7 +298,8 @@ mod tests {
         fn what_is_put_is_read(
             numbers in prop::collection::vec(any::<u64>(), 0..80),
             shift in 0u32..64,
-            string in prop::collection::vec(any::<u8>(), 0..300),
+            string in prop::collection::vec(any::<u8>(), 0..600),
+            address in any::<IpAddr>(),
         ) {
             let mut bytes = Vec::new();
             let mut writer = Writer::new(&mut bytes);
@@ -244,20 +308,29 @@ mod tests {
                 writer.put(number >> shift);
                 writer.put_signed((*number as i64) >> shift);
             }
-            writer.flush();
+            writer.put_bytes(&string);
+            let (front, rest) = string.split_at(string.len() / 3);
+            writer.put_joined(front, rest);
+            let length = writer.len();
+            prop_assert_eq!(writer.flush().len(), length);
+            let end = Endpoint::new(address, numbers.len() as u16);
             let mut one_by_one = Vec::new();
             for number in &numbers {
                 put(&mut one_by_one, number >> shift);
                 put_signed(&mut one_by_one, (*number as i64) >> shift);
             }
+            put_bytes(&mut one_by_one, &string);
+            put_bytes(&mut one_by_one, &string);
             prop_assert_eq!(&bytes, &one_by_one);
-            put_bytes(&mut bytes, &string);
+            put_end(&mut bytes, end);
             let mut reader = Reader(&bytes);
             for number in &numbers {
                 prop_assert_eq!(reader.number(), number >> shift);
                 prop_assert_eq!(reader.signed(), (*number as i64) >> shift);
             }
             prop_assert_eq!(reader.bytes(), &string[..]);
+            prop_assert_eq!(reader.bytes(), &string[..]);
+            prop_assert_eq!(reader.end(), end);
             prop_assert_eq!((reader.number(), reader.byte(), reader.bytes()), (0, 0, &[][..]));
         }
 
@@ -269,6 +342,7 @@ mod tests {
                 prop_assert!(reader.count() <= bytes.len());
                 reader.bytes();
                 reader.signed();
+                reader.end();
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One fact of a leg: a message, whatever the number of its retransmissions and copies.
 
+use super::via_branch::ViaBranch;
 use crate::base::{CaptureTime, Endpoint, NS_PER_S, RecordRef, Spans};
 use crate::sip::Method;
 
@@ -34,7 +35,7 @@ pub struct FactKey<'l> {
     /// To tag; empty when absent.
     pub to_tag: &'l [u8],
     /// Branch of the topmost Via; empty when absent.
-    pub branch: &'l [u8],
+    pub branch: ViaBranch<'l>,
     /// Sender's address.
     pub source: Endpoint,
     /// Receiver's address.
@@ -143,7 +144,7 @@ pub(super) mod tests {
                 cseq_method: Method::Invite,
                 from_tag: self.from_tag.as_bytes(),
                 to_tag: self.to_tag.as_bytes(),
-                branch: self.branch.as_bytes(),
+                branch: ViaBranch::new(self.branch.as_bytes()),
                 source: self.source,
                 destination: Endpoint::UNKNOWN,
                 auth_failed: false,

@@ -2,9 +2,11 @@
 
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::familiar::{Familiar, Known, Lines};
+use super::identifier_set::Shown;
 use super::texts::{Text, TextView, Texts};
-use crate::base::CaptureTime;
+use super::via_branch::ViaBranch;
 use crate::base::limits::FACTS_PER_LEG_MAX;
+use crate::base::{CaptureTime, Endpoint};
 use crate::sip::Method;
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,13 +15,15 @@ use std::fmt;
 const SEARCHED_PARTIES: usize = 8;
 /// Messages of a usual leg: room for them at once instead of growth in steps.
 const USUAL_FACTS: usize = 8;
+/// The message that showed an identifier is looked for among so many: a place there takes one byte.
+const SEARCHED_FACTS: usize = 64;
 /// A fact without numbers.
 pub(super) const NO_PARTIES: u16 = u16::MAX;
 
 /// One message: [`FactKey`] with its strings in the set's buffer, and when it was seen.
 #[derive(Clone, Debug)]
-pub(super) struct Fact<T = FactTimes> {
-    pub(super) times: T,
+pub(super) struct Fact {
+    pub(super) times: FactTimes,
     pub(super) cseq_number: u32,
     pub(super) kind: MessageKind,
     pub(super) from_tag: Text,
@@ -50,7 +54,7 @@ pub(super) struct PackedParties {
     pub(super) is_csta: bool,
 }
 
-impl<T> Fact<T> {
+impl Fact {
     /// Its key, over the strings of its set.
     #[inline]
     pub(super) fn key<'t>(&self, texts: TextView<'t>) -> FactKey<'t> {
@@ -60,7 +64,7 @@ impl<T> Fact<T> {
             cseq_method: self.cseq_method,
             from_tag: texts.get(self.from_tag),
             to_tag: texts.get(self.to_tag),
-            branch: texts.get(self.branch),
+            branch: ViaBranch::of_kept(texts.get(self.branch)),
             source: texts.endpoint(self.source),
             destination: texts.endpoint(self.destination),
             auth_failed: self.auth_failed,
@@ -160,6 +164,34 @@ impl FactSet {
     /// When the messages were seen, in the order of their keys.
     pub(super) fn times(&self) -> impl Iterator<Item = &FactTimes> {
         self.facts.iter().map(|fact| &fact.times)
+    }
+
+    /// What an identifier has of the message at a place of [`Self::iter`].
+    pub(super) fn shown(&self, place: usize) -> Option<Shown> {
+        let fact = self.facts.get(place)?;
+        Some(Shown {
+            said_by: self.texts.endpoint(fact.source),
+            cseq: fact.cseq_number,
+            first: fact.times.first(),
+            record: fact.times.record,
+        })
+    }
+
+    /// A place of [`Self::iter`] where [`Self::shown`] gives this, if it is one of the first ones.
+    pub(super) fn place_of(&self, shown: &Shown) -> Option<usize> {
+        let Shown { said_by, cseq, first, record } = *shown;
+        let searched = &self.facts[..self.facts.len().min(SEARCHED_FACTS)];
+        searched.iter().position(|fact| {
+            fact.times.record.index == record.index
+                && fact.times.record.capture == record.capture
+                && fact.cseq_number == cseq
+                && fact.times.first() == first
+                && self.is_end(fact.source, said_by)
+        })
+    }
+
+    fn is_end(&self, text: Text, end: Endpoint) -> bool {
+        self.texts.is_ipv4(text, end) || self.texts.endpoint(text) == end
     }
 
     /// What can be told of the messages without their strings, in the order of their keys.
@@ -299,10 +331,15 @@ impl FactSet {
         };
         compare(fact.from_tag, from_tag, key.from_tag)
             .then_with(|| compare(fact.to_tag, to_tag, key.to_tag))
-            .then_with(|| compare(fact.branch, branch, key.branch))
+            .then_with(|| self.compare_branch(fact.branch, *branch, key.branch))
             .then_with(|| self.texts.endpoint(fact.source).cmp(&key.source))
             .then_with(|| self.texts.endpoint(fact.destination).cmp(&key.destination))
             .then_with(|| (fact.auth_failed, fact.has_sdp).cmp(&(key.auth_failed, key.has_sdp)))
+    }
+
+    fn compare_branch(&self, text: Text, known: Option<Text>, other: ViaBranch<'_>) -> Ordering {
+        let branch = |text: Text| ViaBranch::of_kept(self.texts.get(text));
+        branch(text).cmp(&known.map_or(other, branch))
     }
 
     fn key(&self, fact: &Fact) -> FactKey<'_> {
@@ -315,7 +352,10 @@ impl FactSet {
         self.near = [
             known[0].unwrap_or_else(|| texts.add_near(key.from_tag, [from_tag, to_tag])),
             known[1].unwrap_or_else(|| texts.add_near(key.to_tag, [to_tag, from_tag])),
-            known[2].unwrap_or_else(|| texts.add_near(key.branch, [branch])),
+            known[2].unwrap_or_else(|| match key.branch.kept() {
+                Ok(kept) => texts.add_near(kept, [branch]),
+                Err(odd) => texts.add_near(&odd.kept(), [branch]),
+            }),
             self.texts.add_endpoint_near(key.source, [destination, source]),
             self.texts.add_endpoint_near(key.destination, [source, destination]),
         ];

@@ -1,10 +1,12 @@
 //! The leg: all SIP of one Call-ID seen by one sensor, as a set of facts that joins.
 
+use super::codec::Reader;
 use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::fact_set::{FactSet, Told};
 use super::identifier::{Identifier, Sighting};
 use super::identifier_set::IdentifierSet;
 use super::media::MediaActivity;
+use super::pack::PackBase;
 use crate::base::{CaptureTime, RecordRef, SensorId};
 use crate::sip::Method;
 
@@ -94,15 +96,16 @@ impl Leg {
         self.call_id.clear();
         self.call_id.extend_from_slice(call_id);
         self.facts.clear();
-        self.identifiers_mut().clear();
+        self.identifiers.clear();
         self.media = MediaActivity::default();
         self.sensor = sensor;
         self.vendor_blind = false;
         self.is_over_limit = false;
     }
 
-    pub(super) const fn identifiers_mut(&mut self) -> &mut IdentifierSet {
-        &mut self.identifiers
+    /// Takes the identifiers that were packed with the messages that it has.
+    pub(super) fn unpack_identifiers(&mut self, reader: &mut Reader<'_>, base: PackBase) {
+        self.identifiers.unpack(reader, base, &self.facts);
     }
 
     pub(super) const fn media_mut(&mut self) -> &mut MediaActivity {

@@ -34,6 +34,7 @@ fn is_of_answered_dialog(shape: FactShape) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::fact::FactKey;
+    use super::super::via_branch::ViaBranch;
     use super::*;
     use crate::base::{CaptureTime, Endpoint, RecordRef, SensorId};
 
@@ -46,7 +47,7 @@ mod tests {
                 cseq_method: *cseq_method,
                 from_tag: b"f",
                 to_tag: to_tag.as_bytes(),
-                branch: b"z9hG4bK1",
+                branch: ViaBranch::new(b"z9hG4bK1"),
                 source: Endpoint::UNKNOWN,
                 destination: Endpoint::UNKNOWN,
                 auth_failed: false,

@@ -29,6 +29,7 @@ pub mod rules;
 pub mod short_text;
 pub mod table;
 mod texts;
+pub mod via_branch;
 pub mod view;
 
 pub use cdr::{Bye, Cdr, Ends, Side, VendorCut};
@@ -44,4 +45,5 @@ pub use observe::{Scratch, observe};
 pub use registration::Registrations;
 pub use rules::{CaptureRules, NumberRules, TimingRules};
 pub use short_text::ShortText;
+pub use via_branch::ViaBranch;
 pub use view::{LegView, SeenMessage};

@@ -4,6 +4,7 @@ use super::fact::{FactKey, FactTimes, InviteParties, MessageKind};
 use super::fact_set::Told;
 use super::identify::identify;
 use super::lattice::Leg;
+use super::via_branch::ViaBranch;
 use crate::base::limits::FACT_TEXT_BYTES_MAX;
 use crate::packet::Datagram;
 use crate::sip::{HeaderName, Message, Method, StartLine, sdp_body, vendor_number};
@@ -85,7 +86,7 @@ fn fact_key<'m>(
         cseq_method,
         from_tag: if is_new[0] { text(message.from().tag()) } else { &[] },
         to_tag: if is_new[1] { text(message.to().tag()) } else { &[] },
-        branch: if is_new[2] { text(message.via_branch()) } else { &[] },
+        branch: ViaBranch::new(if is_new[2] { text(message.via_branch()) } else { &[] }),
         source: datagram.source,
         destination: datagram.destination,
         auth_failed,

@@ -38,14 +38,14 @@ impl Text {
     }
 }
 
-/// A byte of the content: tags and branches of one leg differ near their ends.
+/// A bit that tells of the content: tags and branches of one leg differ near their ends.
 #[inline]
-fn fingerprint(text: &[u8]) -> u8 {
+fn mark(text: &[u8]) -> u64 {
     let tail = match text.last_chunk::<8>() {
         Some(tail) => u64::from_le_bytes(*tail),
         None => text.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
     };
-    (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
+    1 << (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
 }
 
 /// Whether two strings are equal: most are longer than a word, shorter than a line of the cache, and
@@ -72,9 +72,7 @@ pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// A length that does not fit one byte: two bytes with it follow.
 const LONG: u8 = u8::MAX;
 
-/// Strings of at most 65,535 bytes, each behind its length and one byte made of its content, so that a
-/// search looks at those strings alone that are most likely equal. Lengths from 255 on stand in two
-/// more bytes.
+/// Strings of at most 65,535 bytes, each behind its length. Lengths from 255 on stand in two more bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
@@ -116,22 +114,21 @@ impl Texts {
 
     /// Where an equal string stands in what is searched.
     #[inline]
-    fn find(&self, text: &[u8], head: [u8; 2]) -> Option<Text> {
+    fn find(&self, text: &[u8]) -> Option<Text> {
         let mut start = 0;
         let end = self.bytes.len().min(SEARCHED_BYTES);
         while start < end {
-            let (bytes, head_bytes) = match self.bytes[start..] {
-                [LONG, _, low, high, ..] => (usize::from(u16::from_le_bytes([low, high])), 4),
-                [length, ..] => (usize::from(length), 2),
+            let (length, head) = match self.bytes[start..] {
+                [LONG, low, high, ..] => (usize::from(u16::from_le_bytes([low, high])), 3),
+                [length, ..] => (usize::from(length), 1),
                 [] => break,
             };
-            let next = start + head_bytes + bytes;
-            if self.bytes.get(start..start + 2) == Some(&head[..])
-                && self.bytes.get(start + head_bytes..next) == Some(text)
-            {
+            let from = start + head;
+            let is_equal = |known: &[u8]| is_same(known, text);
+            if length == text.len() && self.bytes.get(from..from + length).is_some_and(is_equal) {
                 return Some(Text(start as u32));
             }
-            start = next;
+            start = from + length;
         }
         None
     }
@@ -145,10 +142,9 @@ impl Texts {
         }
         let long = u16::try_from(text.len()).unwrap_or(u16::MAX);
         let text = &text[..usize::from(long)];
-        let head = [u8::try_from(long).unwrap_or(LONG), fingerprint(text)];
-        let mark = 1 << (head[1] % 64);
+        let mark = mark(text);
         if self.marks & mark != 0
-            && let Some(known) = self.find(text, head)
+            && let Some(known) = self.find(text)
         {
             return known;
         }
@@ -158,9 +154,12 @@ impl Texts {
         }
         // A leg's strings are bounded by its facts, far below 32 bits.
         let place = Text(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(&head);
-        if head[0] == LONG {
-            self.bytes.extend_from_slice(&long.to_le_bytes());
+        match u8::try_from(long) {
+            Ok(short) if short != LONG => self.bytes.push(short),
+            _ => {
+                let [low, high] = long.to_le_bytes();
+                self.bytes.extend_from_slice(&[LONG, low, high]);
+            }
         }
         self.bytes.extend_from_slice(text);
         place
@@ -169,7 +168,7 @@ impl Texts {
     /// Whether a string that was added is this one; false for some that are long.
     #[inline(always)]
     fn is(&self, known: Text, text: &[u8]) -> bool {
-        let Some([length, _, rest @ ..]) = self.bytes.get(known.0 as usize..) else { return false };
+        let Some([length, rest @ ..]) = self.bytes.get(known.0 as usize..) else { return false };
         let length = usize::from(*length);
         length == text.len()
             && length != usize::from(LONG)
@@ -202,8 +201,8 @@ impl Texts {
     pub(super) fn is_ipv4(&self, text: Text, endpoint: Endpoint) -> bool {
         let IpAddr::V4(address) = endpoint.address else { return false };
         let ([a, b, c, d], [high, low]) = (address.octets(), endpoint.port.to_be_bytes());
-        let known = self.bytes.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<8>());
-        known.is_some_and(|[length, _, content @ ..]| {
+        let known = self.bytes.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<7>());
+        known.is_some_and(|[length, content @ ..]| {
             *length == 6 && *content == [a, b, c, d, high, low]
         })
     }
@@ -266,8 +265,8 @@ impl<'b> TextView<'b> {
     fn at(self, start: usize) -> Option<&'b [u8]> {
         let bytes = self.0.get(start..)?;
         match bytes {
-            [length, _, rest @ ..] if *length != LONG => rest.get(..usize::from(*length)),
-            [LONG, _, low, high, rest @ ..] => {
+            [length, rest @ ..] if *length != LONG => rest.get(..usize::from(*length)),
+            [LONG, low, high, rest @ ..] => {
                 rest.get(..usize::from(u16::from_le_bytes([*low, *high])))
             }
             _ => None,
@@ -278,9 +277,9 @@ impl<'b> TextView<'b> {
     #[inline]
     pub(super) fn endpoint(self, text: Text) -> Endpoint {
         // Of IPv4 as a rule: one look at its length and one at what follows.
-        let head = self.0.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<8>());
+        let head = self.0.get(text.0 as usize..).and_then(|bytes| bytes.first_chunk::<7>());
         match head {
-            Some([6, _, a, b, c, d, high, low]) => {
+            Some([6, a, b, c, d, high, low]) => {
                 Endpoint::new(IpAddr::from([*a, *b, *c, *d]), u16::from_be_bytes([*high, *low]))
             }
             _ => self.endpoint_6(text),

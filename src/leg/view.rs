@@ -7,7 +7,7 @@
 use super::fact::{FactKey, InviteParties, MessageKind};
 use super::fact_set::NO_PARTIES;
 use super::identifier::{Identifier, IdentifierKind, Sighting};
-use super::identifier_set::read_identifiers;
+use super::identifier_set::{Shown, read_identifiers};
 use super::lattice::Leg;
 use super::media::MediaActivity;
 use super::pack::PackedLeg;
@@ -27,6 +27,14 @@ pub struct SeenMessage<'l> {
     pub record: RecordRef,
     /// Place among the numbers of the leg.
     parties: u16,
+}
+
+impl SeenMessage<'_> {
+    /// What an identifier has of it.
+    const fn shown(&self) -> Shown {
+        let FactKey { source, cseq_number, .. } = self.key;
+        Shown { said_by: source, cseq: cseq_number, first: self.first, record: self.record }
+    }
 }
 
 /// When something happened, and its number: messages by place, then RTP, then RTCP spans.
@@ -86,7 +94,10 @@ impl<'l> LegView<'l> {
         self.vendor_blind = packed.is_vendor_blind();
         let (mut reader, base) = packed.facts();
         read_facts(&mut reader, base, self);
-        read_identifiers(&mut reader, base, &mut self.identifiers);
+        let Self { messages, identifiers, .. } = self;
+        let shown = |place: usize| messages.get(place).map(SeenMessage::shown);
+        let add = |identifier, sighting| identifiers.push((identifier, sighting));
+        read_identifiers(&mut reader, base, shown, add);
         self.kinds = kinds(&self.identifiers);
         self.media = PackedLeg::media(&mut reader, base);
         if let Some(media) = media {

@@ -166,6 +166,7 @@ fn draw(
 mod tests {
     use super::*;
     use crate::base::{CaptureId, RecordRef, SensorId};
+    use crate::leg::ViaBranch;
     use crate::sip::Method;
 
     fn leg(call_id: &[u8], base: u32) -> Leg {
@@ -184,7 +185,7 @@ mod tests {
                 cseq_method: Method::Invite,
                 from_tag: &[],
                 to_tag: &[],
-                branch: &[],
+                branch: ViaBranch::default(),
                 source,
                 destination,
                 auth_failed: false,

@@ -3,7 +3,7 @@
 use super::support::*;
 use respool::base::{CaptureId, RecordRef, SensorId};
 use respool::call::{Branch, BranchOutcome, RuleName, branches};
-use respool::leg::{FactKey, InviteParties, Leg, MessageKind};
+use respool::leg::{FactKey, InviteParties, Leg, MessageKind, ViaBranch};
 use respool::sip::Method;
 
 /// One leg, hop by hop: `from>to METHOD-or-status method via to-tag`.
@@ -27,7 +27,7 @@ fn leg(lines: &[(f64, &str, &str, &str, &str)]) -> Leg {
             cseq_method: method,
             from_tag: b"f",
             to_tag: to_tag.as_bytes(),
-            branch: via.as_bytes(),
+            branch: ViaBranch::new(via.as_bytes()),
             source: end(source),
             destination: end(destination),
             auth_failed: false,

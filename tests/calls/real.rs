@@ -4,7 +4,7 @@ use super::support::{Run, expect_calls};
 use respool::base::{CaptureId, CaptureTime, Endpoint, RecordRef, SensorId};
 use respool::call::{RuleName, RuleTable, group, outline_all};
 use respool::leg::{
-    FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting,
+    FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting, ViaBranch,
 };
 use respool::sip::Method;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ fn add(legs: &mut BTreeMap<String, Leg>, line: &str) -> Option<()> {
         cseq_method: Method::from_token(cseq_method.as_bytes()),
         from_tag: from_tag.as_bytes(),
         to_tag: to_tag.as_bytes(),
-        branch: &[],
+        branch: ViaBranch::default(),
         source,
         destination,
         auth_failed: false,

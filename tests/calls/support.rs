@@ -3,7 +3,7 @@
 use respool::base::{CaptureId, CaptureTime, Endpoint, RecordRef, SensorId};
 use respool::call::{Evidence, Grouping, Outlines, RuleTable, group, outline_all};
 use respool::leg::{
-    FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting,
+    FactKey, Identifier, IdentifierKind, InviteParties, Leg, MessageKind, Sighting, ViaBranch,
 };
 use respool::sip::Method;
 
@@ -104,7 +104,7 @@ impl Scenario {
             cseq_method: cseq.1,
             from_tag: from_tag.as_bytes(),
             to_tag: to_tag.as_bytes(),
-            branch: branch.as_bytes(),
+            branch: ViaBranch::new(branch.as_bytes()),
             source,
             destination,
             auth_failed: false,

@@ -2,6 +2,7 @@
 
 use super::super::cdr::Side;
 use super::super::fact::FactKey;
+use super::super::via_branch::ViaBranch;
 use super::few::Few;
 use crate::base::Endpoint;
 use crate::base::limits::DIRECTION_PAIRS_MAX;
@@ -11,7 +12,7 @@ use crate::base::limits::DIRECTION_PAIRS_MAX;
 struct Hop<'l> {
     source: Endpoint,
     destination: Endpoint,
-    branch: &'l [u8],
+    branch: ViaBranch<'l>,
     called: &'l [u8],
     confirmed: bool,
 }
@@ -21,7 +22,7 @@ struct Hop<'l> {
 struct Offer<'l> {
     source: Endpoint,
     called: &'l [u8],
-    branch: &'l [u8],
+    branch: ViaBranch<'l>,
     cancelled: bool,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Addresses<'l> {
     hops: Few<Hop<'l>, 2>,
     hop_order: Few<usize, 4>,
     proxies: Vec<Endpoint>,
-    last_branch: &'l [u8],
+    last_branch: ViaBranch<'l>,
     offers: Few<Offer<'l>, 2>,
 }
 
@@ -62,7 +63,7 @@ impl<'l> Addresses<'l> {
             hops: Few::new(),
             hop_order: Few::new(),
             proxies: Vec::new(),
-            last_branch: b"",
+            last_branch: ViaBranch::default(),
             offers: Few::new(),
         }
     }
@@ -260,7 +261,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// Marks the branch that a CANCEL or a final failure ended.
-    pub(super) fn cancel_branch(&mut self, caller: Endpoint, called: &[u8], branch: &[u8]) {
+    pub(super) fn cancel_branch(&mut self, caller: Endpoint, called: &[u8], branch: ViaBranch<'_>) {
         for offer in self.offers.iter_mut() {
             if offer.source.address == caller.address
                 && offer.branch == branch
@@ -272,7 +273,7 @@ impl<'l> Addresses<'l> {
     }
 
     /// The called number of the INVITE that went out with this Via branch.
-    pub(super) fn called_of_branch(&self, branch: &[u8]) -> Option<&'l [u8]> {
+    pub(super) fn called_of_branch(&self, branch: ViaBranch<'_>) -> Option<&'l [u8]> {
         let offered = self.offers.iter().find(|offer| offer.branch == branch);
         offered.map(|offer| offer.called)
     }

@@ -340,6 +340,7 @@ fn only_challenges<'l>(leg: &LegView<'l>, challenge_tags: &mut Tags<'l>) -> usiz
 #[cfg(test)]
 mod tests {
     use super::super::fact::FactKey;
+    use super::super::via_branch::ViaBranch;
     use super::*;
     use crate::base::{NS_PER_S, RecordRef, SensorId};
     use crate::leg::MediaActivity;
@@ -379,19 +380,20 @@ mod tests {
             let time = last.plus_ns(step_s * NS_PER_S + 1_000_000);
             times.push(time);
             let [source, destination] = if *back { [ends[1], ends[0]] } else { ends };
+            let branch = [&b"z1"[..], b"z2"][usize::from(*tags % 2)];
             let key = FactKey {
                 cseq_number: *cseq_number,
                 kind: *kind,
                 cseq_method: *cseq_method,
                 from_tag: [&b"f"[..], b"g", b"f"][usize::from(*tags)],
                 to_tag: [&b""[..], b"", b"t"][usize::from(*tags)],
-                branch: [&b"z1"[..], b"z2"][usize::from(*tags % 2)],
+                branch: ViaBranch::new(branch),
                 source,
                 destination,
                 auth_failed: false,
                 has_sdp: *kind == MessageKind::Request(Method::Invite),
             };
-            let parties = InviteParties { to_user: key.branch, ..InviteParties::default() };
+            let parties = InviteParties { to_user: branch, ..InviteParties::default() };
             let parties = (*kind == MessageKind::Request(Method::Invite)).then_some(parties);
             leg.add_message(&key, parties.as_ref(), time, RecordRef::default());
         }
