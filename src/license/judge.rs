@@ -13,6 +13,7 @@ use super::verdict::{
     Agreement, Caveat, DayRow, Deciding, Flip, Judged, Margin, Nearest, Outcome, Question,
     Scenario, ScenarioVerdict,
 };
+use crate::base::CaptureTime;
 use crate::channel::bounds::{fewest, most};
 use crate::channel::count::Counted;
 use crate::channel::evident::Distinct;
@@ -386,19 +387,22 @@ fn coverage_caveats(
     if hangs_on(&|day| day == 0) {
         caveats.push(Caveat::RestsOnFirstDay { otherwise });
     }
-    if let (Some((_, until)), Some(day)) = (evidence.coverage.bounds(), days.last())
-        && until >= day.started
-        && evidence.calendar.hours_touched(until, until).end < evidence.calendar.hours().len()
-    {
-        caveats.push(match hangs_on(&|day| day + 1 == days.len()) {
+    let last_day = days.len().saturating_sub(1);
+    let until = unfinished(evidence);
+    let is_last = |day: usize| until.is_some() && day == last_day;
+    let hangs_on_last = hangs_on(&is_last);
+    if let Some(until) = until {
+        caveats.push(match hangs_on_last {
             true => Caveat::RestsOnLastDay { until, otherwise },
             false => Caveat::LastDayPartial { until },
         });
     }
     let lacking = evidence.coverage.lacking_days(evidence.calendar);
+    let lacks = |day: usize| lacking.get(day) == Some(&true);
     let mut lacked =
         days.iter().zip(&lacking).filter(|(_, lacks)| **lacks).map(|(day, _)| day.date);
-    if hangs_on(&|day| lacking.get(day) == Some(&true))
+    // With the rest of the last day, where that alone changes nothing.
+    if (hangs_on(&lacks) || !hangs_on_last && hangs_on(&|day| lacks(day) || is_last(day)))
         && let Some(first) = lacked.next()
     {
         let days = lacking.iter().filter(|lacks| **lacks).count();
@@ -413,6 +417,14 @@ fn coverage_caveats(
         caveats.push(Caveat::DaysClipped { days: evidence.calendar.clipped_days() });
     }
     caveats
+}
+
+/// The last message, where the last day goes on for an hour or more behind it.
+fn unfinished(evidence: &Evidence<'_>) -> Option<CaptureTime> {
+    let (_, last) = evidence.coverage.bounds()?;
+    let day = evidence.calendar.days().last()?;
+    let behind = evidence.calendar.hours_touched(last, last).end;
+    (last >= day.started && behind < evidence.calendar.hours().len()).then_some(last)
 }
 
 /// The outcome when some days more have no upper bound.

@@ -7,7 +7,7 @@ use crate::base::{PackedBytes, roomy};
 use std::sync::Arc;
 
 /// So much stays where it is: it is not worth a copy.
-const BESIDE_BYTES: usize = 16 << 20;
+const BESIDE_BYTES: usize = 4 << 20;
 /// Blocks are at least as long as lists that are worth their own room.
 const BLOCK_BYTES_MIN: usize = 1 << 20;
 
