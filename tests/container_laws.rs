@@ -81,6 +81,25 @@ fn unpack_with<'a>(
     sink.told
 }
 
+/// What is lost of a file, and how many bytes, told the same whatever the pieces.
+fn losses(file: &[u8], may_be_empty_tar: bool) -> Vec<(LossKind, u64)> {
+    let told = |size: usize| {
+        let mut sink = Sink::default();
+        let mut unpacker = Unpacker::new(FileId(0)).may_be_empty_tar(may_be_empty_tar);
+        for piece in file.chunks(size) {
+            unpacker.push(piece, &mut sink);
+        }
+        unpacker.finish(&mut sink);
+        sink.told
+    };
+    let whole = told(usize::MAX);
+    for size in [1, 511, 512, 700] {
+        assert_eq!(told(size), whole, "pieces of {size}");
+    }
+    assert!(whole.losses.is_empty() || !whole.notes.is_empty(), "a loss without a note");
+    whole.losses.iter().map(|loss| (loss.kind, loss.bytes)).collect()
+}
+
 // ---- builders ----
 
 fn capture(records: u32) -> Vec<u8> {
@@ -411,6 +430,52 @@ fn what_was_put_in_comes_out() {
         assert_eq!(!told.losses.is_empty(), loses, "{what}: {:?}", told.losses);
         assert!(told.losses.is_empty() || !told.notes.is_empty(), "{what}: a loss without a note");
     }
+}
+
+/// What a crash or a full disk leaves: a file of its size, and nothing in it.
+#[test]
+fn zeros_that_were_never_written_are_told() {
+    let zeros = |bytes: usize| vec![0; bytes];
+    let check = |what: &str, file: &[u8], named_as_tar: bool, expect: Option<(LossKind, u64)>| {
+        let expect: Vec<_> = expect.into_iter().collect();
+        assert_eq!(losses(file, named_as_tar), expect, "{what}");
+    };
+    let cut = |bytes: u64| Some((LossKind::CutTail, bytes));
+    for bytes in [512, 1_024, 10_240] {
+        check("a tar without entries", &zeros(bytes), true, None);
+    }
+    for bytes in [10_241, 10_752, 20_480, 100_000] {
+        check("no tar has so many", &zeros(bytes), true, cut(bytes as u64));
+    }
+    for bytes in [512, 513, 1_024, 5_000, 10_240, 20_000] {
+        check("not named as a tar", &zeros(bytes), false, cut(bytes as u64));
+        check("encoded", &zstd(&zeros(bytes)), false, cut(bytes as u64));
+    }
+    check("an empty tar, encoded", &gzip(&zeros(10_240)), true, None);
+    let one = capture(3);
+    let behind = |first: Vec<u8>, blocks: usize| [first, zeros(blocks * 512)].concat();
+    for blocks in [1, 2, 20, 21] {
+        check("padded as tar does", &behind(entry("a", &one), blocks), true, None);
+    }
+    for blocks in [22, 40, 41, 400] {
+        let bytes = blocks as u64 * 512;
+        check("padded as no tar does", &behind(entry("a", &one), blocks), true, cut(bytes));
+    }
+    check("somebody closed it", &behind(piece("a", &one), 2), true, None);
+    check("the sniffer pads nothing", &behind(piece("a", &one), 3), true, cut(3 * 512));
+    let between = |blocks| [behind(entry("a", &one), blocks), entry("b", &one)].concat();
+    check("one tar behind another", &between(21), true, None);
+    check("a hole", &between(22), true, Some((LossKind::Damaged, 22 * 512)));
+    let first = |blocks: usize| [zeros(blocks * 512), piece("b", &one)].concat();
+    check("end blocks of an empty tar", &first(2), true, None);
+    check("a hole at the start", &first(8), true, Some((LossKind::Damaged, 8 * 512)));
+    let inside = |name: &str, bytes| tar(&[piece(name, &zeros(bytes)), piece("b", &one)]);
+    check("an entry", &inside("a@h.pcap", 1_024), true, cut(1_024));
+    let pieces = tar(&[piece("a@h.pcap#1", &zeros(1_024)), piece("a@h.pcap", b"")]);
+    check("an entry in pieces", &pieces, true, cut(1_024));
+    check("an empty tar inside", &inside("a.tar", 1_024), true, None);
+    check("an empty tar inside", &inside("x/a.TAR.gz.1", 10_240), true, None);
+    check("too many zeros inside", &inside("a.tar", 10_241), true, cut(10_241));
 }
 
 #[test]

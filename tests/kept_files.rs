@@ -89,24 +89,40 @@ fn a_second_run_gives_the_same_and_reads_nothing() {
         let (expect, _) = told(&spool, &options(2));
         let kept = ReconstructOptions { work: Some(work.clone()), ..options(2) };
         for run in ["first", "second"] {
+            let before = kept_bytes(&work);
             let (found, messages) = told(&spool, &kept);
             same(&expect, &found, &format!("{kind}, {run} run"));
             assert_eq!(messages, [""; 0], "{kind}, {run} run");
+            // What is read is kept.
+            assert_eq!(before == kept_bytes(&work), run == "second", "{kind}, {run} run");
         }
-        // What the keys do not look at: a run that read it would find other calls.
+        let before = kept_bytes(&work);
+        let little = ReconstructOptions { memory_bytes: 1, threads: 1, ..kept };
+        same(&expect, &told(&spool, &little).0, &format!("{kind}, nothing is read"));
+        assert_eq!(before, kept_bytes(&work), "{kind}, nothing is read");
+        // Neither size nor time nor head nor tail tell that it is another file.
         let largest = files_below(&spool)
             .into_iter()
             .max_by_key(|file| fs::metadata(file).unwrap().len())
             .unwrap();
         spoil(&largest);
-        let little = ReconstructOptions { memory_bytes: 1, threads: 1, ..kept };
-        same(&expect, &told(&spool, &little).0, &format!("{kind}, nothing is read"));
         let (now, _) = told(&spool, &options(2));
+        same(&now, &told(&spool, &little).0, &format!("{kind}, the spoilt file is read"));
+        assert_ne!(before, kept_bytes(&work), "{kind}, the spoilt file is read");
         // Small files are looked at whole.
         if fs::metadata(&largest).unwrap().len() > 64 << 10 {
             assert!(now != expect, "{kind}: the spoilt file reads as before");
         }
     }
+}
+
+/// Bytes of what a work directory keeps. What a run leaves out it has not read: it keeps what it reads.
+fn kept_bytes(work: &Path) -> Vec<(PathBuf, u64)> {
+    if !work.exists() {
+        return Vec::new();
+    }
+    let segments = files_below(work).into_iter().filter(|file| !file.ends_with("lock"));
+    segments.map(|file| (file.clone(), fs::metadata(file).unwrap().len())).collect()
 }
 
 /// Zeros in the middle of a file, and its time as it was.

@@ -258,6 +258,32 @@ fn losses_of_a_spool_are_placed_by_their_paths() {
     check("x.pcap.gz.1", b"no capture at all, only words", unknown);
     check("captures.zip", b"PK\x03\x04 and so on", unknown);
     check("trace", b"snoop\0\0\0\0\0\0\x02\0\0\0\x04", unknown);
+    check("trace", b"btsnoop\0\0\0\0\x01", unknown);
+    let archives: [&[u8]; 8] = [
+        b"PK\x03\x04\x14",
+        b"BZh91AY&SY",
+        b"7z\xbc\xaf\x27\x1c\0\x04",
+        b"Rar!\x1a\x07\x01\0",
+        b"070701000",
+        b"\x89LZO\0\r\n\x1a\n\x10",
+        b"\x1f\x9d\x90\x01",
+        b"LZIP\x01",
+    ];
+    for archive in archives {
+        check("archive", archive, unknown);
+    }
+    // Of the right size, and nothing in it: it was never written, whatever it was.
+    check(sip, &[0; 5_000], Some((LossKind::CutTail, reach)));
+    check(sip, &zstd::encode_all(&[0; 5_000][..], 3).unwrap(), Some((LossKind::CutTail, reach)));
+    check("x.pcap", &[0; 5_000], Some((LossKind::CutTail, 0)));
+    check("trace", &[0; 5_000], Some((LossKind::CutTail, 0)));
+    let minute = "2026-11-20/10/00/SIP/sip_2026-11-20-10-00.tar";
+    check(minute, &[0; 10_240], None);
+    check(minute, &[0; 20_480], Some((LossKind::CutTail, reach)));
+    let zeros = tar("c@a.pcap", &[0; 2_000]);
+    check(minute, &zeros, Some((LossKind::CutTail, reach)));
+    let tail = [&tar("c@a.pcap", &capture)[..], &[0; 20_480]].concat();
+    check(minute, &tail, Some((LossKind::CutTail, reach)));
     // What is empty or as good as that was a capture only if its name or its place says so.
     check("day.pcap", b"", Some((LossKind::CutTail, 0)));
     check("done", b"", None);

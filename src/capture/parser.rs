@@ -175,22 +175,62 @@ impl Report {
     }
 }
 
-/// Captures of formats that are not read, by their first bytes (Wireshark's wiretap library).
-const OTHER_MAGICS: [(&[u8], &str); 7] = [
-    (b"snoop\0\0\0", "snoop"),
-    (b"GMBU", "Network Monitor 2"),
-    (b"RTSS", "Network Monitor 1"),
-    (b"XCP\0", "NetXray"),
-    (b"TRSNIFF ", "Sniffer"),
-    (&[0x1c, 0x00, 0x01, 0xac], "Ixia lcap"),
-    (&[0x1c, 0x00, 0x01, 0xab], "Ixia lcap"),
+/// What is not read, by its first bytes: captures (Wireshark's wiretap library), and archives, which beside
+/// captures hold some.
+const OTHER_MAGICS: [(&[u8], Other, &str); 28] = [
+    (b"snoop\0\0\0", Other::Capture, "snoop"),
+    (b"btsnoop\0", Other::Capture, "btsnoop"),
+    (b"GMBU", Other::Capture, "Network Monitor 2"),
+    (b"RTSS", Other::Capture, "Network Monitor 1"),
+    (b"XCP\0", Other::Capture, "NetXray"),
+    (b"TRSNIFF ", Other::Capture, "Sniffer"),
+    (&[0x1c, 0x00, 0x01, 0xac], Other::Capture, "Ixia lcap"),
+    (&[0x1c, 0x00, 0x01, 0xab], Other::Capture, "Ixia lcap"),
+    (b"\x7fver", Other::Capture, "EtherPeek"),
+    (b"iptrace ", Other::Capture, "iptrace"),
+    (b"\x05VNF", Other::Capture, "Visual Networks"),
+    (b"TR\0d", Other::Capture, "nettl"),
+    (b"\0\0\x02\0\x12\x05\0\x10", Other::Capture, "K12"),
+    (b"PK\x03\x04", Other::Archive, "zip"),
+    (b"PK\x07\x08", Other::Archive, "zip"),
+    (b"BZh", Other::Archive, "bzip2"),
+    (b"7z\xbc\xaf\x27\x1c", Other::Archive, "7z"),
+    (b"Rar!\x1a\x07", Other::Archive, "rar"),
+    (b"070701", Other::Archive, "cpio"),
+    (b"070702", Other::Archive, "cpio"),
+    (b"070707", Other::Archive, "cpio"),
+    (b"\x89LZO\0\r\n\x1a\n", Other::Archive, "lzop"),
+    (b"LZIP", Other::Archive, "lzip"),
+    (b"LRZI", Other::Archive, "lrzip"),
+    (b"\x1f\x9d\x90", Other::Archive, "compress"),
+    (b"\x5d\0\0\x80\0", Other::Archive, "lzma"),
+    (b"!<arch>\n", Other::Archive, "ar"),
+    (b"xar!", Other::Archive, "xar"),
 ];
 /// The longest of them.
-const OTHER_MAGIC_BYTES: usize = 8;
+const OTHER_MAGIC_BYTES: usize = 9;
 
-/// The name of the format, when it is one of those that are not read.
-fn other_format(data: &[u8]) -> Option<&'static str> {
-    OTHER_MAGICS.iter().find(|(magic, _)| data.starts_with(magic)).map(|(_, name)| *name)
+/// What a format that is not read is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Other {
+    Capture,
+    /// Files, or the compressed bytes of one.
+    Archive,
+}
+
+impl Other {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Capture => "a capture",
+            Self::Archive => "an archive",
+        }
+    }
+}
+
+/// What it is, and the name of the format, when it is one of those that are not read.
+fn other_format(data: &[u8]) -> Option<(Other, &'static str)> {
+    let found = OTHER_MAGICS.iter().find(|(magic, ..)| data.starts_with(magic));
+    found.map(|(_, other, name)| (*other, *name))
 }
 
 /// Room for what pushes leave over that is kept from one capture to the next: some usual records.
@@ -346,14 +386,14 @@ impl CaptureParser {
         if may_become && !at_end {
             return Err(FILE_HEADER_BYTES);
         }
-        if let Some(name) = other_format(data) {
+        if let Some((other, name)) = other_format(data) {
             self.walk = Walk::Unknown;
-            let detail = format!("a capture of the format {name}, which is not read");
+            let detail = format!("{} of the format {name}, which is not read", other.words());
             self.report.note(NoteKind::Unsupported, 0, detail.clone());
             self.report.lose(LossKind::UnknownFormat, 0, detail);
             return Ok(0);
         }
-        if !at_end && OTHER_MAGICS.iter().any(|(magic, _)| magic.starts_with(data)) {
+        if !at_end && OTHER_MAGICS.iter().any(|(magic, ..)| magic.starts_with(data)) {
             return Err(OTHER_MAGIC_BYTES);
         }
         match erf::chain(data, at_end) {

@@ -20,6 +20,7 @@ mod zstd;
 
 use crate::base::{Loss, Note};
 
+pub use tar::is_named_as_tar;
 pub use unpack::{UnpackLimits, Unpacker, Windows};
 
 /// Number of a stream inside a file: 0 for the file itself (also when it is compressed), 1, 2, ... for

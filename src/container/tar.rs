@@ -1,7 +1,8 @@
 //! The walk through a tar: entries in order, pieces put together, damage stepped over.
 //!
 //! In: the tar's bytes in pieces of any size. Out: one stream per file in it. Missing end blocks, a
-//! last entry that is cut, a tail of zeros and archives behind each other are all read.
+//! last entry that is cut, a tail of zeros and archives behind each other are all read. Zeros that are no end
+//! blocks were never written: what should be there is lost.
 
 use super::decode::Problem;
 use super::pieces::{OpenStream, OpenStreams, Route, split};
@@ -13,9 +14,15 @@ use super::{ContainerSink, StreamEnd};
 use crate::base::limits::{MEMBER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX};
 use crate::base::{LossKind, NoteKind};
 
-/// Longest tail of zeros that is usual: two end blocks, padded to a multiple of 20 blocks by common
-/// tools. A longer one is space that was reserved and never written: the machine went down.
-const ZERO_TAIL_BYTES_MAX: u64 = 20_480;
+/// Longest archive without entries: two end blocks, padded to a record of 20 blocks by common tools.
+const EMPTY_TAR_BYTES_MAX: u64 = 10_240;
+/// Longest run of zeros that is usual behind an entry: when one block is left of a record, the second end
+/// block begins another one. A longer run is space that was reserved and never written: the machine went
+/// down, or the disk was full.
+const ZEROS_BYTES_MAX: u64 = EMPTY_TAR_BYTES_MAX + TAR_BLOCK_BYTES as u64;
+/// The same behind or before entries of the sniffer, which writes no end blocks at all (facts G): those that
+/// somebody added.
+const SNIFFER_ZEROS_BYTES_MAX: u64 = 2 * TAR_BLOCK_BYTES as u64;
 
 enum State {
     Header,
@@ -62,6 +69,10 @@ pub(super) struct TarWalk {
     long_name: Option<Vec<u8>>,
     pax: PaxFacts,
     open: OpenStreams,
+    /// Whether there may be a tar without entries here, by its name.
+    may_be_empty: bool,
+    /// Whether the last entry is the sniffer's; absent before the first one.
+    last_by_sniffer: Option<bool>,
     /// Zero blocks since the last entry.
     zero_blocks: u64,
     /// Where damage began and how long it is, until a header is found again.
@@ -69,7 +80,9 @@ pub(super) struct TarWalk {
 }
 
 impl TarWalk {
-    pub(super) fn new(path: Vec<u8>, depth: usize) -> Self {
+    /// `may_be_empty`: nothing but end blocks is a tar without entries, by its name; else it is something
+    /// that was never written.
+    pub(super) fn new(path: Vec<u8>, depth: usize, may_be_empty: bool) -> Self {
         Self {
             path,
             depth,
@@ -79,6 +92,8 @@ impl TarWalk {
             long_name: None,
             pax: PaxFacts::default(),
             open: OpenStreams::default(),
+            may_be_empty,
+            last_by_sniffer: None,
             zero_blocks: 0,
             damage: None,
         }
@@ -138,8 +153,18 @@ impl TarWalk {
             *bytes += TAR_BLOCK_BYTES as u64;
             return;
         };
+        let had_damage = self.damage.is_some();
         self.report_damage(walk);
+        let zeros = self.zero_blocks.saturating_mul(TAR_BLOCK_BYTES as u64);
+        let by_sniffer = entry.by_sniffer || self.last_by_sniffer == Some(true);
+        // Zeros in the middle of damage are part of it.
+        if !had_damage && zeros > most_zeros(by_sniffer) {
+            let start = self.offset - TAR_BLOCK_BYTES as u64;
+            let detail = format!("{zeros} zeros before an entry of the tar: never written");
+            self.problem(NoteKind::Damaged, Some((LossKind::Damaged, zeros)), start, detail, walk);
+        }
         self.zero_blocks = 0;
+        self.last_by_sniffer = Some(entry.by_sniffer);
         self.start_entry(entry, walk);
     }
 
@@ -261,8 +286,23 @@ impl TarWalk {
         }
     }
 
+    /// How many zeros at the end are none that somebody meant.
+    fn zeros_never_written(&self, was_damaged: bool) -> Option<u64> {
+        let blocks = self.zero_blocks.saturating_mul(TAR_BLOCK_BYTES as u64);
+        let part = self.block.iter().all(|byte| *byte == 0).then_some(self.block.len() as u64);
+        let zeros = blocks.saturating_add(part.unwrap_or(0));
+        let most = match self.last_by_sniffer {
+            Some(by_sniffer) => most_zeros(by_sniffer),
+            None if was_damaged => ZEROS_BYTES_MAX,
+            None if self.may_be_empty => EMPTY_TAR_BYTES_MAX,
+            None => 0,
+        };
+        (zeros > most).then_some(zeros)
+    }
+
     /// The tar's bytes have ended; `end` is how the container around it ended.
     pub(super) fn finish<S: ContainerSink>(&mut self, end: StreamEnd, walk: &mut Walk<'_, S>) {
+        let was_damaged = self.damage.is_some();
         self.report_damage(walk);
         if !self.block.is_empty() && self.block.iter().any(|byte| *byte != 0) {
             let lost = Some((LossKind::CutTail, self.block.len() as u64));
@@ -272,10 +312,12 @@ impl TarWalk {
         match std::mem::replace(&mut self.state, State::Header) {
             State::Content(content) => self.cut_entry(content, walk),
             State::Header | State::Padding(_) => {
-                let zeros = self.zero_blocks.saturating_mul(TAR_BLOCK_BYTES as u64);
-                if zeros > ZERO_TAIL_BYTES_MAX {
+                if let Some(zeros) = self.zeros_never_written(was_damaged) {
                     let lost = Some((LossKind::CutTail, zeros));
-                    let detail = format!("tar ends in {zeros} zeros: never written");
+                    let detail = match self.last_by_sniffer {
+                        None if !was_damaged => format!("nothing but {zeros} zeros: never written"),
+                        _ => format!("tar ends in {zeros} zeros: never written"),
+                    };
                     self.problem(NoteKind::Cut, lost, self.offset, detail, walk);
                 } else if self.zero_blocks == 0 && end == StreamEnd::Complete {
                     // Whole entries only, so nothing that was written is missing: no loss.
@@ -334,6 +376,21 @@ impl TarWalk {
     ) {
         walk.problem(&self.path, 0, problem(note, loss, offset, detail));
     }
+}
+
+/// Most zeros beside an entry that are usual.
+const fn most_zeros(by_sniffer: bool) -> u64 {
+    if by_sniffer { SNIFFER_ZEROS_BYTES_MAX } else { ZEROS_BYTES_MAX }
+}
+
+/// Whether a name says that there is a tar: any of its extensions does (`x.tar.zst.1`).
+#[must_use]
+pub fn is_named_as_tar(name: &[u8]) -> bool {
+    let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+    name.split(|byte| *byte == b'.').skip(1).any(|part| {
+        let words: [&[u8]; 5] = [b"tar", b"tgz", b"txz", b"tzst", b"tlz4"];
+        words.iter().any(|word| part.eq_ignore_ascii_case(word))
+    })
 }
 
 fn problem(note: NoteKind, loss: Option<(LossKind, u64)>, offset: u64, detail: String) -> Problem {

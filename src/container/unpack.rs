@@ -8,7 +8,7 @@ use super::decode::{Budget, Decode, Output, Problem};
 use super::gzip::{GZIP_MEMORY_BYTES, Gzip};
 use super::lz4::{LZ4_MEMORY_BYTES, Lz4};
 use super::sniff::{Format, sniff};
-use super::tar::TarWalk;
+use super::tar::{TarWalk, is_named_as_tar};
 use super::tar_header::TAR_BLOCK_BYTES;
 use super::xz::Xz;
 use super::zstd::Zstd;
@@ -71,10 +71,19 @@ impl Unpacker {
         Self::made_of(file, limits, Windows::default())
     }
 
+    /// Whether the file may be a tar without entries, by its name: end blocks and nothing else. Any file may
+    /// unless it is said here; entries of archives are judged by their own names.
+    #[must_use]
+    pub const fn may_be_empty_tar(mut self, may: bool) -> Self {
+        self.shared.may_be_empty_tar = may;
+        self
+    }
+
     fn made_of(file: FileId, limits: UnpackLimits, windows: Windows) -> Self {
         let shared = Shared {
             file,
             limits,
+            may_be_empty_tar: true,
             next_member: 1,
             expanded_bytes: 0,
             budget: Budget::default(),
@@ -115,6 +124,8 @@ impl Unpacker {
 pub(super) struct Shared {
     file: FileId,
     pub(super) limits: UnpackLimits,
+    /// Of the file itself.
+    may_be_empty_tar: bool,
     next_member: MemberNumber,
     expanded_bytes: u64,
     budget: Budget,
@@ -284,7 +295,12 @@ impl Node {
             return;
         }
         if format == Format::Tar {
-            self.state = State::Tar(Box::new(TarWalk::new(self.name.clone(), self.depth + 1)));
+            let may_be_empty = match &self.name[..] {
+                b"" => walk.shared.may_be_empty_tar,
+                name => is_named_as_tar(name),
+            };
+            let tar = TarWalk::new(self.name.clone(), self.depth + 1, may_be_empty);
+            self.state = State::Tar(Box::new(tar));
             return;
         }
         match new_decoder(format, &walk.shared.budget) {

@@ -7,6 +7,13 @@
 //! A frame that is at hand whole, and small, is decoded into one space instead, by the same steps of the
 //! library, without the copy out of its own window. What is wrong with such a frame is found out by
 //! beginning it again block by block.
+//!
+//! A damaged frame may refer to bytes before its window, or hold more than it says. What the library makes
+//! of that hangs on the size of its buffer, so a frame's blocks always meet a buffer of the size that this
+//! frame asks for, and a frame that may not fit its window is never decoded as a whole. One thing is left:
+//! a reference to far before the window, into bytes that the library's buffer holds no more because it went
+//! round, to the very place that is written now, gives up to 32 bytes of whatever lay in its memory. Only
+//! damage in a frame without a checksum makes one, and what it gives is no byte of the capture anyhow.
 
 use super::StreamEnd;
 use super::decode::{Budget, Charge, Decode, GivenUp, Output, cut_problem};
@@ -51,6 +58,9 @@ pub(super) struct Zstd {
     /// Where the header, block or checksum that is read now began: the library sees damage in it sooner
     /// or later, as its bytes come in many pieces or few.
     unit_start: u64,
+    /// Window and content size of the frames that the library's buffer was made for, once there is one: it
+    /// keeps a buffer that is larger than a later frame asks for.
+    buffer: Option<(u64, Option<u64>)>,
     memory: Charge,
 }
 
@@ -70,6 +80,7 @@ impl Zstd {
             head: Vec::with_capacity(FRAME_HEADER_BYTES_MAX),
             offset: 0,
             unit_start: 0,
+            buffer: None,
         })
     }
 
@@ -272,6 +283,15 @@ impl Zstd {
             let detail = format!("zstd frame wants a window of {window} bytes");
             return Err(Halt::GivenUp(GivenUp::limit(self.offset, detail)));
         }
+        let buffer = (window, content_bytes(&self.head));
+        if self.buffer.is_some_and(|made_for| made_for != buffer) {
+            let Ok(decoder) = Decoder::new() else {
+                let detail = "no memory left for another decoder";
+                return Err(Halt::GivenUp(GivenUp::limit(self.offset, detail)));
+            };
+            self.decoder = decoder;
+        }
+        self.buffer = Some(buffer);
         self.state = State::BlockHeader { checksum: self.head[4] & 4 != 0 };
         self.feed_head(output)
     }
@@ -288,7 +308,7 @@ struct WholeFrame<'a> {
 }
 
 impl<'a> WholeFrame<'a> {
-    /// The frame at the front of `bytes`; absent when it is not whole, is large, or is odd.
+    /// The frame at the front of `bytes`; absent when it is not whole, is larger than its window, or is odd.
     fn at_front(bytes: &'a [u8]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<4>()?;
         let descriptor = *rest.first()?;
@@ -297,6 +317,10 @@ impl<'a> WholeFrame<'a> {
         if *magic != FRAME_MAGIC || window > ZSTD_WHOLE_FRAME_BYTES_MAX {
             return None;
         }
+        // Block by block nothing that lies before the window can be relied on. A single segment has no
+        // more than its window.
+        let is_single = descriptor & 0x20 != 0;
+        let most = if is_single { ZSTD_WHOLE_FRAME_BYTES_MAX } else { window };
         let block_max = window.min(BLOCK_BYTES_MAX);
         let (mut end, mut decoded_max) = (header.len(), 0);
         loop {
@@ -311,7 +335,7 @@ impl<'a> WholeFrame<'a> {
             };
             decoded_max += decoded;
             let is_odd = stored > block_max || decoded > block_max;
-            if is_odd || decoded_max > ZSTD_WHOLE_FRAME_BYTES_MAX {
+            if is_odd || decoded_max > most {
                 return None;
             }
             // Both are far below 32 bits.
@@ -350,12 +374,21 @@ fn window_bytes(head: &[u8]) -> u64 {
         let base = 1u64 << (10 + (window >> 3));
         return base + (base >> 3) * u64::from(window & 7);
     }
-    let start = 5 + [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let field = head.get(start..).unwrap_or_default();
+    content_bytes(head).unwrap_or(0)
+}
+
+/// Content size that a complete frame header says (section 3.1.1.1.4); absent when it says none.
+fn content_bytes(head: &[u8]) -> Option<u64> {
+    let descriptor = *head.get(4)?;
+    let single = descriptor & 0x20 != 0;
+    let start = 5 + usize::from(!single) + [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let field = head.get(start..).filter(|field| !field.is_empty())?;
     let mut wide = [0; 8];
     let length = field.len().min(8);
     wide[..length].copy_from_slice(&field[..length]);
-    u64::from_le_bytes(wide)
+    // Two bytes leave out what one can say.
+    let base = if length == 2 { 256 } else { 0 };
+    Some(u64::from_le_bytes(wide).saturating_add(base))
 }
 
 impl Decode for Zstd {

@@ -3,7 +3,7 @@
 use super::gather::{FileSummary, Gathering, Origin};
 use crate::base::{CaptureId, FileId, Loss, LossKind, Note, SensorId};
 use crate::capture::{CaptureEnd, CaptureParser, Record};
-use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker};
+use crate::container::{ContainerSink, MemberNumber, StreamEnd, Unpacker, is_named_as_tar};
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
 use crate::spool::{FileKind, SpoolFile, is_named_as_capture};
@@ -127,7 +127,11 @@ impl<'g> Extraction<'g> {
     }
 
     fn unpacker(&mut self) -> Unpacker {
-        Unpacker::with_windows(self.file, std::mem::take(&mut self.gathering.windows))
+        let file = self.spool_file;
+        let may_be_tar =
+            file.is_standard_input() || is_named_as_tar(file.path.as_os_str().as_bytes());
+        let windows = std::mem::take(&mut self.gathering.windows);
+        Unpacker::with_windows(self.file, windows).may_be_empty_tar(may_be_tar)
     }
 
     fn close_file(self, bytes: u64) {

@@ -3,7 +3,7 @@
 //! Each target is one function of [`targets`], fed by the engine with mutated seeds. The run of
 //! `cargo test` is short and always the same; `RESPOOL_FUZZ_SECONDS=600 cargo test --test fuzz
 //! container` is a long one of one target, with a new seed each time (`RESPOOL_FUZZ_SEED` for the same
-//! again). What fails is printed in hexadecimal and becomes a case of `regressions`.
+//! again). What fails is printed in hexadecimal and becomes a case of [`regressions`].
 //!
 //! Not bolero: without a nightly compiler it has no coverage feedback either, and this engine keeps the
 //! inputs whose result is new, which random bytes without feedback never reach.
@@ -16,6 +16,7 @@
 )]
 
 mod engine;
+mod regressions;
 mod seeds;
 mod targets;
 
@@ -24,6 +25,11 @@ use engine::fuzz;
 #[test]
 fn container() {
     fuzz("container", &seeds::containers(), targets::container);
+}
+
+#[test]
+fn zstd_frames() {
+    fuzz("zstd_frames", &seeds::zstd_frames(), targets::container);
 }
 
 #[test]

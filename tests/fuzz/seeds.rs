@@ -1,5 +1,6 @@
 //! Inputs to begin with: small, sound, and of every format.
 
+use crate::engine::Random;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -318,6 +319,44 @@ fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
     }
     bytes.extend([0; 1024]);
     bytes
+}
+
+/// A zstd frame of that window in bits, without a checksum, with a block for each part.
+pub(crate) fn flushed_frame(window_log: u32, parts: &[&[u8]]) -> Vec<u8> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.window_log(window_log).unwrap();
+    for part in parts {
+        encoder.write_all(part).unwrap();
+        encoder.flush().unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+/// So many blocks of 1,000 bytes that nothing makes smaller, and then the first one again, in a frame that
+/// says that its window is 1 KiB.
+pub(crate) fn far_reference(chunks: usize) -> Vec<u8> {
+    let mut random = Random(7);
+    let bytes: Vec<u8> = (0..chunks * 1_000).map(|_| random.next().to_le_bytes()[0]).collect();
+    let mut parts: Vec<&[u8]> = bytes.chunks(1_000).collect();
+    parts.extend([&bytes[..1_000], b"end"]);
+    let mut frame = flushed_frame(17, &parts);
+    assert_eq!(frame[4] & 0x27, 0, "a window, no checksum, no dictionary");
+    frame[5] = 0;
+    frame
+}
+
+/// Small frames of small windows, alone and behind others.
+pub(crate) fn zstd_frames() -> Vec<Vec<u8>> {
+    let text = message("INVITE sip:a@b SIP/2.0", "1 INVITE", "", "body");
+    let parts: Vec<&[u8]> = text.chunks(90).chain([&text[..], &text[..]]).collect();
+    let small = flushed_frame(10, &parts);
+    let large = flushed_frame(21, &parts);
+    let sized = zstd::bulk::compress(&[&text[..], &text[..]].concat(), 3).unwrap();
+    let mut found = vec![small.clone(), sized.clone()];
+    for (one, other) in [(&small, &large), (&large, &small), (&sized, &small), (&large, &sized)] {
+        found.push([&one[..], other].concat());
+    }
+    found
 }
 
 /// Files of every container, nested too.

@@ -163,6 +163,32 @@ fn other_options_and_other_programs_have_nothing() {
     assert!(scene.segments().is_empty());
 }
 
+/// As a copy that keeps times puts a file back: size, time of writing, head and tail stay.
+#[test]
+fn a_file_that_was_put_back_is_another_one() {
+    let scene = Scene::new();
+    scene.write("a", &[1; 100_000]);
+    let path = scene.listed("a").path;
+    let then = path.metadata().unwrap().modified().unwrap();
+    let before = scene.key("a");
+    assert_eq!(scene.key("a"), before);
+    let mut bytes = vec![1; 100_000];
+    bytes[50_000] = 2;
+    scene.write("b", &bytes);
+    let copy = scene.listed("b").path;
+    File::options().write(true).open(&copy).unwrap().set_modified(then).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    assert_eq!(path.metadata().unwrap().modified().unwrap(), then);
+    let replaced = scene.key("a");
+    assert_ne!(replaced, before);
+    assert_eq!(replaced.path_digest(), before.path_digest());
+    // Over the file itself: the system's clock for this ticks every few milliseconds.
+    std::thread::sleep(Duration::from_millis(50));
+    scene.write("a", &[1; 100_000]);
+    File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    assert_ne!(scene.key("a"), replaced);
+}
+
 #[test]
 fn options_that_shape_reading_are_told_apart() {
     use crate::leg::CaptureRules;

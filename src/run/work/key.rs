@@ -18,7 +18,8 @@ const DIGEST_PART_BYTES: u64 = 16 << 10;
 /// The key of one file: equal keys give equal bytes when the file is read by equal options.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::run) struct FileKey {
-    /// Digest, size, time, kind, whether it has a place in the spool, then the path.
+    /// Digest, size, time of writing, inode, time of the last change, kind, whether it has a place in the
+    /// spool, then the path.
     bytes: Box<[u8]>,
     /// Where the index has it.
     path_digest: u128,
@@ -73,10 +74,14 @@ impl FileKey {
             true => Cow::from(&file.path),
             false => Cow::from(std::path::absolute(&file.path)?),
         };
-        let mut bytes = Vec::with_capacity(64 + path.as_os_str().len());
+        let mut bytes = Vec::with_capacity(BEFORE_PATH_BYTES + path.as_os_str().len());
         bytes.extend(XxHash3_128::oneshot(&head_and_tail).to_le_bytes());
         bytes.extend(file.size.to_le_bytes());
         bytes.extend(nanoseconds(modified).to_le_bytes());
+        // A file that was put back from elsewhere keeps all of the above when its middle alone differs.
+        bytes.extend(metadata.ino().to_le_bytes());
+        bytes.extend(metadata.ctime().to_le_bytes());
+        bytes.extend(metadata.ctime_nsec().to_le_bytes());
         // How it was typed decides what its directories say, and with that how it is read.
         bytes.push(file.kind as u8);
         bytes.push(u8::from(file.placement.is_some()));
@@ -149,7 +154,7 @@ impl FileState {
 }
 
 /// Bytes of a stored key before the path.
-pub(super) const BEFORE_PATH_BYTES: usize = 16 + 8 + 16 + 2;
+pub(super) const BEFORE_PATH_BYTES: usize = 16 + 8 + 16 + 3 * 8 + 2;
 
 /// The path in a stored key; absent when the key is too short.
 pub(super) fn path_of(stored: &[u8]) -> Option<&Path> {

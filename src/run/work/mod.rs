@@ -1,6 +1,6 @@
 //! The work directory (`--work DIR`): what each capture file gave, kept from one run to the next.
 //!
-//! In: the key of a file ([`FileKey`]: path, size, time of writing, digest of head and tail) and the bytes
+//! In: the key of a file ([`FileKey`]: path, inode, size, times, digest of head and tail) and the bytes
 //! that reading it gave. Out: the same bytes in a later run, when nothing of the key changed. Entries lie
 //! one behind the other in segment files, one for each worker, which only grow; the index is made at
 //! the start by walking their headers. A run that is killed leaves at most one torn entry at the end of
