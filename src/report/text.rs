@@ -446,8 +446,8 @@ fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
         page.prose(
             "  ",
             &format!(
-                "{calls} already when the captures began; the INVITE is not in them. As read they \
-                 are no channels, at most one each. The last one was seen at {until}."
+                "{calls} of which no INVITE was read: it came before the captures began, or a cap \
+                 dropped it. As read they are no channels, at most one each, until {until}."
             ),
         );
     }

@@ -270,12 +270,14 @@ fn coverage(found: &Reconstruction) -> Coverage {
         (*seen <= first.plus_ns(CALL_REACH_NS)).then_some((first, *seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
+    // A dropped message can be the end of a call that was read.
+    let dropped = found.flags.messages_dropped.iter().copied();
     Coverage {
         spans,
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
-        midway: midway.iter().map(|(leg, _)| *leg).collect(),
+        midway: midway.iter().map(|(leg, _)| *leg).chain(dropped).collect(),
     }
 }
 

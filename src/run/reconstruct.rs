@@ -15,7 +15,7 @@ use super::side_by_side::pool;
 use super::spill::{Spill, were_read};
 use super::streams::read_streams;
 use super::work::{Opened, WorkDirectory, options_digest};
-use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{FACTS_PER_LEG_MAX, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{CaptureId, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId};
 use crate::call::{MergeLinks, Outlines};
 use crate::leg::attribute::attribute;
@@ -220,7 +220,7 @@ fn finish(
     flows: Vec<FlowTable>,
     (mut profile, spill): (Profile, &Arc<Spill>),
 ) -> Result<Reconstruction, Error> {
-    let JoinedLegs { mut legs, with_invite, without_invite, running } = joined;
+    let JoinedLegs { mut legs, with_invite, without_invite, mut running } = joined;
     let flows = join_flows(flows);
     // Every span is known here, and so how far the loss reaches.
     if flows.beyond.is_some() {
@@ -233,7 +233,7 @@ fn finish(
     whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
     whole.ledger.add("leg.with_invite", with_invite);
     whole.ledger.add("leg.without_invite", without_invite);
-    let Seen { cdrs, outlines, links, flags } = look(&legs, options, &whole.spans, spill)?;
+    let Seen { cdrs, outlines, links, mut flags } = look(&legs, options, &whole.spans, spill)?;
     profile.ended("look at legs", ("CDRs", cdrs.len() as u64), 0);
     profile.legs = legs.len();
     profile.kept = vec![
@@ -241,9 +241,8 @@ fn finish(
         ("outlines", outlines.byte_count()),
         ("CDRs", cdrs.byte_count()),
     ];
-    for leg in flags.over_limit.iter().filter_map(|leg| legs.get(*leg)) {
-        whole.notes.add(limit_note(&leg));
-    }
+    running.extend(beyond_limit(&legs, &mut flags, &mut whole));
+    running.sort_by_key(|span| (span.first, span.last));
     if whole.registrations.is_over_limit() {
         whole.notes.add(Note {
             capture: CaptureId::default(),
@@ -308,6 +307,23 @@ fn dropped_media(whole: &mut Gathering) {
         bytes: 0,
         detail,
     });
+}
+
+/// Notes the legs of which a cap dropped something; when those of them may have run on of which it dropped
+/// messages. Later calls under the same Call-ID can be among these, one at most at a time; what is kept are
+/// the smallest keys, not the earliest messages, so the captures alone bound them. A dropped identifier is
+/// none of a call: it joins calls.
+fn beyond_limit(legs: &Legs, flags: &mut LegFlags, whole: &mut Gathering) -> Vec<TimeSpan> {
+    let mut running = Vec::new();
+    for number in &flags.over_limit {
+        let Some(leg) = legs.get(*number) else { continue };
+        whole.notes.add(limit_note(&leg));
+        if leg.message_count() >= FACTS_PER_LEG_MAX {
+            flags.messages_dropped.push(*number);
+            running.extend(whole.spans.get(&leg.sensor()));
+        }
+    }
+    running
 }
 
 fn limit_note(leg: &Leg) -> Note {
