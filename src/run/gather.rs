@@ -1,5 +1,6 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
+use super::cut_messages::{CutMessages, may_be_sip};
 use super::extract::Stream;
 use super::kept_files::RunWriter;
 use super::spill::{Runs, Spill};
@@ -13,7 +14,7 @@ use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, Scratch, observe};
-use crate::packet::{Datagram, Residues};
+use crate::packet::{Datagram, Residues, Transport};
 use crate::sip::{self, Message};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +156,8 @@ pub(super) struct Gathering {
     /// What a capture was read with; the next one is read with it again.
     pub(super) spare: Option<Box<Stream>>,
     pub(super) registrations: Registrations,
+    /// SIP that the snaplen cut; poured into the losses.
+    cut_messages: CutMessages,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
     pub(super) open_losses: Vec<Loss>,
@@ -180,6 +183,7 @@ impl Gathering {
             windows: Windows::default(),
             spare: None,
             registrations: Registrations::default(),
+            cut_messages: CutMessages::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
@@ -212,6 +216,9 @@ impl Gathering {
     fn media(&mut self, origin: &Origin, datagram: &Datagram<'_>) {
         let Some(kind) = media_kind(datagram.payload) else {
             self.counts.other += 1;
+            if datagram.cut && may_be_sip(datagram.payload) {
+                self.cut(datagram);
+            }
             return;
         };
         self.counts.media += 1;
@@ -245,6 +252,9 @@ impl Gathering {
         if call_id.is_empty() || message.call_id_is_cut() {
             self.ledger.add("sip.without_call_id", 1);
             self.sip_note(datagram.record, "a SIP message without a whole Call-ID was not used");
+            if datagram.cut {
+                self.cut(datagram);
+            }
         } else if call_id.len() > CALL_ID_BYTES_MAX {
             self.ledger.add("sip.call_id_too_long", 1);
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
@@ -258,6 +268,13 @@ impl Gathering {
                 self.legs.end_last();
             }
             self.registrations.observe(message, datagram.time);
+        }
+    }
+
+    /// A record was cut before it told its call. What is cut of a stream is told where the stream is.
+    fn cut(&mut self, datagram: &Datagram<'_>) {
+        if datagram.transport != Transport::Tcp {
+            self.cut_messages.add(datagram.record.capture.file, datagram.time);
         }
     }
 
@@ -285,6 +302,7 @@ fn reads(rules: &CaptureRules, datagram: &Datagram<'_>) -> bool {
 impl Gathering {
     /// Enters what was counted into the ledger.
     fn pour(&mut self) {
+        self.losses.extend(self.cut_messages.take_losses());
         let counts = std::mem::take(&mut self.counts);
         self.ledger.add("payload.media", counts.media);
         self.ledger.add("payload.other", counts.other);

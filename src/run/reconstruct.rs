@@ -1,6 +1,7 @@
 //! Captures to legs to CDRs: reads the files in parallel, joins what the workers gathered.
 
 use super::answer::FileDigests;
+use super::cut_messages::join_cut_messages;
 use super::error::Error;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::join_legs::{JoinedLegs, join_legs};
@@ -260,6 +261,7 @@ fn finish(
     whole.ledger.add("file.path_unreadable", listing.unreadable.len() as u64);
     let skipped = listing.skipped.values().map(|count| count.entries).sum();
     whole.ledger.add("file.not_listed", skipped);
+    join_cut_messages(&mut whole.losses);
     place_losses(&mut whole, &listing);
     whole.losses.sort();
     let hours = whole.files.values().flat_map(|file| &file.hours).copied().collect();
