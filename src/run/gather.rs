@@ -9,6 +9,7 @@ use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{
     CaptureTime, FileId, Ledger, Loss, NS_PER_S, Note, NoteKind, Notes, RecordRef, SensorId,
 };
+use crate::capture::TimeOrder;
 use crate::container::Windows;
 use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
@@ -69,6 +70,8 @@ pub struct FileSummary {
     pub sip_messages: u64,
     /// First and last record; absent when there was none.
     pub span: Option<TimeSpan>,
+    /// Whether its records come in the order of time.
+    pub order: TimeOrder,
     /// Hours since the epoch in which a record was captured.
     pub hours: BTreeSet<i64>,
     /// The hour of the last record in nanoseconds, half-open, so that most records cost two compares.
@@ -106,6 +109,8 @@ impl FileSummary {
         if let Some(span) = other.span {
             self.span.get_or_insert(span).join(span);
         }
+        // Of several parts of one file, the one that ended the capture tells it for all of them.
+        self.order.append(&other.order);
         self.hours.extend(other.hours);
     }
 }

@@ -68,7 +68,8 @@ pub struct Reconstruction {
     pub flags: LegFlags,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
-    /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
+    /// Calls that may have run beside what was read: those without any INVITE, seen from the middle on,
+    /// which ran when a sensor's captures began; and what legs held beyond the cap on their messages.
     pub running: Vec<TimeSpan>,
     /// Who was registered when, over all sensors.
     pub registrations: Registrations,
@@ -344,11 +345,12 @@ fn limit_note(leg: &Leg) -> Note {
 
 /// Losses that carry no time get that of their file: by its path, else from its first record on. What
 /// is lost at the end of a capture reaches as far as its file may: by its path, else to the next capture
-/// of its rotation, else to the end of all captures, because nothing says when its last packet was.
+/// of its rotation, else to the end of all captures, because nothing says when its last packet was. A file
+/// whose records go back in time bounds nothing: what it lost can be from before its first record.
 fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
     let next = next_begins(listing, &whole.files);
-    let all_last = whole.spans.values().map(|span| span.last).max();
-    let by_others = |id: FileId| next.get(&id).copied().or(all_last);
+    let all = whole.spans.values().copied().reduce(TimeSpan::joined);
+    let by_others = |id: FileId| next.get(&id).copied().or(all.map(|all| all.last));
     for mut loss in std::mem::take(&mut whole.open_losses) {
         let file = listing.files.get(loss.file.0 as usize);
         let end = file.and_then(SpoolFile::reach).map(|(_, end)| end).or(by_others(loss.file));
@@ -357,9 +359,13 @@ fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
     }
     for loss in whole.losses.iter_mut().filter(|loss| loss.when.is_none()) {
         let file = listing.files.get(loss.file.0 as usize);
-        let by_records = whole.files.get(&loss.file).and_then(|file| file.span).map(|span| {
+        let by_records = whole.files.get(&loss.file).and_then(|summary| {
+            let span = summary.span?;
+            if let Some(all) = all.filter(|_| summary.order.goes_back()) {
+                return Some((all.first, all.last));
+            }
             let last = by_others(loss.file).unwrap_or(span.last);
-            (span.first, last.max(span.last))
+            Some((span.first, last.max(span.last)))
         });
         loss.when = file.and_then(SpoolFile::reach).or(by_records);
     }

@@ -7,7 +7,7 @@ use crate::base::limits::WORK_KEY_BYTES_MAX;
 use twox_hash::XxHash3_64;
 
 /// Changes with the layout below or with what is stored in payloads.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const SEGMENT_MAGIC: &[u8; 8] = b"rspWork\n";
 const ENTRY_MAGIC: &[u8; 4] = b"rspE";
 /// Magic, lengths of key and payload, run, checksum of the payload, checksum of header and key.

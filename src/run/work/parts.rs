@@ -32,7 +32,7 @@ pub(in crate::run) struct GatheredParts {
     pub(in crate::run) open_losses: Vec<Loss>,
     /// Who was registered.
     pub(in crate::run) registrations: Registrations,
-    /// Counts, span and hours of the file.
+    /// Counts, span, order and hours of the file.
     pub(in crate::run) summary: FileSummary,
 }
 
