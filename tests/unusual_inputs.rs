@@ -451,7 +451,8 @@ fn what_a_call_id_holds_beyond_the_cap_may_run_on() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("a.pcap");
         fs::write(&path, calls(count)).unwrap();
-        let found = reconstruct(&[path.clone()], &ReconstructOptions::default()).unwrap();
+        let found =
+            reconstruct(std::slice::from_ref(&path), &ReconstructOptions::default()).unwrap();
         assert_eq!(found.running.len(), running, "{count} calls");
         let until = found.running.iter().map(|span| span.last.floor_seconds()).max();
         let last = i64::from(START + (count - 1) * 20 + 11);

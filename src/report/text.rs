@@ -9,6 +9,7 @@ use super::sentences::{
     agreeing, caveat, disagreement, headline, next_step, reasons, recorded_against_recount,
     scenario_label,
 };
+use crate::base::NoteKind;
 use crate::channel::{Axis, Reading};
 use crate::license::{Caveat, DayRow, Outcome, ScenarioVerdict};
 
@@ -446,10 +447,17 @@ fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
         page.prose(
             "  ",
             &format!(
-                "{calls} of which no INVITE was read: it came before the captures began, or a cap \
-                 dropped it. As read they are no channels, at most one each, until {until}."
+                "{calls} already when the captures began; the INVITE is not in them. As read they \
+                 are no channels, at most one each. The last one was seen at {until}."
             ),
         );
+        if report.input.notes.count(NoteKind::Limit) > 0 {
+            page.prose(
+                "  ",
+                "Each Call-ID with more messages than are kept of one is among them: its later calls \
+                 may have been dropped.",
+            );
+        }
     }
     if losses.is_empty() && empty.is_empty() && running.is_empty() {
         page.prose("  ", "Nothing that is known of.");
