@@ -287,7 +287,28 @@ fn pcapng_sections_interfaces_and_packet_blocks_are_read() {
         ]
     );
     assert_eq!(parsed.kinds(), [NoteKind::Unsupported, NoteKind::ClockOutOfRange]);
-    assert_eq!(parsed.losses, []);
+    // Packets without a time can be of any.
+    let lost: Vec<_> = parsed.losses.iter().map(|loss| (loss.kind, loss.when)).collect();
+    assert_eq!(lost, [(LossKind::Damaged, None)]);
+}
+
+/// Where records go back in time, by more than taps do, they bound no loss; else the last one does.
+#[test]
+fn records_bound_losses_where_they_come_in_order() {
+    let format = Pcap::USUAL;
+    for (seconds, bound) in
+        [(&[10, 20, 30][..], Some(30)), (&[10, 30, 25], Some(25)), (&[30, 10, 40], None)]
+    {
+        let mut file = format.header();
+        for second in seconds {
+            file.extend(format.record(*second, 0, 3, b"abc"));
+        }
+        file.extend([0; 5]);
+        let losses = parse([&file[..]]).losses;
+        let when =
+            losses[0].when.map(|(first, last)| (first.floor_seconds(), last.floor_seconds()));
+        assert_eq!(when, bound.map(|bound| (bound, bound)), "{seconds:?}");
+    }
 }
 
 #[test]

@@ -34,15 +34,15 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 /// Everything that a run says, as text; equal texts are equal results.
 fn told(spool: &Path, options: &ReconstructOptions) -> (String, Vec<String>) {
     let found = reconstruct(&[spool.to_owned()], options).expect("the spool is there");
-    let Reconstruction { legs, cdrs, spans, hours, ledger, notes, losses, .. } = &found;
+    let Reconstruction { legs, cdrs, spans, heard, ledger, notes, losses, .. } = &found;
     let Reconstruction { running, registrations, .. } = &found;
     let files: Vec<_> = found
         .files
         .values()
-        .map(|file| (file.captures, file.records, file.sip_messages, file.span, &file.hours))
+        .map(|file| (file.captures, file.records, file.sip_messages, file.span, &file.order))
         .collect();
     let text = format!(
-        "{legs:#?}\n{cdrs:#?}\n{files:#?}\n{spans:?}\n{hours:?}\n{ledger:#?}\n{notes:#?}\n{losses:#?}\n\
+        "{legs:#?}\n{cdrs:#?}\n{files:#?}\n{spans:?}\n{heard:?}\n{ledger:#?}\n{notes:#?}\n{losses:#?}\n\
          {running:?}\n{:?}",
         registrations.intervals()
     );

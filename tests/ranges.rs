@@ -21,14 +21,13 @@ fn options(range_bytes_max: Option<usize>, threads: usize) -> ReconstructOptions
 /// Everything that a run says, as text; equal texts are equal results.
 fn told(path: &Path, options: &ReconstructOptions) -> String {
     let found = reconstruct(&[path.to_owned()], options).expect("the file is there");
-    let Reconstruction { legs, cdrs, files, spans, hours, ledger, notes, losses, .. } = &found;
-    // The hour of the last record is a help for counting and no result.
+    let Reconstruction { legs, cdrs, files, spans, heard, ledger, notes, losses, .. } = &found;
     let files: Vec<_> = files
         .values()
-        .map(|file| (file.captures, file.records, file.sip_messages, file.span, &file.hours))
+        .map(|file| (file.captures, file.records, file.sip_messages, file.span, &file.order))
         .collect();
     format!(
-        "{legs:#?}\n{cdrs:#?}\n{files:#?}\n{spans:?}\n{hours:?}\n{ledger:#?}\n{notes:#?}\n{losses:#?}"
+        "{legs:#?}\n{cdrs:#?}\n{files:#?}\n{spans:?}\n{heard:?}\n{ledger:#?}\n{notes:#?}\n{losses:#?}"
     )
 }
 

@@ -385,6 +385,117 @@ fn a_cut_capture_is_bounded_by_its_rotation() {
     }
 }
 
+/// The same records, each cut by a snaplen.
+fn snapped(records: &[(u32, Vec<u8>)], snaplen: usize) -> Vec<u8> {
+    let mut bytes = pcap(&[]);
+    for (second, packet) in records {
+        let captured = &packet[..packet.len().min(snaplen)];
+        let lengths = [captured.len(), packet.len()].map(|length| u32::try_from(length).unwrap());
+        for word in [*second, 0, lengths[0], lengths[1]] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(captured);
+    }
+    bytes
+}
+
+/// The times of the losses of one capture by itself, in seconds behind the first record.
+fn lost_seconds(bytes: &[u8]) -> Vec<(LossKind, Option<(i64, i64)>)> {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a.pcap");
+    fs::write(&path, bytes).unwrap();
+    let second = |time: respool::base::CaptureTime| time.floor_seconds() - i64::from(START);
+    let when = |loss: Loss| loss.when.map(|(first, last)| (second(first), second(last)));
+    losses(&path).into_iter().map(|loss| (loss.kind, when(loss))).collect()
+}
+
+/// SIP that the snaplen cut before its Call-ID is a loss, one for all of a capture; headers and
+/// media that it cut behind what counts are none.
+#[test]
+fn messages_that_the_snaplen_cut_are_a_loss() {
+    let records = call("cut@a", START);
+    for snaplen in [0, 10, 30, 36, 68, 90, 130] {
+        let expect = [(LossKind::CutTail, Some((0, 11)))];
+        assert_eq!(lost_seconds(&snapped(&records, snaplen)), expect, "{snaplen}");
+    }
+    assert_eq!(lost_seconds(&snapped(&records, 250)), []);
+    let rtp = [&[0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1][..], &[0; 160]].concat();
+    let segment = [&[0x40, 0, 0x40, 2, 0, 180, 0, 0][..], &rtp].concat();
+    let media = [(START, packet(17, false, &segment))];
+    assert_eq!(lost_seconds(&snapped(&media, 50)), []);
+    // A message without Call-ID that is whole is no message, and loses nothing.
+    let text = "INVITE sip:2@b SIP/2.0\r\nFrom: <sip:1@a>;tag=a\r\n\r\n";
+    assert_eq!(lost_seconds(&pcap(&[(START, packet(17, false, &udp(text)))])), []);
+}
+
+/// Where the records of a capture go back in time, the last one says nothing about what is missing.
+#[test]
+fn a_cut_capture_out_of_order_is_not_bounded_by_its_records() {
+    let days = |days: &[u32]| {
+        let calls = days.iter().flat_map(|day| call(&format!("{day}@a"), START + day * DAY));
+        let mut bytes = pcap(&calls.collect::<Vec<_>>());
+        bytes.truncate(bytes.len() - 50);
+        bytes
+    };
+    let day = i64::from(DAY);
+    for (order, expect) in [
+        (&[0, 1, 2][..], (2 * day + 10, 3 * day + 11)),
+        (&[2, 1, 0], (0, 3 * day + 11)),
+        (&[1, 0, 2], (0, 3 * day + 11)),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let (path, other) = (scratch.path().join("a.pcap"), scratch.path().join("b.pcap"));
+        fs::write(&path, days(order)).unwrap();
+        // Another one that goes from the first to a later day.
+        let around = [call("x@b", START), call("y@b", START + 3 * DAY)].concat();
+        fs::write(&other, pcap(&around)).unwrap();
+        let small =
+            RangeRules { capture_bytes_min: 0, range_bytes_max: 600, ..RangeRules::default() };
+        for ranges in [RangeRules::default(), small] {
+            let options = ReconstructOptions { ranges, ..ReconstructOptions::default() };
+            let found = reconstruct(&[scratch.path().to_owned()], &options).unwrap().losses;
+            let [loss] = found.as_slice() else { panic!("{found:?}") };
+            let (first, last) = loss.when.unwrap();
+            let seconds = [first, last].map(|time| time.floor_seconds() - i64::from(START));
+            assert_eq!(seconds, [expect.0, expect.1], "{order:?} {ranges:?}");
+        }
+    }
+}
+
+/// Calls one after the other under one Call-ID, more than are kept of one: at most a channel that runs on.
+#[test]
+fn what_a_call_id_holds_beyond_the_cap_may_run_on() {
+    let calls = |count: u32| {
+        let again = |number: u32| {
+            let second = START + number * 20;
+            let records = call("again@a", second).into_iter();
+            records.map(move |(second, packet)| (second, renumbered(&packet, number * 2)))
+        };
+        pcap(&(0..count).flat_map(again).collect::<Vec<_>>())
+    };
+    for (count, running) in [(1_000, 0), (1_100, 1)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a.pcap");
+        fs::write(&path, calls(count)).unwrap();
+        let found =
+            reconstruct(std::slice::from_ref(&path), &ReconstructOptions::default()).unwrap();
+        assert_eq!(found.running.len(), running, "{count} calls");
+        let until = found.running.iter().map(|span| span.last.floor_seconds()).max();
+        let last = i64::from(START + (count - 1) * 20 + 11);
+        assert!(until.is_none_or(|until| until == last), "{count} calls");
+    }
+}
+
+/// A packet of [`call`] whose CSeq is so much larger.
+fn renumbered(record: &[u8], more: u32) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&record[28..]).into_owned();
+    let (before, rest) = text.split_once("CSeq: ").unwrap();
+    let (number, behind) = rest.split_once(' ').unwrap();
+    let number = number.parse::<u32>().unwrap() + more;
+    let is_answer = record[15] == 2;
+    packet(17, is_answer, &udp(&format!("{before}CSeq: {number} {behind}")))
+}
+
 /// How the next file is changed once it is open: cut to so many bytes; grown when below 0.
 static CUT_TO: AtomicI64 = AtomicI64::new(0);
 

@@ -5,6 +5,7 @@
 //! over at the next plausible record. Which records come does not depend on the pieces.
 
 mod erf;
+mod order;
 mod parser;
 mod pcap;
 mod pcapng;
@@ -14,6 +15,7 @@ mod resume;
 
 use crate::base::CaptureTime;
 
+pub use order::TimeOrder;
 pub use parser::{CaptureEnd, CaptureParser};
 pub use pcap::PcapHeader;
 pub use ranges::{CaptureRange, RangeSplitter, split_ranges};

@@ -4,6 +4,7 @@
 //! walked in place; only a record that spans two pushes is copied.
 
 use super::erf::{self, ErfWalk};
+use super::order::TimeOrder;
 use super::pcap::{FILE_HEADER_BYTES, PcapHeader, PcapWalk, RecordHeader, is_pcap_magic};
 use super::pcapng::{NgWalk, SECTION_MAGIC};
 use super::resume::Chain;
@@ -22,10 +23,12 @@ pub struct CaptureEnd {
     pub bytes: u64,
     /// Times of the first and the last record, in the order of the capture.
     pub first_last: Option<(CaptureTime, CaptureTime)>,
+    /// Whether they come in the order of time.
+    pub order: TimeOrder,
     /// What was odd.
     pub notes: Notes,
     /// What was lost. `when` spans the records around the loss: at the end of a capture it is the last
-    /// record's time twice, and what was lost came at or after it.
+    /// record's time twice, and what was lost came at or after it. Absent where no record bounds it.
     pub losses: Vec<Loss>,
     /// Whether no record followed the last loss: then nothing in the capture says until when it reaches.
     pub last_loss_is_open: bool,
@@ -53,6 +56,9 @@ pub(super) struct Report {
     losses: Vec<Loss>,
     /// The last loss waits for the record behind it, which bounds its time.
     open_loss: bool,
+    order: TimeOrder,
+    /// What records lack that have no time of their own.
+    without_times: Option<&'static str>,
 }
 
 impl Report {
@@ -67,6 +73,8 @@ impl Report {
             notes: Notes::default(),
             losses: Vec::new(),
             open_loss: false,
+            order: TimeOrder::default(),
+            without_times: None,
         }
     }
 
@@ -89,6 +97,7 @@ impl Report {
             self.first = Some(time);
         }
         self.last = Some(time);
+        self.order.saw(time);
         if self.open_loss {
             self.close_loss(time);
         }
@@ -157,6 +166,29 @@ impl Report {
         self.note(NoteKind::Cut, at, detail);
         let detail = format!("{detail} at {}", self.offset(at));
         self.lose(LossKind::CutTail, bytes as u64, detail);
+    }
+
+    /// Records have no time of their own: they can be anywhere.
+    #[cold]
+    pub(super) const fn lose_times(&mut self, detail: &'static str) {
+        self.without_times = Some(detail);
+    }
+
+    /// What was lost, and whether the last of it has no record behind it.
+    fn take_losses(&mut self) -> (Vec<Loss>, bool) {
+        let mut losses = std::mem::take(&mut self.losses);
+        let mut is_open = self.open_loss;
+        if self.order.goes_back() {
+            // The records around it bound no loss.
+            losses.iter_mut().for_each(|loss| loss.when = None);
+            is_open = false;
+        }
+        if let Some(detail) = self.without_times {
+            let (file, detail) = (self.capture.file, detail.to_owned());
+            let kind = LossKind::Damaged;
+            losses.insert(0, Loss { when: None, kind, file, bytes: 0, detail });
+        }
+        (losses, is_open)
     }
 
     /// Lists a loss behind the last record.
@@ -281,6 +313,13 @@ impl CaptureParser {
         parser
     }
 
+    /// The same parser, behind records of the capture that others read.
+    #[must_use]
+    pub const fn after(mut self, order: TimeOrder) -> Self {
+        self.report.order = order;
+        self
+    }
+
     /// Takes the next bytes; gives every record that is certain by then.
     pub fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(Record<'_>)) {
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
@@ -328,14 +367,16 @@ impl CaptureParser {
             Walk::Start | Walk::Unknown => None,
         };
         let report = &mut self.report;
+        let (losses, last_loss_is_open) = report.take_losses();
         CaptureEnd {
             format,
             records: report.records,
             bytes: self.bytes,
             first_last: report.first.zip(report.last),
+            order: report.order,
             notes: std::mem::take(&mut report.notes),
-            losses: std::mem::take(&mut report.losses),
-            last_loss_is_open: report.open_loss,
+            losses,
+            last_loss_is_open,
         }
     }
 

@@ -346,6 +346,7 @@ impl NgWalk {
                     let detail =
                         "simple packet blocks have no time; that of the record before used";
                     report.note_record(NoteKind::ClockOutOfRange, at, detail);
+                    report.lose_times(detail);
                 }
                 report.last_time().unwrap_or(CaptureTime::from_ns(0))
             }

@@ -54,9 +54,11 @@ pub struct Coverage {
     pub scopes: BTreeMap<FileId, FileScope>,
     /// Calls that ran when a sensor's captures began, or soon after, and whose INVITE was not
     /// captured: from the first packet to the last one of the call, or to its first INVITE inside the
-    /// dialog. They are no channels as read.
+    /// dialog. And the time of a sensor's captures for each Call-ID with more messages than are kept of
+    /// one: later calls under it may have been dropped. They are no channels as read.
     pub running: Vec<(CaptureTime, CaptureTime)>,
-    /// Legs that were read from an INVITE inside their dialog on.
+    /// Legs of which less is certain than was read: those that were read from an INVITE inside their
+    /// dialog on, and those of which a cap dropped messages.
     pub midway: BTreeSet<u32>,
     /// The longest call that the configuration allows (`absolute_timeout`), in nanoseconds.
     pub call_ns_max: i64,

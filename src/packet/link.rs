@@ -12,7 +12,7 @@ impl Walk<'_> {
     /// A whole record.
     pub(super) fn link(&mut self, frame: Frame, link: LinkType, bytes: &[u8]) -> Outcome {
         if bytes.is_empty() {
-            return Outcome::Empty;
+            return if frame.missing > 0 { Outcome::CutHeader } else { Outcome::Empty };
         }
         match link.0 {
             1 => self.ethernet(frame, bytes),

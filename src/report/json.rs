@@ -52,7 +52,8 @@ pub struct CheckJson {
     pub calls: Option<u64>,
     /// Names of the sensors; the unnamed one is empty.
     pub sensors: Vec<String>,
-    /// Calls that ran when the captures began; null without any.
+    /// Calls that ran when the captures began, or may have run under a Call-ID with more messages than
+    /// are kept; null without any.
     pub running_at_start: Option<RunningJson>,
     /// One object a scenario, in the order of design.md section 7.
     pub scenarios: Vec<ScenarioJson>,

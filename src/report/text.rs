@@ -9,6 +9,7 @@ use super::sentences::{
     agreeing, caveat, disagreement, headline, next_step, reasons, recorded_against_recount,
     scenario_label,
 };
+use crate::base::NoteKind;
 use crate::channel::{Axis, Reading};
 use crate::license::{Caveat, DayRow, Outcome, ScenarioVerdict};
 
@@ -450,6 +451,13 @@ fn what_was_lost(page: &mut Page, report: &CheckReport, verdict: &ScenarioVerdic
                  are no channels, at most one each. The last one was seen at {until}."
             ),
         );
+        if report.input.notes.count(NoteKind::Limit) > 0 {
+            page.prose(
+                "  ",
+                "Each Call-ID with more messages than are kept of one is among them: its later calls \
+                 may have been dropped.",
+            );
+        }
     }
     if losses.is_empty() && empty.is_empty() && running.is_empty() {
         page.prose("  ", "Nothing that is known of.");

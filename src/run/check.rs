@@ -273,13 +273,15 @@ fn coverage(config: &CheckConfig, found: &Reconstruction) -> Coverage {
         Some((found.heard.began_before(found.legs.sensor(*leg), *seen)?, *seen))
     });
     let running = found.running.iter().map(|span| (span.first, span.last));
+    // A dropped message can be the end of a call that was read.
+    let dropped = found.flags.messages_dropped.iter().copied();
     Coverage {
         spans: by_sensor.concat(),
         by_sensor,
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),
-        midway: midway.iter().map(|(leg, _)| *leg).collect(),
+        midway: midway.iter().map(|(leg, _)| *leg).chain(dropped).collect(),
         call_ns_max: config.timing.absolute_timeout_ns,
         excluded: Excluded {
             messages: found.ledger.value("sip.excluded_by_conf"),

@@ -176,6 +176,7 @@ pub(super) fn finish_capture(
         }
     }
     gathering.counts.capture_records += captured.records;
+    summary.order.append(&captured.order);
     gathering.notes.join(captured.notes);
     if captured.last_loss_is_open {
         gathering.open_losses.extend(captured.losses.pop());

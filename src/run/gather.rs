@@ -1,5 +1,6 @@
 //! What one worker gathers from the files it reads, and how two workers' gatherings join.
 
+use super::cut_messages::{CutMessages, may_be_sip};
 use super::extract::Stream;
 use super::heard::Listener;
 use super::kept_files::RunWriter;
@@ -7,12 +8,13 @@ use super::spill::{Runs, Spill};
 use super::work::GatheredParts;
 use crate::base::limits::CALL_ID_BYTES_MAX;
 use crate::base::{CaptureTime, FileId, Ledger, Loss, Note, NoteKind, Notes, RecordRef, SensorId};
+use crate::capture::TimeOrder;
 use crate::container::Windows;
 use crate::leg::leg_run::LegRun;
 use crate::leg::media_flow::{FlowRef, MediaFlows, media_kind};
 use crate::leg::table::LegTable;
 use crate::leg::{CaptureRules, Registrations, Scratch, observe};
-use crate::packet::{Datagram, Residues};
+use crate::packet::{Datagram, Residues, Transport};
 use crate::sip::{self, Message};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,6 +68,8 @@ pub struct FileSummary {
     pub sip_messages: u64,
     /// First and last record; absent when there was none.
     pub span: Option<TimeSpan>,
+    /// Whether its records come in the order of time.
+    pub order: TimeOrder,
 }
 
 impl FileSummary {
@@ -78,9 +82,7 @@ impl FileSummary {
             None => self.span = Some(TimeSpan::at(time)),
         }
     }
-}
 
-impl FileSummary {
     /// Adds what another part of the file held.
     fn join(&mut self, other: Self) {
         self.captures += other.captures;
@@ -89,6 +91,8 @@ impl FileSummary {
         if let Some(span) = other.span {
             self.span.get_or_insert(span).join(span);
         }
+        // Of several parts of one file, the one that ended the capture tells it for all of them.
+        self.order.append(&other.order);
     }
 }
 
@@ -138,6 +142,8 @@ pub(super) struct Gathering {
     /// What a capture was read with; the next one is read with it again.
     pub(super) spare: Option<Box<Stream>>,
     pub(super) registrations: Registrations,
+    /// SIP that the snaplen cut; poured into the losses.
+    cut_messages: CutMessages,
     /// Losses at the end of a capture: they reach from the moment they have to one that only the whole
     /// run knows.
     pub(super) open_losses: Vec<Loss>,
@@ -165,6 +171,7 @@ impl Gathering {
             windows: Windows::default(),
             spare: None,
             registrations: Registrations::default(),
+            cut_messages: CutMessages::default(),
             open_losses: Vec::new(),
             files: BTreeMap::new(),
             spans: BTreeMap::new(),
@@ -198,6 +205,9 @@ impl Gathering {
     fn media(&mut self, origin: &Origin, datagram: &Datagram<'_>) {
         let Some(kind) = media_kind(datagram.payload) else {
             self.counts.other += 1;
+            if datagram.cut && may_be_sip(datagram.payload) {
+                self.cut(datagram);
+            }
             return;
         };
         self.counts.media += 1;
@@ -231,6 +241,9 @@ impl Gathering {
         if call_id.is_empty() || message.call_id_is_cut() {
             self.ledger.add("sip.without_call_id", 1);
             self.sip_note(datagram.record, "a SIP message without a whole Call-ID was not used");
+            if datagram.cut {
+                self.cut(datagram);
+            }
         } else if call_id.len() > CALL_ID_BYTES_MAX {
             self.ledger.add("sip.call_id_too_long", 1);
             self.sip_note(datagram.record, "a Call-ID longer than 1023 bytes was not used");
@@ -245,6 +258,13 @@ impl Gathering {
                 self.legs.end_last();
             }
             self.registrations.observe(message, datagram.time);
+        }
+    }
+
+    /// A record was cut before it told its call. What is cut of a stream is told where the stream is.
+    fn cut(&mut self, datagram: &Datagram<'_>) {
+        if datagram.transport != Transport::Tcp {
+            self.cut_messages.add(datagram.record.capture.file, datagram.time);
         }
     }
 
@@ -272,6 +292,7 @@ fn reads(rules: &CaptureRules, datagram: &Datagram<'_>) -> bool {
 impl Gathering {
     /// Enters what was counted into the ledger.
     fn pour(&mut self) {
+        self.losses.extend(self.cut_messages.take_losses());
         let counts = std::mem::take(&mut self.counts);
         self.ledger.add("payload.media", counts.media);
         self.ledger.add("payload.other", counts.other);

@@ -38,6 +38,8 @@ pub struct LegFlags {
     pub midway: Vec<(u32, CaptureTime)>,
     /// Legs of which a cap dropped facts.
     pub over_limit: Vec<u32>,
+    /// Those of them of which it dropped messages.
+    pub messages_dropped: Vec<u32>,
     /// CDRs with media.
     pub cdrs_with_media: u64,
     /// CDRs that were answered, and of which no packet says when they ended.
@@ -69,6 +71,7 @@ impl LegFlags {
         self.vendor_blind += behind.vendor_blind;
         self.midway.append(&mut behind.midway);
         self.over_limit.append(&mut behind.over_limit);
+        self.messages_dropped.append(&mut behind.messages_dropped);
         self.cdrs_with_media += behind.cdrs_with_media;
         self.cdrs_ended_by_signalling += behind.cdrs_ended_by_signalling;
         self.cdrs_left_out += behind.cdrs_left_out;

@@ -10,6 +10,7 @@ mod blocks;
 pub mod calls;
 mod check;
 pub mod config;
+mod cut_messages;
 mod distinct;
 mod error;
 mod extract;

@@ -11,7 +11,7 @@ use super::gather::{FileSummary, Gathering, Origin};
 use super::map::{Content, DROPPED_UNIT_BYTES, FileBytes, OpenFile, OpenRules};
 use crate::base::{CaptureId, CaptureTime, FileId};
 use crate::capture::{
-    CaptureEnd, CaptureParser, CaptureRange, LinkType, PcapHeader, RangeSplitter, Record,
+    CaptureEnd, CaptureParser, CaptureRange, LinkType, PcapHeader, RangeSplitter, Record, TimeOrder,
 };
 use crate::leg::CaptureRules;
 use crate::packet::Dissector;
@@ -70,6 +70,7 @@ struct Split {
 struct InOrder {
     dissector: Dissector,
     records: u64,
+    times: TimeOrder,
     /// The range whose records are taken next.
     next: usize,
     /// Ranges that are read and wait for one before them.
@@ -84,6 +85,8 @@ struct Aside {
     bytes: Vec<u8>,
     records: Vec<AsideRecord>,
     plain_datagrams: u64,
+    /// Those of all records of the range.
+    times: TimeOrder,
 }
 
 struct AsideRecord {
@@ -132,7 +135,8 @@ impl<'f> RangedFile<'f> {
         let splitter = RangeSplitter::new(bytes, rules.range_bytes_max)?;
         let dissector = Dissector::new(CaptureId { file: id, member: 0 });
         let waiting = BTreeMap::new();
-        let in_order = InOrder { dissector, records: 0, next: 0, waiting, last: None };
+        let times = TimeOrder::default();
+        let in_order = InOrder { dissector, records: 0, times, next: 0, waiting, last: None };
         Some(Self {
             id,
             file,
@@ -229,7 +233,7 @@ impl<'f> RangedFile<'f> {
         let mut parser = self.parser(range);
         parser.push(&self.bytes()[range.bytes.clone()], &mut take);
         // Joints lie between sound records: such a range has neither notes nor losses.
-        parser.finish(&mut take);
+        aside.times = parser.finish(&mut take).order;
         aside
     }
 
@@ -250,6 +254,7 @@ impl<'f> RangedFile<'f> {
         while let Some(aside) = order.waiting.remove(&order.next) {
             order.next += 1;
             order.records += aside.plain_datagrams + aside.records.len() as u64;
+            order.times.append(&aside.times);
             order.dissector.count_plain(aside.plain_datagrams);
             for record in aside.records() {
                 order.dissector.record(&record, &mut |datagram| {
@@ -285,7 +290,7 @@ impl<'f> RangedFile<'f> {
                 summary.sip_messages += u64::from(is_sip);
             });
         };
-        let mut parser = self.parser(range);
+        let mut parser = self.parser(range).after(order.times);
         parser.push(&self.bytes()[range.bytes.clone()], &mut take);
         let mut captured = parser.finish(&mut take);
         captured.records += order.records;

@@ -1,6 +1,7 @@
 //! Captures to legs to CDRs: reads the files in parallel, joins what the workers gathered.
 
 use super::answer::FileDigests;
+use super::cut_messages::join_cut_messages;
 use super::error::Error;
 use super::gather::{FileSummary, Gathering, Hasher, TimeSpan};
 use super::heard::Heard;
@@ -16,7 +17,7 @@ use super::side_by_side::pool;
 use super::spill::{Spill, were_read};
 use super::streams::read_streams;
 use super::work::{Opened, WorkDirectory, options_digest};
-use crate::base::limits::{MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
+use crate::base::limits::{FACTS_PER_LEG_MAX, MEDIA_FLOWS_MAX, REGISTERED_USERS_MAX};
 use crate::base::{CaptureId, FileId, Ledger, Loss, LossKind, Note, NoteKind, Notes, SensorId};
 use crate::call::{MergeLinks, Outlines};
 use crate::leg::attribute::attribute;
@@ -68,7 +69,8 @@ pub struct Reconstruction {
     pub flags: LegFlags,
     /// Call-IDs without an INVITE: they make no CDR.
     pub legs_without_invite: u64,
-    /// Calls without any INVITE, seen from the middle on: when a sensor's captures began, they ran.
+    /// Calls that may have run beside what was read: those without any INVITE, seen from the middle on,
+    /// which ran when a sensor's captures began; and what legs held beyond the cap on their messages.
     pub running: Vec<TimeSpan>,
     /// Who was registered when, over all sensors.
     pub registrations: Registrations,
@@ -223,7 +225,7 @@ fn finish(
     flows: Vec<FlowTable>,
     (mut profile, spill): (Profile, &Arc<Spill>),
 ) -> Result<Reconstruction, Error> {
-    let JoinedLegs { mut legs, with_invite, without_invite, running } = joined;
+    let JoinedLegs { mut legs, with_invite, without_invite, mut running } = joined;
     let flows = join_flows(flows);
     // Every span is known here, and so how far the loss reaches.
     if flows.beyond.is_some() {
@@ -236,7 +238,7 @@ fn finish(
     whole.ledger.add("media.flows_without_leg", attributed.unclaimed);
     whole.ledger.add("leg.with_invite", with_invite);
     whole.ledger.add("leg.without_invite", without_invite);
-    let Seen { cdrs, outlines, links, flags } = look(&legs, options, &whole.spans, spill)?;
+    let Seen { cdrs, outlines, links, mut flags } = look(&legs, options, &whole.spans, spill)?;
     profile.ended("look at legs", ("CDRs", cdrs.len() as u64), 0);
     profile.legs = legs.len();
     profile.kept = vec![
@@ -244,9 +246,8 @@ fn finish(
         ("outlines", outlines.byte_count()),
         ("CDRs", cdrs.byte_count()),
     ];
-    for leg in flags.over_limit.iter().filter_map(|leg| legs.get(*leg)) {
-        whole.notes.add(limit_note(&leg));
-    }
+    running.extend(beyond_limit(&legs, &mut flags, &mut whole));
+    running.sort_by_key(|span| (span.first, span.last));
     if whole.registrations.is_over_limit() {
         whole.notes.add(Note {
             capture: CaptureId::default(),
@@ -264,6 +265,7 @@ fn finish(
     whole.ledger.add("file.path_unreadable", listing.unreadable.len() as u64);
     let skipped = listing.skipped.values().map(|count| count.entries).sum();
     whole.ledger.add("file.not_listed", skipped);
+    join_cut_messages(&mut whole.losses);
     place_losses(&mut whole, &listing);
     whole.losses.sort();
     Ok(Reconstruction {
@@ -312,6 +314,23 @@ fn dropped_media(whole: &mut Gathering) {
     });
 }
 
+/// Notes the legs of which a cap dropped something; when those of them may have run on of which it dropped
+/// messages. Later calls under the same Call-ID can be among these, one at most at a time; what is kept are
+/// the smallest keys, not the earliest messages, so the captures alone bound them. A dropped identifier is
+/// none of a call: it joins calls.
+fn beyond_limit(legs: &Legs, flags: &mut LegFlags, whole: &mut Gathering) -> Vec<TimeSpan> {
+    let mut running = Vec::new();
+    for number in &flags.over_limit {
+        let Some(leg) = legs.get(*number) else { continue };
+        whole.notes.add(limit_note(&leg));
+        if leg.message_count() >= FACTS_PER_LEG_MAX {
+            flags.messages_dropped.push(*number);
+            running.extend(whole.spans.get(&leg.sensor()));
+        }
+    }
+    running
+}
+
 fn limit_note(leg: &Leg) -> Note {
     let record = leg.messages().next().map(|(_, times)| times.record).unwrap_or_default();
     Note {
@@ -328,11 +347,12 @@ fn limit_note(leg: &Leg) -> Note {
 
 /// Losses that carry no time get that of their file: by its path, else from its first record on. What
 /// is lost at the end of a capture reaches as far as its file may: by its path, else to the next capture
-/// of its rotation, else to the end of all captures, because nothing says when its last packet was.
+/// of its rotation, else to the end of all captures, because nothing says when its last packet was. A file
+/// whose records go back in time bounds nothing: what it lost can be from before its first record.
 fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
     let next = next_begins(listing, &whole.files);
-    let all_last = whole.spans.values().map(|span| span.last).max();
-    let by_others = |id: FileId| next.get(&id).copied().or(all_last);
+    let all = whole.spans.values().copied().reduce(TimeSpan::joined);
+    let by_others = |id: FileId| next.get(&id).copied().or(all.map(|all| all.last));
     for mut loss in std::mem::take(&mut whole.open_losses) {
         let file = listing.files.get(loss.file.0 as usize);
         let end = file.and_then(SpoolFile::reach).map(|(_, end)| end).or(by_others(loss.file));
@@ -341,9 +361,13 @@ fn place_losses(whole: &mut Gathering, listing: &SpoolListing) {
     }
     for loss in whole.losses.iter_mut().filter(|loss| loss.when.is_none()) {
         let file = listing.files.get(loss.file.0 as usize);
-        let by_records = whole.files.get(&loss.file).and_then(|file| file.span).map(|span| {
+        let by_records = whole.files.get(&loss.file).and_then(|summary| {
+            let span = summary.span?;
+            if let Some(all) = all.filter(|_| summary.order.goes_back()) {
+                return Some((all.first, all.last));
+            }
             let last = by_others(loss.file).unwrap_or(span.last);
-            (span.first, last.max(span.last))
+            Some((span.first, last.max(span.last)))
         });
         loss.when = file.and_then(SpoolFile::reach).or(by_records);
     }

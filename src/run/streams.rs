@@ -1,12 +1,13 @@
 //! SIP over streams: what the pass over all captures puts together, framed into messages.
 
 use super::gather::{Gathering, Origin};
+use crate::base::limits::{CALL_REACH_NS, FRAMED_HEAD_BYTES_MAX};
 use crate::base::{CaptureTime, Loss, LossKind, Note, NoteKind, RecordRef, SensorId};
 use crate::leg::CaptureRules;
 use crate::packet::{
     Datagram, Flow, Residue, Settings, StreamEvent, StreamSink, Transport, reassemble,
 };
-use crate::sip::{FrameEnd, FramedMessage, Framer, FramingTally};
+use crate::sip::{FrameEnd, FramedMessage, Framer, Unframed};
 
 /// Reads the residues of one sensor into the gathering.
 pub(super) fn read_streams(
@@ -45,8 +46,8 @@ struct Open {
     flow: Flow,
     framer: Framer,
     vendor_blind: bool,
-    /// Of its first bytes.
-    first: Option<RecordRef>,
+    /// Time and record of its first bytes.
+    first: Option<(CaptureTime, RecordRef)>,
 }
 
 impl StreamSink for Streams<'_> {
@@ -63,7 +64,7 @@ impl StreamSink for Streams<'_> {
         let Some(open) = &mut self.open else { return };
         if let StreamEvent::Chunk(chunk) = event {
             open.vendor_blind |= chunk.vendor_blind;
-            open.first.get_or_insert(chunk.record);
+            open.first.get_or_insert((chunk.time, chunk.record));
         }
         let (flow, vendor_blind) = (open.flow, open.vendor_blind);
         let (gathering, origin, rules) = (&mut *self.gathering, &self.origin, self.rules);
@@ -78,28 +79,63 @@ impl StreamSink for Streams<'_> {
             StreamEvent::Gap(_) => open.framer.gap(sink),
             StreamEvent::End(_) => {
                 open.framer.finish(sink);
-                let (tally, first) = (open.framer.tally(), open.first);
-                self.open = None;
-                tell(self.gathering, flow, first, tally);
+                if let Some(open) = self.open.take() {
+                    tell(self.gathering, self.origin.sensor, &open);
+                }
             }
         }
     }
 }
 
-/// What a direction of a connection held, into the ledger and the notes.
-fn tell(gathering: &mut Gathering, flow: Flow, first: Option<RecordRef>, tally: FramingTally) {
+/// What a direction of a connection held, into the ledger, the notes and the losses.
+fn tell(gathering: &mut Gathering, sensor: SensorId, open: &Open) {
+    let (flow, tally) = (open.flow, open.framer.tally());
     let ledger = &mut gathering.ledger;
     ledger.add("sip.framed_cut", tally.cut_messages);
     ledger.add("sip.framed_limit", tally.limit_hits);
     ledger.add("sip.framed_bytes_discarded", tally.discarded_bytes);
-    if tally.discarded_bytes > 0
-        && let Some(record) = first
-    {
+    ledger.add("sip.framed_long_bodies", tally.long_bodies);
+    let Some((began, record)) = open.first else { return };
+    if tally.discarded_bytes > 0 {
         let detail = format!(
             "{} to {}: {} bytes of the stream belong to no message",
             flow.source, flow.destination, tally.discarded_bytes
         );
         note(gathering, record, NoteKind::MalformedSip, detail);
+    }
+    if tally.long_bodies > 0 {
+        let detail = format!(
+            "{} to {}: {} times a Content-Length is larger than the body",
+            flow.source, flow.destination, tally.long_bodies
+        );
+        note(gathering, record, NoteKind::MalformedSip, detail);
+    }
+    // Without any message it is no SIP that was read wrongly, but something else.
+    if tally.messages == 0 {
+        return;
+    }
+    let first = gathering.spans.get(&sensor).map(|span| span.first);
+    let may_have_run = first.is_some_and(|first| began <= first.plus_ns(CALL_REACH_NS));
+    for unframed in open.framer.unframed() {
+        // The end of a message that began before the captures did: its call is seen from the middle on.
+        let is_rest = unframed.leads && unframed.bytes <= FRAMED_HEAD_BYTES_MAX as u64;
+        if !(is_rest && may_have_run) {
+            gathering.losses.push(unframed_loss(flow, record, unframed));
+        }
+    }
+}
+
+fn unframed_loss(flow: Flow, record: RecordRef, unframed: &Unframed) -> Loss {
+    let what = match unframed.bytes {
+        0 => "messages that a wrong Content-Length holds up".to_owned(),
+        bytes => format!("{bytes} bytes that may have been messages"),
+    };
+    Loss {
+        when: Some((unframed.first, unframed.last)),
+        kind: LossKind::Gap,
+        file: record.capture.file,
+        bytes: unframed.bytes,
+        detail: format!("{} to {}: {what}", flow.source, flow.destination),
     }
 }
 

@@ -28,7 +28,7 @@ pub use correlation::{
     Reason, Replaces, SessionId, TargetDialog, icid_value, parse_reason, parse_replaces,
     parse_session_id, parse_target_dialog, recorded_sessions,
 };
-pub use framing::{FrameEnd, FramedMessage, Framer, FramingTally};
+pub use framing::{FrameEnd, FramedMessage, Framer, FramingTally, Unframed};
 pub use header_name::HeaderName;
 pub use lines::Header;
 pub use message::{CSeq, Message, scan, with_message};

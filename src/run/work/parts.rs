@@ -35,7 +35,7 @@ pub(in crate::run) struct GatheredParts {
     pub(in crate::run) registrations: Registrations,
     /// When SIP was captured.
     pub(in crate::run) heard: SipHours,
-    /// Counts and span of the file.
+    /// Counts, span and order of the file.
     pub(in crate::run) summary: FileSummary,
 }
 
