@@ -52,7 +52,7 @@ mod tests {
     fn what_was_copied_lies_where_it_was_said_to() {
         let run = |number: u8| vec![number; BESIDE_BYTES / 4 + usize::from(number)];
         let mut blocks = Blocks::default();
-        let places: Vec<_> = (0..40).map(|number| blocks.add(&run(number))).collect();
+        let places: Vec<_> = (0..80).map(|number| blocks.add(&run(number))).collect();
         let kept = blocks.finish();
         assert!(kept.len() > 3, "more than one block");
         assert!(places[..3].iter().all(Option::is_none));
