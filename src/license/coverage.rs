@@ -69,7 +69,7 @@ pub struct Coverage {
 /// One day of a calendar.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DayCoverage {
-    /// Hours of the day that a capture touches.
+    /// Hours of the day with SIP.
     pub covered_hours: usize,
     /// Hours of the day.
     pub hours: usize,
@@ -80,7 +80,7 @@ pub struct DayCoverage {
 }
 
 impl DayCoverage {
-    /// Whether no capture touches the day.
+    /// Whether there is no SIP on the day.
     #[must_use]
     pub const fn is_without_capture(&self) -> bool {
         self.covered_hours == 0
@@ -104,7 +104,7 @@ impl Coverage {
         Self { spans: vec![span], ..Self::default() }
     }
 
-    /// First and last record; absent without any.
+    /// First and last SIP message; absent without any.
     #[must_use]
     pub fn bounds(&self) -> Option<(CaptureTime, CaptureTime)> {
         let first = self.spans.iter().map(|span| span.0).min()?;
@@ -113,7 +113,7 @@ impl Coverage {
     }
 
     /// The days to judge: from the first day with data to `as_of`, by default the last calendar day
-    /// with data (design.md section 12, point 16). Data are records and starts of CDRs; absent when
+    /// with data (design.md section 12, point 16). Data are SIP messages and starts of CDRs; absent when
     /// there is neither. An `as_of` before the first data gives that one day.
     #[must_use]
     pub fn calendar(&self, cdrs: &[Cdr], zone: &TimeZone, as_of: Option<Date>) -> Option<Calendar> {

@@ -38,7 +38,7 @@ pub struct CheckJson {
     pub as_of_given: bool,
     /// Time zone of all days and hours.
     pub time_zone: String,
-    /// First and last record, UTC, `YYYY-MM-DD HH:MM:SS.mmm`, cut to the millisecond; null without.
+    /// First and last SIP message, UTC, `YYYY-MM-DD HH:MM:SS.mmm`, cut to the millisecond; null without.
     pub covered: Option<[String; 2]>,
     /// Legs: Call-IDs by sensor.
     pub legs: u64,
@@ -279,7 +279,7 @@ pub struct DayJson {
     pub run_days: usize,
     /// State of the lock.
     pub state: &'static str,
-    /// Hours of the day with records.
+    /// Hours of the day with SIP.
     pub covered_hours: usize,
     /// Hours of the day: 23, 24 or 25 in most zones.
     pub hours: usize,
@@ -304,7 +304,7 @@ pub struct HourJson {
     pub channel_ns: String,
     /// Most channels at one moment.
     pub peak_channels: u64,
-    /// Whether there are records in it.
+    /// Whether there is SIP in it.
     pub covered: bool,
 }
 
