@@ -67,7 +67,8 @@ impl Marks {
     }
 
     /// Marks again what may stand twice: the more stand in the first filter, the more meet there by accident.
-    /// To be called for what [`KnownKeys`] made of all legs before the first is asked for.
+    /// To be called for what [`Search::mark`](super::search::Search::mark) knows of all legs before the first is
+    /// asked for.
     pub fn narrow(&self, known: &PackedRun) {
         let marks = known_legs(known).flat_map(|leg| leg.marks());
         let twofold = marks.filter(|mark| self.alike.was_there_twice(slot(*mark)));

@@ -1,7 +1,7 @@
 //! The bytes of many runs that are dropped together, in few large blocks.
 //!
 //! Small blocks that were given back stay with the allocator, and what is large for a while
-//! ([`crate::base::roomy`]) has no use for them: so they would cost memory to the end.
+//! ([`roomy()`]) has no use for them: so they would cost memory to the end.
 
 use crate::base::{PackedBytes, roomy};
 use std::sync::Arc;
