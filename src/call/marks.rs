@@ -1,5 +1,5 @@
-//! What the first pass over all legs notes of their keys, so that the second one keeps few of them and, reads few
-//! legs.
+//! What the first pass over all legs notes of their keys, so that the second one keeps few of them and
+//! reads few legs.
 //!
 //! In: marks, a hash of each key with its rule and its part of time. Out: whether a key may meet another one, and
 //! what the second pass knows of a leg without reading it, packed.
