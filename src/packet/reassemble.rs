@@ -327,7 +327,8 @@ impl Pass<'_> {
                 let detail = "parts of an SCTP message are missing".to_owned();
                 self.gap(NoteKind::FragmentMissing, first.record, when, 0, detail);
             }
-            if first.begins {
+            // A part without user data is an error of its sender (RFC 9260 section 3.3.1), and no datagram.
+            if first.begins && !payload.is_empty() {
                 self.count("packet.datagrams", 1);
                 self.sink.datagram(Datagram {
                     time: latest.time,

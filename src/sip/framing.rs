@@ -69,6 +69,9 @@ pub struct FramingTally {
     pub discarded_bytes: u64,
     /// Bodies that took bytes of the message behind them.
     pub long_bodies: u64,
+    /// Bytes of those, given with the body and again with the message that they begin, and the line ends
+    /// among them.
+    pub taken_back_bytes: u64,
     /// Times a head or body was above its limit.
     pub limit_hits: u64,
     /// Gaps that were told.
@@ -303,6 +306,7 @@ impl Framer {
                 Step::Back => {
                     self.searched = 0;
                     self.tally.long_bodies += 1;
+                    self.tally.taken_back_bytes += self.body_tail.len() as u64;
                     let when = self.unframed_now(0);
                     self.tell(when);
                     return (used, true);

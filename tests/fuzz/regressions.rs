@@ -20,6 +20,21 @@ const ZSTD_BEHIND_A_WHOLE_FRAME: &str = "\
 
 const CONTAINERS: [&str; 1] = [ZSTD_BEHIND_A_WHOLE_FRAME];
 
+/// A first part of an SCTP message without user data: it was given as an empty datagram.
+const SCTP_WITHOUT_DATA: &str = "\
+    d4c3b2a1020004000000000000000000ffff00000100000000f1536500000000660000006600000002020202\
+    020202020202020208004500005800090000408400000a0000010a00000213c413c400000001000000000002\
+    00100000000100000000000000004f5054494f4e53207369703a614062205349502f322e300d0a5669613a20\
+    5349502f322e302f5544";
+
+const CAPTURES: [&str; 1] = [SCTP_WITHOUT_DATA];
+
+/// A Content-Length two bytes above the body: these are given with the body, and again with what follows.
+const BODY_TOO_LONG: &str = "INVITE sip:a@b SIP/2.0\r\nCall-ID: one@h\r\nContent-Length: 12\r\n\r\n\
+    v=0\r\ns=-\r\nINVITE sip:c@d SIP/2.0\r\nCall-ID: two@h\r\nContent-Length: 0\r\n\r\n";
+
+const MESSAGES: [&str; 1] = [BODY_TOO_LONG];
+
 fn bytes_of(hexadecimal: &str) -> Vec<u8> {
     let digits = |at: usize| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap();
     (0..hexadecimal.len()).step_by(2).map(digits).collect()
@@ -29,6 +44,20 @@ fn bytes_of(hexadecimal: &str) -> Vec<u8> {
 fn containers() {
     for case in CONTAINERS {
         targets::container(&bytes_of(case));
+    }
+}
+
+#[test]
+fn captures() {
+    for case in CAPTURES {
+        targets::packet(&bytes_of(case));
+    }
+}
+
+#[test]
+fn messages() {
+    for case in MESSAGES {
+        targets::sip(case.as_bytes());
     }
 }
 
