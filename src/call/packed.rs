@@ -5,7 +5,6 @@
 use super::outline::Moment;
 use crate::base::{CaptureId, CaptureTime, Endpoint, FileId, RecordRef};
 use crate::leg::codec;
-use std::net::IpAddr;
 
 /// What most values of a leg are near to, or equal.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +19,10 @@ pub(super) struct Base {
 
 /// Moments of captures are microseconds as a rule.
 const USUAL_NS: i64 = 1_000;
-/// An address of the leg itself, or one with so many octets.
+/// An address of the leg itself, or another one, which follows.
 const SOURCE: u8 = 0;
 const DESTINATION: u8 = 1;
-const OCTETS_4: u8 = 4;
-const OCTETS_16: u8 = 16;
+const OTHER: u8 = 2;
 
 const fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
@@ -79,17 +77,7 @@ pub(super) fn put_moment(bytes: &mut Vec<u8>, moment: Moment, from: Moment) {
 
 /// An address and port by itself.
 pub(super) fn put_end(bytes: &mut Vec<u8>, end: Endpoint) {
-    match end.address {
-        IpAddr::V4(address) => {
-            bytes.push(OCTETS_4);
-            bytes.extend_from_slice(&address.octets());
-        }
-        IpAddr::V6(address) => {
-            bytes.push(OCTETS_16);
-            bytes.extend_from_slice(&address.octets());
-        }
-    }
-    bytes.extend_from_slice(&end.port.to_le_bytes());
+    codec::put_end(bytes, end);
 }
 
 impl Base {
@@ -98,7 +86,10 @@ impl Base {
         match end {
             end if end == self.source => bytes.push(SOURCE),
             end if end == self.destination => bytes.push(DESTINATION),
-            end => put_end(bytes, end),
+            end => {
+                bytes.push(OTHER);
+                put_end(bytes, end);
+            }
         }
     }
 
@@ -123,7 +114,7 @@ impl Base {
         match reader.byte() {
             SOURCE => self.source,
             DESTINATION => self.destination,
-            octets => reader.end_of(octets),
+            _ => reader.end(),
         }
     }
 
@@ -226,18 +217,10 @@ impl<'o> Reader<'o> {
 
     /// What [`put_end`] wrote.
     pub(super) fn end(&mut self) -> Endpoint {
-        let octets = self.byte();
-        self.end_of(octets)
-    }
-
-    fn end_of(&mut self, octets: u8) -> Endpoint {
-        let address = if octets == OCTETS_4 {
-            <[u8; 4]>::try_from(self.bytes(4)).map(IpAddr::from)
-        } else {
-            <[u8; 16]>::try_from(self.bytes(16)).map(IpAddr::from)
-        };
-        let port = <[u8; 2]>::try_from(self.bytes(2)).map(u16::from_le_bytes);
-        address.and_then(|address| Ok(Endpoint::new(address, port?))).unwrap_or(Endpoint::UNKNOWN)
+        let mut reader = codec::Reader(self.rest);
+        let end = reader.end();
+        self.rest = reader.0;
+        end
     }
 }
 
@@ -245,6 +228,7 @@ impl<'o> Reader<'o> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     fn any_moment() -> impl Strategy<Value = Moment> {
         let time = prop_oneof![any::<i64>(), (0i64..9_999).prop_map(|us| us * 1_000)];

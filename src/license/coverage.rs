@@ -42,12 +42,10 @@ impl Excluded {
 /// What was read and what was not.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Coverage {
-    /// First and last moment of hours with SIP, over all sensors; any order, overlaps allowed. Made from
-    /// the times of messages, not from the bounds of captures: else it would matter how records lie in
-    /// files, and a stray packet that is no SIP would cover a day.
-    pub spans: Vec<(CaptureTime, CaptureTime)>,
-    /// The same for each sensor by itself.
-    pub by_sensor: Vec<Vec<(CaptureTime, CaptureTime)>>,
+    /// First and last moment of hours with SIP, by sensor; any order, overlaps allowed. Made from the times
+    /// of messages, not from the bounds of captures: else it would matter how records lie in files, and a
+    /// stray packet that is no SIP would cover a day.
+    pub spans: Vec<Vec<(CaptureTime, CaptureTime)>>,
     /// What could not be read.
     pub losses: Vec<Loss>,
     /// Scopes of the files that lost something; without one a file may hold any call's packets.
@@ -101,14 +99,15 @@ impl Coverage {
     pub fn complete(calendar: &Calendar) -> Self {
         let (first, end) = calendar.bounds_ns();
         let span = (CaptureTime::from_ns(first), CaptureTime::from_ns(end.saturating_sub(1)));
-        Self { spans: vec![span], ..Self::default() }
+        Self { spans: vec![vec![span]], ..Self::default() }
     }
 
     /// First and last SIP message; absent without any.
     #[must_use]
     pub fn bounds(&self) -> Option<(CaptureTime, CaptureTime)> {
-        let first = self.spans.iter().map(|span| span.0).min()?;
-        let last = self.spans.iter().map(|span| span.1).max()?;
+        let spans = || self.spans.iter().flatten();
+        let first = spans().map(|span| span.0).min()?;
+        let last = spans().map(|span| span.1).max()?;
         Some((first, last))
     }
 
@@ -155,7 +154,7 @@ impl Coverage {
     /// Which hours of the calendar a capture touches.
     #[must_use]
     pub fn covered_hours(&self, calendar: &Calendar) -> Vec<bool> {
-        hours_of(&self.spans, calendar)
+        hours_of(self.spans.iter().flatten(), calendar)
     }
 
     /// Days on which a sensor has no SIP in an hour of the day in which it has some on at least half of all
@@ -170,7 +169,7 @@ impl Coverage {
         }
         let inside = calendar.hours_touched(first, last);
         let slot_of = |hour: &Hour| usize::from(hour.wall_minute) / 60;
-        for spans in &self.by_sensor {
+        for spans in &self.spans {
             let covered = hours_of(spans, calendar);
             let hours = || calendar.hours().iter().zip(&covered).enumerate();
             let mut days_of_slot = [const { BTreeSet::new() }; SLOTS];
@@ -232,7 +231,10 @@ const SLOTS: usize = 24;
 const USUAL_DAYS_MIN: usize = 4;
 
 /// Which hours of the calendar some spans touch.
-fn hours_of(spans: &[(CaptureTime, CaptureTime)], calendar: &Calendar) -> Vec<bool> {
+fn hours_of<'s>(
+    spans: impl IntoIterator<Item = &'s (CaptureTime, CaptureTime)>,
+    calendar: &Calendar,
+) -> Vec<bool> {
     // Starts and ends by hour, so that a million spans of three years each stay linear.
     let mut change = vec![0i64; calendar.hours().len() + 1];
     for (first, last) in spans {
@@ -281,7 +283,7 @@ mod tests {
     fn the_days_to_judge_reach_from_the_first_data_to_the_day_of_the_verdict() {
         let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
         let coverage = Coverage {
-            spans: vec![(at(&calendar, 1, 5), at(&calendar, 2, 7))],
+            spans: vec![vec![(at(&calendar, 1, 5), at(&calendar, 2, 7))]],
             ..Coverage::default()
         };
         let days = |as_of| {
@@ -299,7 +301,7 @@ mod tests {
     fn a_loss_reaches_four_hours_further_and_one_without_time_everywhere() {
         let calendar = Calendar::new(TimeZone::UTC, date(2026, 1, 1), date(2026, 1, 4));
         let coverage = Coverage {
-            spans: vec![(at(&calendar, 0, 5), at(&calendar, 0, 7))],
+            spans: vec![vec![(at(&calendar, 0, 5), at(&calendar, 0, 7))]],
             losses: vec![
                 loss(Some((at(&calendar, 1, 19), at(&calendar, 1, 19)))),
                 loss(Some((at(&calendar, 1, 20), at(&calendar, 1, 20)))),

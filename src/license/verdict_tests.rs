@@ -29,9 +29,10 @@ pub(crate) fn spool(calls: &[u32]) -> Spool {
     let last = first.saturating_add(jiff::Span::new().days(calls.len() as i64 - 1));
     let calendar = Calendar::new(TimeZone::UTC, first, last);
     let mut spool = Spool { cdrs: Vec::new(), calendar, coverage: Coverage::default() };
+    spool.coverage.spans.push(Vec::new());
     for (day, count) in calls.iter().enumerate() {
         let start = spool.calendar.days()[day].started.ns();
-        spool.coverage.spans.push((at(start), at(start + 24 * HOUR - 1)));
+        spool.coverage.spans[0].push((at(start), at(start + 24 * HOUR - 1)));
         for call in 0..*count {
             let leg = day as u32 * 1_000 + call;
             let caller = format!("1{call:05}");
@@ -151,7 +152,7 @@ fn a_loss_matters_only_where_it_can_decide() {
 #[test]
 fn a_day_without_any_capture_in_the_deciding_run_is_lost() {
     let mut gap = spool(&[vec![2; 12], vec![4, 4, 0, 4]].concat());
-    gap.coverage.spans.remove(14);
+    gap.coverage.spans[0].remove(14);
     let found = verdict(&gap, &question(3));
     assert_eq!(found.judged.outcome, Outcome::CannotTell);
     assert_eq!(found.judged.missing_days, [14]);
@@ -175,7 +176,7 @@ fn a_short_spool_says_what_it_cannot_see() {
 fn a_lift_by_a_last_day_that_is_not_over_says_so() {
     let calls = [vec![2; 10], vec![4; 5], vec![0]].concat();
     let until = |spool: &mut Spool, ns: i64| {
-        let last = spool.coverage.spans.last_mut().unwrap();
+        let last = spool.coverage.spans[0].last_mut().unwrap();
         last.1 = last.0.plus_ns(ns);
         last.1
     };
@@ -198,22 +199,22 @@ fn a_lift_by_a_last_day_that_is_not_over_says_so() {
 #[test]
 fn a_lift_by_days_that_lack_usual_hours_says_so() {
     let mut lacking = spool(&[vec![4; 12], vec![0; 4]].concat());
-    let whole = lacking.coverage.spans.clone();
+    let whole = lacking.coverage.spans[0].clone();
     let cut = |(first, last): &(CaptureTime, CaptureTime)| {
         [(*first, first.plus_ns(9 * HOUR - 1)), (first.plus_ns(18 * HOUR), *last)]
     };
     let without: Vec<_> = whole[12..].iter().flat_map(cut).collect();
-    lacking.coverage.by_sensor = vec![[&whole[..12], &without].concat(), whole.clone()];
+    lacking.coverage.spans = vec![[&whole[..12], &without].concat(), whole.clone()];
     let found = verdict(&lacking, &question(3));
     assert_eq!(found.judged.outcome, Outcome::Lifts);
     let (first, last) = (date(2026, 3, 13), date(2026, 3, 16));
     let expect = Caveat::RestsOnLackingHours { days: 4, first, last, otherwise: Outcome::Stays };
     assert!(found.caveats.contains(&expect), "{:?}", found.caveats);
     // What only the lesser half of the days has is not usual, and a stay needs no such word.
-    lacking.coverage.by_sensor = vec![whole[..7].to_vec(), whole.clone()];
+    lacking.coverage.spans = vec![whole[..7].to_vec(), whole.clone()];
     assert_eq!(verdict(&lacking, &question(3)).caveats, []);
     let mut stays = spool(&[4; 16]);
-    stays.coverage.by_sensor = vec![whole[..12].to_vec()];
+    stays.coverage.spans.push(whole[..12].to_vec());
     assert_eq!(verdict(&stays, &question(3)).judged.outcome, Outcome::Stays);
     assert_eq!(verdict(&stays, &question(3)).caveats, []);
 }

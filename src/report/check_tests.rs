@@ -140,7 +140,7 @@ fn a_spool_that_shows_no_lock_says_so_and_how_little_it_shows() {
 fn a_day_without_capture_is_listed_as_lost() {
     let mut holed = spool(&[vec![4; 12], vec![0], vec![4; 3]].concat());
     let day = holed.calendar.days()[12].clone();
-    holed.coverage.spans.retain(|span| span.1 < day.started || span.0 >= day.ended);
+    holed.coverage.spans[0].retain(|span| span.1 < day.started || span.0 >= day.ended);
     let text = text(&report(&holed, 3), TextStyle::default());
     assert!(text.contains("\nLost:\n  A day without any capture: 2026-03-13.\n"), "{text}");
 }
@@ -192,7 +192,7 @@ fn outside_input_the_json_depends_on_the_records_alone() {
     let whole = spool(&[2, 4, 4, 4, 4]);
     let mut moved = spool(&[2, 4, 4, 4, 4]);
     moved.cdrs.reverse();
-    moved.coverage.spans.reverse();
+    moved.coverage.spans[0].reverse();
     let mut other = report(&moved, 3);
     other.input.files.push(InputFile { path: b"b".to_vec(), bytes: 1 });
     other.input.captures = 7;

@@ -266,7 +266,6 @@ fn coverage(config: &CheckConfig, found: &Reconstruction) -> Coverage {
         };
         heard.hours.iter().filter_map(clipped).collect()
     };
-    let by_sensor: Vec<_> = found.heard.sensors().map(|(_, heard)| hours(heard)).collect();
     let midway = &found.flags.midway;
     // Until the INVITE inside the dialog, from which on they are CDRs.
     let until_seen = midway.iter().filter_map(|(leg, seen)| {
@@ -276,8 +275,7 @@ fn coverage(config: &CheckConfig, found: &Reconstruction) -> Coverage {
     // A dropped message can be the end of a call that was read.
     let dropped = found.flags.messages_dropped.iter().copied();
     Coverage {
-        spans: by_sensor.concat(),
-        by_sensor,
+        spans: found.heard.sensors().map(|(_, heard)| hours(heard)).collect(),
         running: running.chain(until_seen).collect(),
         losses: found.losses.clone(),
         scopes: scopes(found),

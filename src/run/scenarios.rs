@@ -231,7 +231,7 @@ fn with_header(
 fn as_recorded(cdrs: &[Cdr]) -> ScenarioUnits<'_> {
     let first = cdrs.iter().map(|cdr| cdr.started).min();
     let last = cdrs.iter().map(|cdr| cdr.ended).max();
-    let spans = first.zip(last).into_iter().collect();
+    let spans = vec![first.zip(last).into_iter().collect()];
     let coverage = Some(Coverage { spans, ..Coverage::default() });
     ScenarioUnits { cdrs: ScenarioCdrs::Others(cdrs), joining: Joining::Alone, coverage }
 }
