@@ -143,7 +143,9 @@ impl Zstd {
         let made = self.run_whole(frame.parts, space);
         self.decoder.reinit().ok()?;
         self.decoder.set_parameter(DParameter::StableOutBuffer(false)).ok()?;
-        let made = made?;
+        // The library does not look at the content size behind a last block that is empty. Block by block it
+        // has no room for more.
+        let made = made.filter(|made| frame.content.is_none_or(|size| size == *made as u64))?;
         let stored = frame.parts[0].len() + frame.parts[1].len();
         *bytes = &bytes[stored..];
         self.offset += stored as u64;
@@ -300,6 +302,8 @@ impl Zstd {
 /// A frame whose bytes are all at hand.
 struct WholeFrame<'a> {
     window: u64,
+    /// How many bytes should come out; absent where it does not say.
+    content: Option<u64>,
     /// At most so many bytes come out.
     decoded_max: usize,
     /// The header, and what stands behind it: the library judges a frame that it is given at once by
@@ -347,7 +351,8 @@ impl<'a> WholeFrame<'a> {
         let has_checksum = descriptor & 4 != 0;
         let whole = bytes.get(..end + if has_checksum { 4 } else { 0 })?;
         let parts = whole.split_at_checked(header.len())?.into();
-        Some(Self { window, decoded_max: decoded_max as usize, parts })
+        let content = content_bytes(header);
+        Some(Self { window, content, decoded_max: decoded_max as usize, parts })
     }
 }
 

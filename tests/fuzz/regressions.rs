@@ -18,7 +18,10 @@ const ZSTD_BEHIND_A_WHOLE_FRAME: &str = "\
     c1419081818b81e75f74a8a97239318976ffa243050b0012a08a63295858c2dd42769cb9b31b10202bd4b880\
     904d8d8e38a1cc";
 
-const CONTAINERS: [&str; 1] = [ZSTD_BEHIND_A_WHOLE_FRAME];
+/// A frame of one byte more than it says, with an empty last block: as a whole it was taken for sound.
+const ZSTD_LONGER_THAN_IT_SAYS: &str = "28b52ffd60ffea42950500c2ca0180000000010000dd";
+
+const CONTAINERS: [&str; 2] = [ZSTD_BEHIND_A_WHOLE_FRAME, ZSTD_LONGER_THAN_IT_SAYS];
 
 /// A first part of an SCTP message without user data: it was given as an empty datagram.
 const SCTP_WITHOUT_DATA: &str = "\
